@@ -1,0 +1,58 @@
+# Everything runs from nothing: each target makes .venv and installs what it needs, locked by hash.
+# PYTHON=/path/to/python chooses the interpreter (3.11 to 3.13).
+SHELL := /bin/sh
+PYTHON ?= $(shell deploy/find-python.sh)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+.PHONY: demo test check bench lock clean help
+
+help:
+	@echo "make demo | test | check | bench | lock | clean"
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "ppewatch needs Python 3.11, 3.12 or 3.13 (set PYTHON=...)" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run-installed: requirements/run.lock setup.cfg | $(BIN)/python
+	@echo "installing the locked dependencies into $(VENV) (some minutes the first time)"
+	$(PIP_INSTALL) --require-hashes -r requirements/run.lock
+	$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@deploy/ensure-opencv.sh $(BIN)/python
+	@touch $@
+
+$(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.run-installed
+	$(PIP_INSTALL) --require-hashes -r requirements/dev.lock
+	@deploy/ensure-opencv.sh $(BIN)/python
+	@touch $@
+
+# The main job on the embedded clip and the embedded broker. ARGS="--seconds 30" ends it by itself.
+demo: $(VENV)/.run-installed
+	$(BIN)/ppewatch demo $(ARGS)
+
+# System parts that the tests talk to are installed when that is allowed; else their tests are skipped and say so.
+test: $(VENV)/.dev-installed
+	@tests/install-peers.sh
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config setup.cfg
+
+bench: $(VENV)/.dev-installed
+	$(BIN)/ppewatch bench all $(ARGS)
+
+# Resolves the versions anew within the bounds of setup.cfg.
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate --quiet setup.cfg
+lock: $(VENV)/.dev-installed
+	$(LOCK) -o requirements/run.lock
+	$(LOCK) --extra test --extra check --extra train -c requirements/run.lock -o requirements/dev.lock
+
+clean:
+	rm -rf $(VENV) demo-output build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
