@@ -1,0 +1,15 @@
+"""The commands, one file each: ``HELP``, ``add_arguments(parser)`` and ``run(args) -> exit code``.
+
+A command's file imports what it needs inside ``run``, so that ``ppewatch --help`` answers at once and a command
+that reads no picture never loads a model.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the shell learns."""
+
+    DONE = 0
+    FAILED = 1
+    WRONG_USAGE = 2

@@ -1,0 +1,34 @@
+"""The walls of the house: who imports whom, and that the top-level names are ours alone."""
+
+import importlib.metadata
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_no_installed_dependency_provides_our_top_level_names():
+    providers = importlib.metadata.packages_distributions()
+    for name in ("streamer", "models", "rules", "config"):
+        assert set(providers.get(name, [])) <= {"ppewatch"}, name
+
+
+@pytest.mark.parametrize("module", ["config", "rules", "streamer.ingest", "models.structures", "streamer.cli"])
+def test_light_modules_never_load_tensorflow(module):
+    code = (
+        f"import sys, {module}; heavy = {{'tensorflow', 'keras', 'jax'}} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_value_types_need_numpy_alone():
+    code = (
+        "import sys, models.structures;"
+        "heavy = {'cv2', 'scipy', 'av', 'pydantic', 'yaml'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
