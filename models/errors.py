@@ -1,0 +1,30 @@
+"""What can go wrong in ``models``, one tree with one root.
+
+::
+
+    ModelError
+    ├── WeightsError    a weights file is missing, damaged, of another architecture, or holds what it must not
+    ├── PictureError    a picture cannot be read, or its size is not one that the network takes
+    ├── DataSetError    a training or evaluation set is missing or not of the described layout
+    └── TrainingError   a training run cannot start, cannot resume, or has diverged
+"""
+
+
+class ModelError(Exception):
+    """Root of everything that ``models`` raises on purpose."""
+
+
+class WeightsError(ModelError):
+    """A weights file is missing, damaged, of another architecture, or holds what it must not."""
+
+
+class PictureError(ModelError):
+    """A picture cannot be read, or its size is not one that the network takes."""
+
+
+class DataSetError(ModelError):
+    """A training or evaluation set is missing or not of the described layout."""
+
+
+class TrainingError(ModelError):
+    """A training run cannot start, cannot resume, or has diverged."""

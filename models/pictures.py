@@ -1,0 +1,93 @@
+"""Still pictures: arrays and image files as ``Picture``."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import PictureError
+
+
+class ArrayPicture:
+    """A picture held as an array.
+
+    ``rgb_array``: uint8 (H, W, 3), RGB, at least one pixel. Kept as a read-only view, not copied: whoever
+    makes the picture hands the array over. Raises ``PictureError`` on another shape or type.
+    """
+
+    __slots__ = ("_rgb",)
+
+    def __init__(self, rgb_array: NDArray[np.uint8]) -> None:
+        shape = rgb_array.shape
+        if rgb_array.dtype != np.uint8 or len(shape) != 3 or shape[2] != 3 or 0 in shape:
+            raise PictureError(f"expected uint8 (H, W, 3), got {rgb_array.dtype} {shape}")
+        view = rgb_array.view()
+        view.setflags(write=False)
+        self._rgb = view
+
+    @property
+    def image_hw(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self._rgb.shape[0], self._rgb.shape[1]
+
+    def rgb(self, size_hw: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+        """The whole picture as read-only RGB, uint8 (H, W, 3), at ``size_hw`` or at its own size.
+
+        Shrinking averages the covered pixels (no aliasing), enlarging interpolates linearly.
+        """
+        if size_hw is None or size_hw == self.image_hw:
+            return self._rgb
+        return _resized(self._rgb, size_hw)
+
+    def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+        """The part inside ``box_xyxy`` (whole pixels, half-open) as RGB; outside, border pixels repeat.
+
+        Raises ``PictureError`` when the box is empty.
+        """
+        return crop_with_border(self._rgb, box_xyxy)
+
+
+def crop_with_border(rgb_array: NDArray[np.uint8], box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """Cut ``box_xyxy`` (whole pixels, half-open) out of uint8 (H, W, 3); what lies outside repeats the
+    border.
+
+    Works for boxes wholly outside the picture too. Raises ``PictureError`` when the box is empty.
+    """
+    x1, y1, x2, y2 = box_xyxy
+    if x2 <= x1 or y2 <= y1:
+        raise PictureError(f"cannot crop an empty box: {box_xyxy}")
+    height, width = rgb_array.shape[:2]
+    if min(x1, y1) >= 0 and x2 <= width and y2 <= height:
+        return rgb_array[y1:y2, x1:x2]
+    rows = np.clip(np.arange(y1, y2), 0, height - 1)
+    columns = np.clip(np.arange(x1, x2), 0, width - 1)
+    return rgb_array[rows[:, None], columns[None, :]]
+
+
+def read_picture(path: Path) -> ArrayPicture:
+    """Read an image file (whatever OpenCV reads: JPEG, PNG, WebP ...), its EXIF orientation applied.
+
+    Raises ``PictureError`` when the file is missing or no picture.
+    """
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as error:
+        raise PictureError(f"{path}: cannot be read: {error.strerror}") from error
+    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if bgr is None:
+        raise PictureError(f"{path}: is no picture that can be decoded")
+    return ArrayPicture(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8))
+
+
+def _resized(rgb_array: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    height, width = size_hw
+    if height <= 0 or width <= 0:
+        raise PictureError(f"cannot scale a picture to {width} x {height}")
+    shrinks = height <= rgb_array.shape[0] and width <= rgb_array.shape[1]
+    result = cv2.resize(
+        rgb_array, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    scaled: NDArray[np.uint8] = np.asarray(result, dtype=np.uint8)
+    scaled.setflags(write=False)
+    return scaled
