@@ -1,0 +1,11 @@
+"""The root of everything that ``streamer`` raises.
+
+``StreamerError``
+└── ``streamer.ingest.errors.IngestError``: why a camera gives no frames (its tree is drawn there)
+
+Messages are made for people and hold no secret: no password, no user information of a URL.
+"""
+
+
+class StreamerError(Exception):
+    """Something between the cameras and the alerts failed; the message is one or two lines for people."""
