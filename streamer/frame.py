@@ -13,12 +13,12 @@ class Frame:
     """A frame as it came from a camera; itself a ``models.structures.Picture``.
 
     - ``camera_id``: the configured camera's name.
-    - ``index``: number of the frame within its connection, from 0, counting every frame that the decoder gave,
+    - ``index``: number of the frame within its connection, from 0, counting every frame that was decoded,
       also those that were not due. In a recording it is the frame's number in the file.
-    - ``pts_s``: presentation time in seconds on the stream's own clock, or None. Cameras let it jump: use it for
-      nothing but display and the pacing of recordings.
-    - ``captured_at``: UTC, seconds since the epoch; the only time that rules may use. Never goes back within a
-      connection, whatever the camera's or the system's clock does.
+    - ``pts_s``: presentation time in seconds on the stream's own clock, or None. Cameras let it jump:
+      use it for nothing but display and the pacing of recordings.
+    - ``captured_at``: UTC, seconds since the epoch; the only time that rules may use. Never goes back
+      within a connection, whatever the camera's or the system's clock does.
     - ``received_mono_s``: ``time.monotonic()`` at reception, for latency and timeouts only.
     - ``picture``: the pixels, not converted before somebody asks.
     """
@@ -40,5 +40,5 @@ class Frame:
         return self.picture.rgb(size_hw)
 
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-        """The part inside ``box_xyxy`` as RGB, uint8 (y2-y1, x2-x1, 3); beyond the border its pixels repeat."""
+        """The part inside ``box_xyxy`` as RGB, uint8 (y2-y1, x2-x1, 3); border pixels repeat outside."""
         return self.picture.crop_rgb(box_xyxy)

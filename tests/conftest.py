@@ -1,8 +1,10 @@
 """Fixtures that every area shares."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from peers import rtsp
 
 #: Footage, labelled pictures and reference weights that are too large or not ours to keep in the repository.
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
@@ -18,6 +20,23 @@ def shared_data() -> Path:
 def shared_weights() -> Path:
     """The folder of published reference weights; skips the test where it is absent."""
     return _existing(SHARED / "weights")
+
+
+@pytest.fixture
+def rtsp_server() -> Iterator[Callable[..., rtsp.RtspServer]]:
+    """Starts RTSP cameras on free ports, ended with the test; options: see ``peers/rtsp_server.py``."""
+    reason = rtsp.missing_reason()
+    if reason is not None:
+        pytest.skip(reason)
+    running: list[rtsp.RtspServer] = []
+
+    def start(**options: object) -> rtsp.RtspServer:
+        running.append(rtsp.RtspServer(**options))
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
 
 
 def _existing(folder: Path) -> Path:

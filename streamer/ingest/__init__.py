@@ -1,0 +1,1 @@
+"""Cameras in: one decoder thread per connection, another that retries, the newest frame in a mailbox."""
