@@ -1,0 +1,81 @@
+"""Boxes and landmarks as deltas from anchors, and back.
+
+Shapes: any leading axes; the last one holds 4 numbers of a box. Anchors are (centre x, centre y, width,
+height), boxes (x1, y1, x2, y2), all in the same pixels. Deltas are divided by the variances of SSD (Liu et
+al. 2016, arXiv:1512.02325, as published with RetinaFace): 0.1 for positions, 0.2 for logarithms of sizes.
+
+Decoding runs inside the network's graph (``keras.ops``), encoding in the training data's threads (numpy).
+"""
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+CENTRE_VARIANCE: Final = 0.1
+SIDE_VARIANCE: Final = 0.2
+
+#: Larger logarithms than this are an untrained network's; without a bound they overflow. exp(0.2 * 40) =
+#: 2981.
+_MAX_SIDE_DELTA: Final = 40.0
+
+
+def decode_boxes(deltas: Any, anchors: Any) -> Any:
+    """Deltas (..., 4) from anchors (..., 4) to boxes (..., 4)."""
+    centre = anchors[..., :2] + deltas[..., :2] * CENTRE_VARIANCE * anchors[..., 2:]
+    side_deltas = keras.ops.clip(deltas[..., 2:], -_MAX_SIDE_DELTA, _MAX_SIDE_DELTA)
+    half = anchors[..., 2:] * keras.ops.exp(side_deltas * SIDE_VARIANCE) / 2
+    return keras.ops.concatenate([centre - half, centre + half], axis=-1)
+
+
+def decode_landmarks(deltas: Any, anchors: Any) -> Any:
+    """Deltas (..., 10), x and y of five points in turn, from anchors (..., 4) to points (..., 5, 2)."""
+    points = keras.ops.reshape(deltas, (*deltas.shape[:-1], 5, 2))
+    return anchors[..., None, :2] + points * CENTRE_VARIANCE * anchors[..., None, 2:]
+
+
+def encode_boxes(boxes_xyxy: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Boxes (N, 4) of sides above 0 to deltas (N, 4) from anchors (N, 4), of each to its own."""
+    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
+    side = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
+    return np.concatenate(
+        [
+            (centre - anchors[:, :2]) / (CENTRE_VARIANCE * anchors[:, 2:]),
+            np.log(side / anchors[:, 2:]) / SIDE_VARIANCE,
+        ],
+        axis=1,
+    ).astype(np.float32)
+
+
+def encode_landmarks(points_xy: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Points (N, 5, 2) to deltas (N, 10) from anchors (N, 4), of each to its own."""
+    deltas = (points_xy - anchors[:, None, :2]) / (CENTRE_VARIANCE * anchors[:, None, 2:])
+    return deltas.reshape(len(points_xy), 10).astype(np.float32)
+
+
+def box_iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Intersection over union of every box (N, 4) with every box (M, 4): (N, M). Empty boxes overlap
+    nothing."""
+    overlap = _overlap(first, second)
+    union = _area(first)[:, None] + _area(second)[None, :] - overlap
+    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+
+
+def box_coverage(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much of every box (N, 4) lies inside every box (M, 4): (N, M), 0 to 1."""
+    overlap = _overlap(first, second)
+    area = np.broadcast_to(_area(first)[:, None], overlap.shape)
+    return np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0)
+
+
+def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
+    begin = np.maximum(first[:, None, :2], second[None, :, :2])
+    end = np.minimum(first[:, None, 2:], second[None, :, 2:])
+    side = np.clip(end - begin, 0, None)
+    return np.asarray(side[..., 0] * side[..., 1], np.float32)
+
+
+def _area(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
+    side = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
+    return np.asarray(side[:, 0] * side[:, 1], np.float32)

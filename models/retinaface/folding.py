@@ -1,0 +1,47 @@
+"""Fold batch norms into the convolutions before them: the same function with two thirds of the memory
+traffic."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import WeightsError
+from models.retinaface.config import RetinaFaceConfig
+from models.retinaface.layers import BATCH_NORM_EPSILON
+from models.retinaface.network import batch_norms_of
+
+Tensors = Mapping[str, NDArray[np.float32]]
+
+
+def fold_batch_norms(
+    config: RetinaFaceConfig, tensors: Tensors, *, origin: Path | str
+) -> tuple[RetinaFaceConfig, dict[str, NDArray[np.float32]]]:
+    """Configuration and tensors of the folded network that computes what ``config`` with ``tensors``
+    computes.
+
+    What is folded already comes back as it is. Raises ``WeightsError`` (naming ``origin``) when a tensor is
+    missing.
+    """
+    folded = dict(tensors)
+    if config.folded:
+        return config, folded
+    for conv, batch_norm in batch_norms_of(config).items():
+        try:
+            kernel = folded[f"{conv}/kernel"]
+            gamma, beta, mean, variance = (
+                folded.pop(f"{batch_norm}/{name}")
+                for name in ("gamma", "beta", "moving_mean", "moving_variance")
+            )
+        except KeyError as error:
+            raise WeightsError(f"{origin}: {error.args[0]} is missing") from error
+        factor = gamma.astype(np.float64) / np.sqrt(variance.astype(np.float64) + BATCH_NORM_EPSILON)
+        # kernels of depthwise convolutions are (3, 3, C, 1), all others end with their output channels
+        across = factor[:, None] if kernel.shape[-1] == 1 else factor
+        if across.shape[-1] != kernel.shape[-1]:
+            raise WeightsError(f"{origin}: {conv}/kernel and {batch_norm}/gamma disagree")
+        folded[f"{conv}/kernel"] = (kernel * across).astype(np.float32)
+        folded[f"{conv}/bias"] = (beta - mean * factor).astype(np.float32)
+    return replace(config, folded=True), folded
