@@ -20,8 +20,8 @@ class MailboxCounters:
 class Mailbox:
     """Holds the newest frame of one camera; an older one that nobody took is dropped and counted.
 
-    Any thread may call any method. ``notify`` is called after each ``put``, from the thread that put and with no
-    lock held; the batcher passes the wake-up of its condition, shared by all cameras.
+    Any thread may call any method. ``notify`` is called after each ``put``, from the thread that put and with
+    no lock held; the batcher passes the wake-up of its condition, shared by all cameras.
     """
 
     def __init__(self, camera_id: str, *, notify: Callable[[], None] = lambda: None) -> None:

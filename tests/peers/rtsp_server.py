@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """An RTSP camera for the tests: GStreamer's own server, run by the system's Python as a process of its own.
 
-Prints ``ready <port>`` once it listens on 127.0.0.1. Each client gets a stream of its own from its beginning. Ends
-on SIGTERM; SIGSTOP makes it a camera that hangs. Needs nothing of the project and no package of its environment.
+Prints ``ready <port>`` once it listens on 127.0.0.1. Each client gets a stream of its own from its
+beginning. Ends on SIGTERM; SIGSTOP makes it a camera that hangs. Needs nothing of the project and no package
+of its environment.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def test_picture(args: argparse.Namespace) -> str:
 
 
 def read_access_units(path: str) -> tuple[str, list[Gst.Buffer]]:
-    """The codec of an MP4 and its whole access units in decoding order, kept in memory: the clips are small."""
+    """The codec of an MP4 and its whole access units in decoding order, kept in memory."""
     pipeline = Gst.parse_launch(f'filesrc location="{path}" ! qtdemux name=demux')
     found: dict[str, object] = {}
 
@@ -127,7 +128,8 @@ class Factory(GstRtspServer.RTSPMediaFactory):
         if args.file:
             codec, self.units = read_access_units(args.file)
             pacing = "is-live=true format=time do-timestamp=false block=true max-bytes=4000000"
-            line = f"appsrc name=src {pacing} caps={BYTE_STREAM[codec]} ! {PARSE[codec]} ! {PAY[codec]} name=pay0 pt=96"
+            line = f"appsrc name=src {pacing} caps={BYTE_STREAM[codec]} ! {PARSE[codec]} ! {PAY[codec]}"
+            line += " name=pay0 pt=96"
         elif args.audio_only:
             line = "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 pt=0"
         else:
