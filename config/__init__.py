@@ -1,0 +1,70 @@
+"""Settings of a site: from its YAML to frozen, described and bounded models, or to errors that name file, line and key."""
+
+from config.camera import (
+    Anchor,
+    Blur,
+    CameraSettings,
+    DecodeSettings,
+    ModelName,
+    MotionSettings,
+    Priority,
+    PrivacySettings,
+    ReconnectSettings,
+    SnapshotSettings,
+    Transport,
+    ZoneSettings,
+)
+from config.errors import ConfigError, ConfigProblem
+from config.loading import load_site
+from config.revision import config_revision
+from config.rule import AlertPer, Allowance, RequiredGear, RuleSettings, ScheduleWindow, Severity
+from config.schema import site_schema
+from config.service import (
+    Device,
+    HttpSettings,
+    InferenceSettings,
+    IngestSettings,
+    MqttSettings,
+    Protocol,
+    RetentionSettings,
+    SiteIdentity,
+)
+from config.site import Place, SiteSettings
+from config.urls import StreamUrl
+
+__all__ = [
+    "AlertPer",
+    "Allowance",
+    "Anchor",
+    "Blur",
+    "CameraSettings",
+    "ConfigError",
+    "ConfigProblem",
+    "DecodeSettings",
+    "Device",
+    "HttpSettings",
+    "InferenceSettings",
+    "IngestSettings",
+    "ModelName",
+    "MotionSettings",
+    "MqttSettings",
+    "Place",
+    "Priority",
+    "PrivacySettings",
+    "Protocol",
+    "ReconnectSettings",
+    "RequiredGear",
+    "RetentionSettings",
+    "RuleSettings",
+    "ScheduleWindow",
+    "Severity",
+    "SiteIdentity",
+    "SiteSettings",
+    "SnapshotSettings",
+    "StreamUrl",
+    "Transport",
+    "ZoneSettings",
+    "config_revision",
+    "load_site",
+    "site_schema",
+]

@@ -1,0 +1,303 @@
+"""Settings of what stands around the cameras: site, broker, inference, storage, web."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    model_validator,
+)
+
+from config.base import Name, Settings, Text, as_written, bounded
+from config.errors import LocatedValueError
+from config.quantities import Bytes, Seconds
+from config.secret_text import Secret, expand_variables, surroundings_of
+from config.suggestions import did_you_mean
+
+_LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", re.ASCII)
+_LOOPBACK: Final = re.compile(r"127\.[0-9.]+|::1|localhost")
+
+
+def _check_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        hint = did_you_mean(value, available_timezones())
+        raise ValueError(f"is no IANA time zone such as Europe/Brussels or UTC{hint}") from None
+    return value
+
+
+def _check_topic(value: str) -> str:
+    if re.search(r"[+#\0]", value) or value.startswith(("/", "$")) or value.endswith("/") or "//" in value:
+        raise ValueError(
+            "an MQTT prefix has no '+', '#', empty level or '/' at an end, and does not start with '$'"
+        )
+    return value
+
+
+def _expand(value: Any, info: ValidationInfo) -> Any:
+    value = as_written(value)
+    return expand_variables(value, surroundings_of(info).environ) if isinstance(value, str) else value
+
+
+def _as_path(value: Any, info: ValidationInfo) -> Any:
+    value = _expand(value, info)
+    if not isinstance(value, str):
+        return value
+    if not value or "\0" in value:
+        raise ValueError("should be a path")
+    return surroundings_of(info).base_dir / Path(value)
+
+
+#: A path; relative ones start at the folder of the site file.
+SitePath = Annotated[
+    Path,
+    BeforeValidator(_as_path),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 4096}),
+]
+
+
+class SiteIdentity(Settings):
+    """Which site this is."""
+
+    name: Name = Field(
+        description="Name of the site; letters, digits, `_` and `-`. It stands in every alert."
+    )
+    timezone: Annotated[Text, AfterValidator(_check_timezone)] = Field(
+        default="UTC",
+        min_length=1,
+        max_length=64,
+        description="IANA time zone of the site, for schedules, shifts and the time on snapshots.",
+    )
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone itself."""
+        return ZoneInfo(self.timezone)
+
+
+class Protocol(StrEnum):
+    """Versions of MQTT."""
+
+    V3_1_1 = "3.1.1"
+    V5 = "5"
+
+
+class MqttSettings(Settings):
+    """The broker that alerts and states are published to."""
+
+    host: Annotated[Text, BeforeValidator(_expand)] = Field(
+        default="127.0.0.1", min_length=1, max_length=253, description="Host name or address of the broker."
+    )
+    port: int = Field(
+        default=1883, ge=1, le=65535, description="Port of the broker; 8883 by default with `tls`."
+    )
+    topic_prefix: Annotated[Text, AfterValidator(_check_topic)] = Field(
+        default="ppewatch",
+        min_length=1,
+        max_length=200,
+        description="Everything is published below it; unique for each site. By default `ppewatch/<site name>`.",
+    )
+    client_id: Annotated[Text, BeforeValidator(_expand)] = Field(
+        default="ppewatch",
+        min_length=1,
+        max_length=128,
+        description="Client id, unique at the broker. By default `ppewatch-<site name>`.",
+    )
+    user: Secret = Field(default=None, description="User name, when the broker asks for one.")
+    password: Secret = Field(
+        default=None,
+        description="Password, or where it stands: `${NAME}`, `file:/path` or `credential:name`.",
+    )
+    protocol: Annotated[Protocol, BeforeValidator(lambda value: "5" if value == 5 else as_written(value))] = (
+        Field(
+            default=Protocol.V3_1_1,
+            description='Version of MQTT: `"3.1.1"` or `"5"`.',
+            json_schema_extra={"type": ["string", "number"]},
+        )
+    )
+    keepalive_s: Seconds = bounded(
+        default=30.0,
+        alias="keepalive",
+        ge=5,
+        le=3600,
+        description="Longest silence on the connection; the broker publishes the last will after one and a half times.",
+    )
+    stats_s: Seconds = bounded(
+        default=60.0,
+        alias="stats_interval",
+        ge=5,
+        le=3600,
+        description="Time between two messages on `stats`.",
+    )
+    tls: bool = Field(
+        default=False, description="Encrypt the connection; the broker's certificate is checked."
+    )
+    tls_ca_certs: SitePath | None = Field(
+        default=None, description="CA certificates (PEM) to trust instead of the system's own."
+    )
+    tls_client_cert: SitePath | None = Field(default=None, description="Client certificate (PEM).")
+    tls_client_key: SitePath | None = Field(
+        default=None, description="Private key of the client certificate (PEM)."
+    )
+    tls_insecure: bool = Field(
+        default=False, description="Accept a certificate for another host name. For a test set-up alone."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_port(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("port") is None:
+            data = {key: value for key, value in data.items() if key != "port"}
+            if data.get("tls") in {True, "on", "yes", "true"}:
+                data["port"] = 8883
+        return data
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        problems: list[tuple[tuple[str | int, ...], str]] = []
+        if self.password and not self.user:
+            problems.append((("password",), "a password needs 'user' beside it"))
+        if not self.tls:
+            given = [
+                key
+                for key in ("tls_ca_certs", "tls_client_cert", "tls_client_key", "tls_insecure")
+                if getattr(self, key)
+            ]
+            problems += [((key,), "has no effect without 'tls: true'") for key in given]
+        if bool(self.tls_client_cert) != bool(self.tls_client_key):
+            key = "tls_client_cert" if self.tls_client_cert else "tls_client_key"
+            problems.append(((key,), "'tls_client_cert' and 'tls_client_key' go together"))
+        if problems:
+            raise LocatedValueError(problems)
+        return self
+
+
+class Device(StrEnum):
+    """Where the networks run."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    GPU = "gpu"
+
+
+class InferenceSettings(Settings):
+    """The worker that looks at the frames of all cameras."""
+
+    device: Device = Field(
+        default=Device.AUTO, description="`auto` (a GPU when there is one), `cpu` or `gpu`."
+    )
+    max_batch: int = Field(default=8, ge=1, le=64, description="Most frames that are looked at together.")
+    max_wait_s: Seconds = bounded(
+        default=0.03,
+        alias="max_wait",
+        ge=0,
+        le=1,
+        description="Longest time that a frame waits for others to share its batch.",
+    )
+    max_age_s: Seconds = bounded(
+        default=1.0,
+        alias="max_age",
+        ge=0.1,
+        le=30,
+        description="Frames older than this are dropped and counted, not looked at.",
+    )
+    retinaface_weights: SitePath | None = Field(
+        default=None, description="Weights file of the face detector instead of the one that is installed."
+    )
+    mask_state_weights: SitePath | None = Field(
+        default=None, description="Weights file of the mask classifier instead of the one that is installed."
+    )
+
+
+class IngestSettings(Settings):
+    """What holds for the connections to all cameras together."""
+
+    connecting_per_host: int = Field(
+        default=2,
+        ge=1,
+        le=32,
+        description="Most connections that are being opened to one host (a recorder with many cameras) at a time.",
+    )
+
+
+class RetentionSettings(Settings):
+    """How much is kept in `state_dir`. The oldest goes first; alerts dropped before they were sent are counted."""
+
+    max_age_s: Seconds = bounded(
+        default=30 * 86_400.0,
+        alias="age",
+        ge=3600,
+        le=10 * 365 * 86_400,
+        description="Alerts and snapshots are removed after this time.",
+    )
+    max_bytes: Bytes = bounded(
+        default=2_000_000_000,
+        alias="bytes",
+        ge=10_000_000,
+        le=10**14,
+        description="Most that alerts and snapshots may take on disk.",
+    )
+    min_free_bytes: Bytes = bounded(
+        default=200_000_000,
+        alias="keep_free",
+        ge=0,
+        le=10**14,
+        description="Space that is left free on the disk for others.",
+    )
+
+
+def _check_listen(value: str) -> str:
+    match = _LISTEN.fullmatch(value)
+    if match is None or not 0 < int(match[2]) < 65536:
+        raise ValueError(
+            "should be an address and a port, such as 127.0.0.1:8787, [::1]:8787 or :8787 (all addresses)"
+        )
+    return value
+
+
+class HttpSettings(Settings):
+    """Dashboard, health and metrics."""
+
+    enabled: bool = Field(default=True, description="Serve HTTP at all.")
+    listen: Annotated[Text, AfterValidator(_check_listen)] = Field(
+        default="127.0.0.1:8787",
+        min_length=2,
+        max_length=260,
+        description="Address and port. Anything but loopback needs `user` and `password`.",
+    )
+    user: Secret = Field(default=None, description="User name for HTTP Basic authentication.")
+    password: Secret = Field(
+        default=None,
+        description="Password, or where it stands: `${NAME}`, `file:/path` or `credential:name`.",
+    )
+
+    @property
+    def host(self) -> str:
+        """The address to bind; ``0.0.0.0`` where `listen` names none."""
+        return self.listen.rpartition(":")[0].strip("[]") or "0.0.0.0"  # noqa: S104 - only with credentials
+
+    @property
+    def port(self) -> int:
+        """The port to bind."""
+        return int(self.listen.rpartition(":")[2])
+
+    @model_validator(mode="after")
+    def _check_credentials(self) -> Self:
+        if bool(self.user) != bool(self.password):
+            key = "user" if self.user else "password"
+            raise LocatedValueError([((key,), "'user' and 'password' go together")])
+        if self.enabled and not self.password and not _LOOPBACK.fullmatch(self.host.lower()):
+            raise LocatedValueError(
+                [(("listen",), "an address beyond loopback needs 'user' and 'password' beside it")]
+            )
+        return self
