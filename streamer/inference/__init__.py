@@ -1,0 +1,1 @@
+"""From the cameras' newest frames to detections: a fair batcher, and the worker that owns the models."""

@@ -1,0 +1,27 @@
+"""What the rest of the product needs from any detector, and nothing of how it works."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from models.structures import Detections, Picture
+
+
+class Detector(Protocol):
+    """Finds people's heads, faces and gear in pictures. One thread at a time uses it."""
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """``sha256:<hex>`` of the weights of each network, by its name."""
+        ...
+
+    def detect(self, pictures: Sequence[Picture], input_hw: tuple[int, int]) -> list[Detections]:
+        """What is in each of ``pictures`` (at least one), in their order, in original pixels.
+
+        The networks look at ``input_hw`` pixels, multiples of 32. Counts that were not warmed up work too but
+        may take long at first.
+        """
+        ...
+
+    def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:
+        """Prepare (trace, compile, allocate) for batches of these sizes, so that later calls are fast."""
+        ...

@@ -1,0 +1,66 @@
+"""What one camera asks of the inference: how often, how urgently, at which size."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+#: Share of its wish that a camera keeps under overload, relative to the others: each step up is worth twice
+#: the looks.
+PRIORITY_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
+    {"low": 0.5, "normal": 1.0, "high": 2.0, "critical": 4.0}
+)
+
+#: Longest side of the network's input for large pictures, in pixels. On a 1080p shop camera, a network that
+#: looks at 640 pixels finds 0.5 faces a frame where 1280 finds 3.9: faces of 47 pixels shrink to 16, the
+#: smallest anchor.
+LARGE_INPUT_PX: Final = 1280
+
+#: Pictures up to this longest side are enlarged: their faces are small already.
+SMALL_PICTURE_PX: Final = 640
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraDemand:
+    """What one camera asks of the batcher.
+
+    - ``fps``: wanted looks per second, above 0.
+    - ``priority``: a key of ``PRIORITY_WEIGHTS``.
+    - ``longest_side_px``: the network's longest side in pixels; None takes ``default_input_size`` of the
+      picture.
+
+    Raises ``ValueError`` on an unknown priority or values out of range.
+    """
+
+    camera_id: str
+    fps: float
+    priority: str = "normal"
+    longest_side_px: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.fps < float("inf"):
+            raise ValueError(f"fps must be above 0, got {self.fps}")
+        if self.priority not in PRIORITY_WEIGHTS:
+            raise ValueError(f"priority must be one of {', '.join(PRIORITY_WEIGHTS)}, got {self.priority!r}")
+        if self.longest_side_px is not None and self.longest_side_px <= 0:
+            raise ValueError(f"longest_side_px must be above 0, got {self.longest_side_px}")
+
+    @property
+    def weight(self) -> float:
+        """The weight of its priority."""
+        return PRIORITY_WEIGHTS[self.priority]
+
+
+def default_input_size(image_hw: tuple[int, int]) -> int:
+    """Longest side, in pixels, at which a camera's pictures are looked at when its settings say nothing.
+
+    1280 for 1080p and above (and for 720p, which is 1280 wide), the picture's own size below that, and twice
+    its own size up to 640 (360p and smaller), where faces are often under 16 pixels, the detector's smallest
+    anchor. Raises ``ValueError`` on sizes below one pixel.
+    """
+    if min(image_hw) <= 0:
+        raise ValueError(f"image_hw must be above 0, got {image_hw}")
+    longest = max(image_hw)
+    if longest <= SMALL_PICTURE_PX:
+        return 2 * longest
+    return min(longest, LARGE_INPUT_PX)

@@ -1,0 +1,328 @@
+"""The one thread that owns the models: loads and warms them, runs batches, and survives their failures."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import Event, Lock, Thread
+from typing import Final, Protocol
+
+from models.detector import Detector
+from models.structures import Detections
+from streamer.frame import Frame
+from streamer.inference.attempts import Outcome, blank_picture, detect_all, detect_with_care, is_out_of_memory
+from streamer.inference.batcher import Batcher, FrameBatch
+from streamer.inference.readiness import Readiness
+from streamer.inference.recovery import Recovery
+from streamer.inference.results import InferenceResult, LookTimings
+from streamer.inference.worker_status import WorkerReason, WorkerState, WorkerStatus
+
+_log = logging.getLogger(__name__)
+
+#: Longest pause between two signs of life while there is nothing to do.
+_IDLE_WAIT_S: Final = 0.5
+
+#: Loading, or compiling for one batch size, may take this long before the thread counts as stuck.
+_LONG_STEP_S: Final = 300.0
+
+
+class DetectorFactory(Protocol):
+    """Builds the models for a device (``auto``, ``cpu``, ``gpu``); may raise anything when it cannot."""
+
+    def __call__(self, *, device: str) -> Detector:
+        """The models, ready to be warmed up."""
+        ...
+
+
+class Pulse(Protocol):
+    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
+
+    def beat(self) -> None:
+        """Say that the stage is alive."""
+        ...
+
+    def allow(self, seconds: float) -> None:
+        """Announce that the next sign of life may take this long."""
+        ...
+
+
+class _NoPulse:
+    def beat(self) -> None:
+        pass
+
+    def allow(self, seconds: float) -> None:
+        pass
+
+
+class InferenceWorker:
+    """Runs batches of ``batcher`` on the models that ``load_detector`` builds, in a thread of its own.
+
+    - ``sink`` gets each ``InferenceResult`` in the worker's thread and must not block; ``ResultQueue.put`` is
+      meant.
+    - ``initial_sizes``: input sizes (H, W) to prepare before READY; others are prepared as cameras bring
+      them, one batch size at a time between the batches of the others.
+    - ``on_status`` is called in the worker's thread whenever state, reason or device change.
+    - ``pulse`` beats while the worker makes progress; once every device failed it does not, so that the
+      watchdog gives the next try to a fresh process.
+
+    A batch that fails is retried, then split to find the frame at fault, which is dropped and counted. Models
+    at fault are built anew after a growing pause, the second time in a row on the CPU. When memory runs out
+    the batches of that size are halved. See ``docs/adr/0031-inference-recovery.md``.
+    """
+
+    def __init__(
+        self,
+        *,
+        batcher: Batcher,
+        load_detector: DetectorFactory,
+        sink: Callable[[InferenceResult], None],
+        device: str = "auto",
+        initial_sizes: Sequence[tuple[int, int]] = (),
+        pulse: Pulse | None = None,
+        on_status: Callable[[WorkerStatus], None] = lambda _status: None,
+        backoff_s: float = 1.0,
+        backoff_cap_s: float = 60.0,
+    ) -> None:
+        self._batcher = batcher
+        self._load_detector = load_detector
+        self._sink = sink
+        self._initial_sizes = tuple(initial_sizes)
+        self._pulse: Pulse = pulse or _NoPulse()
+        self._on_status = on_status
+        self._recovery = Recovery(device=device, backoff_s=backoff_s, backoff_cap_s=backoff_cap_s)
+        self._detector: Detector | None = None
+        self._build_at_s = 0.0
+        self._readiness = Readiness(batcher.max_batch)
+        self._builds = 0
+        self._stop = Event()
+        self._settled = Event()
+        self._lock = Lock()
+        self._status = WorkerStatus(
+            state=WorkerState.LOADING,
+            reason=WorkerReason.NONE,
+            device=device,
+            since_mono_s=time.monotonic(),
+        )
+        self._thread = Thread(target=self._run, name="inference", daemon=True)
+
+    @property
+    def thread(self) -> Thread:
+        """The worker's thread, for the supervision."""
+        return self._thread
+
+    def start(self) -> None:
+        """Start the thread; loading begins in it."""
+        self._thread.start()
+
+    def wait_ready(self, timeout_s: float) -> WorkerStatus:
+        """Wait until frames can be looked at, or every device failed once, or time is up; the status then."""
+        self._settled.wait(timeout_s)
+        return self.status()
+
+    def status(self) -> WorkerStatus:
+        """A consistent reading of the status."""
+        with self._lock:
+            return self._status
+
+    def stop(self, timeout_s: float = 10.0) -> bool:
+        """End after the running batch and close the batcher. False: it still runs after ``timeout_s``."""
+        self._stop.set()
+        self._batcher.close()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                if self._detector is None:
+                    self._build_when_due()
+                else:
+                    self._work(self._detector)
+        finally:
+            self._detector = None
+            self._set_status(state=WorkerState.STOPPED)
+            self._settled.set()
+
+    def _work(self, detector: Detector) -> None:
+        """One step: a step of preparation where one is due, then a batch if one is due."""
+        self._pulse.beat()
+        for input_hw in self._batcher.sizes_to_prepare():
+            self._readiness.add(input_hw)
+            self._batcher.set_limit(input_hw, 0)
+        lifted = self._readiness.lift_caps(time.monotonic())
+        if lifted:
+            self._apply_limits(lifted)
+            self._settle()
+        preparing = self._readiness.next_to_warm()
+        if preparing is not None and not self._warm_up(detector, *preparing):
+            return
+        batch = self._batcher.next_batch(_IDLE_WAIT_S if preparing is None else 0.0)
+        if batch is not None:
+            self._run_batch(detector, batch)
+
+    def _run_batch(self, detector: Detector, batch: FrameBatch) -> None:
+        started_s = time.monotonic()
+        outcome = detect_with_care(detector, batch.frames, batch.input_hw)
+        finished_s = time.monotonic()
+        detect_s = finished_s - started_s
+        if not outcome.errors:
+            self._batcher.record_batch(batch.input_hw, len(batch.frames), detect_s)
+        looked = 0
+        for index, (frame, detections) in enumerate(zip(batch.frames, outcome.detections, strict=True)):
+            if detections is None:
+                self._lose(frame, outcome, poison=index in outcome.poison)
+                continue
+            looked += 1
+            self._batcher.record_look(frame)
+            timings = LookTimings(started_s - frame.received_mono_s, detect_s, len(batch.frames), finished_s)
+            self._hand_on(frame, detections, timings)
+        status = self.status()
+        self._set_status(
+            batches=status.batches + 1,
+            frames=status.frames + looked,
+            failures=status.failures + len(outcome.errors),
+        )
+        if outcome.errors:
+            self._after_failure(batch, outcome)
+
+    def _hand_on(self, frame: Frame, detections: Detections, timings: LookTimings) -> None:
+        try:
+            self._sink(InferenceResult(frame, detections, timings))
+        except Exception:  # noqa: BLE001 - whatever the receiver does, the cameras are to be watched on
+            _log.exception("the receiver of detections failed; camera %s", frame.camera_id)
+
+    def _lose(self, frame: Frame, outcome: Outcome, *, poison: bool) -> None:
+        self._batcher.record_failure(frame)
+        status = self.status()
+        if poison:
+            self._set_status(poison_frames=status.poison_frames + 1)
+            _log.warning(
+                "frame %d of camera %s dropped: the models fail on it (%s)",
+                frame.index,
+                frame.camera_id,
+                outcome.errors[-1],
+            )
+        else:
+            self._set_status(lost_frames=status.lost_frames + 1)
+
+    def _after_failure(self, batch: FrameBatch, outcome: Outcome) -> None:
+        if outcome.broken is not None:
+            self._break_down(WorkerReason.BATCH_FAILED, outcome.broken)
+            return
+        now_s = time.monotonic()
+        suspicions = [self._recovery.too_much_poison(now_s) for _ in outcome.poison]
+        if any(suspicions):
+            self._break_down(WorkerReason.BATCH_FAILED, outcome.errors[-1])
+        elif outcome.too_large is not None:
+            self._cut_limit(batch.input_hw, outcome.too_large)
+            self._settle()
+        elif not outcome.poison:
+            _log.warning("a batch failed and succeeded when it was repeated: %s", outcome.errors[0])
+
+    def _cut_limit(self, input_hw: tuple[int, int], limit: int) -> None:
+        self._readiness.cap(input_hw, limit, time.monotonic())
+        self._apply_limits([input_hw])
+        height, width = input_hw
+        _log.warning("batches of %d x %d pixels hold at most %d pictures from now on", width, height, limit)
+
+    def _apply_limits(self, sizes: Sequence[tuple[int, int]]) -> None:
+        for input_hw in sizes:
+            self._batcher.set_limit(input_hw, self._readiness.limit(input_hw))
+
+    def _build_when_due(self) -> None:
+        """Build the models once their time has come; wait until then, alive unless all failed."""
+        if not self._recovery.exhausted:
+            self._pulse.beat()
+        wait_s = self._build_at_s - time.monotonic()
+        if wait_s > 0:
+            self._stop.wait(min(wait_s, _IDLE_WAIT_S))
+            return
+        self._set_status(state=WorkerState.LOADING, device=self._recovery.device, rebuilds=self._builds)
+        self._builds += 1
+        if not self._recovery.exhausted:
+            self._pulse.allow(_LONG_STEP_S)
+        try:
+            detector = self._load_detector(device=self._recovery.device)
+            digests = tuple(sorted(detector.digests.items()))
+        except Exception as error:  # noqa: BLE001 - the factory may raise anything
+            self._break_down(WorkerReason.LOAD_FAILED, error)
+            return
+        self._set_status(state=WorkerState.WARMING, digests=digests)
+        self._batcher.reset_costs()
+        self._readiness.begin((*self._initial_sizes, *self._batcher.sizes_to_prepare()))
+        self._apply_limits(self._readiness.sizes)
+        while (preparing := self._readiness.next_to_warm()) is not None:
+            if self._stop.is_set() or not self._warm_up(detector, *preparing):
+                return
+        self._detector = detector
+        self._recovery.built(time.monotonic())
+        self._pulse.beat()
+        self._settle()
+        self._settled.set()
+
+    def _warm_up(self, detector: Detector, input_hw: tuple[int, int], count: int) -> bool:
+        """Prepare batches of ``count`` pictures and measure one. False: the models broke over it."""
+        self._pulse.allow(_LONG_STEP_S)
+        try:
+            detector.warm_up(input_hw, (count,))
+            started_s = time.monotonic()
+            detect_all(detector, [blank_picture(input_hw)] * count, input_hw)
+        except Exception as error:  # noqa: BLE001 - a numerical library may raise anything
+            self._set_status(failures=self.status().failures + 1)
+            if is_out_of_memory(error) and count > 1:
+                self._cut_limit(input_hw, self._readiness.limit(input_hw))
+                if self._detector is not None:
+                    self._settle()
+                return True
+            self._break_down(WorkerReason.WARM_UP_FAILED, error)
+            return False
+        self._batcher.record_batch(input_hw, count, time.monotonic() - started_s)
+        self._readiness.warmed(input_hw, count)
+        self._apply_limits([input_hw])
+        return True
+
+    def _break_down(self, reason: WorkerReason, error: Exception) -> None:
+        """Give the models up and plan to build them anew."""
+        self._detector = None
+        for input_hw in self._readiness.sizes:
+            self._batcher.set_limit(input_hw, 0)
+        now_s = time.monotonic()
+        self._build_at_s = self._recovery.broke(now_s)
+        _log.error(
+            "the models broke (%s): %s: %s; built anew on %s in %.0f s",
+            reason,
+            type(error).__name__,
+            error,
+            self._recovery.device,
+            self._build_at_s - now_s,
+        )
+        self._set_status(
+            state=WorkerState.FAILED if self._recovery.exhausted else WorkerState.RECOVERING,
+            reason=reason,
+            detail=type(error).__name__,
+        )
+        if self._recovery.exhausted:
+            self._settled.set()
+
+    def _settle(self) -> None:
+        """Say READY, or DEGRADED and why."""
+        limits = self._readiness.caps
+        if self._recovery.fell_back:
+            state, reason = WorkerState.DEGRADED, WorkerReason.CPU_FALLBACK
+        elif limits:
+            state, reason = WorkerState.DEGRADED, WorkerReason.OUT_OF_MEMORY
+        else:
+            state, reason = WorkerState.READY, WorkerReason.NONE
+        self._set_status(state=state, reason=reason, detail="", batch_limits=limits)
+
+    def _set_status(self, **changes: object) -> None:
+        with self._lock:
+            old = self._status
+            new = replace(old, **changes)  # type: ignore[arg-type]
+            telling = (old.state, old.reason, old.device) != (new.state, new.reason, new.device)
+            if (old.state, old.reason) != (new.state, new.reason):
+                new = replace(new, since_mono_s=time.monotonic())
+            self._status = new
+        if telling:
+            self._on_status(new)
