@@ -5,6 +5,8 @@
     ModelError
     ├── WeightsError    a weights file is missing, damaged, of another architecture, or holds what it must not
     ├── PictureError    a picture cannot be read, or its size is not one that the network takes
+    ├── DeviceError     the asked-for processor (a GPU) is not there
+    ├── InferenceError  a network answered with numbers that are not finite
     ├── DataSetError    a training or evaluation set is missing or not of the described layout
     └── TrainingError   a training run cannot start, cannot resume, or has diverged
 """
@@ -20,6 +22,14 @@ class WeightsError(ModelError):
 
 class PictureError(ModelError):
     """A picture cannot be read, or its size is not one that the network takes."""
+
+
+class DeviceError(ModelError):
+    """The asked-for processor (a GPU) is not there."""
+
+
+class InferenceError(ModelError):
+    """A network answered with numbers that are not finite."""
 
 
 class DataSetError(ModelError):

@@ -31,7 +31,7 @@ def decode_boxes(deltas: Any, anchors: Any) -> Any:
 
 def decode_landmarks(deltas: Any, anchors: Any) -> Any:
     """Deltas (..., 10), x and y of five points in turn, from anchors (..., 4) to points (..., 5, 2)."""
-    points = keras.ops.reshape(deltas, (*deltas.shape[:-1], 5, 2))
+    points = keras.ops.reshape(deltas, (*keras.ops.shape(deltas)[:-1], 5, 2))
     return anchors[..., None, :2] + points * CENTRE_VARIANCE * anchors[..., None, 2:]
 
 
@@ -39,19 +39,15 @@ def encode_boxes(boxes_xyxy: NDArray[np.float32], anchors: NDArray[np.float32]) 
     """Boxes (N, 4) of sides above 0 to deltas (N, 4) from anchors (N, 4), of each to its own."""
     centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2
     side = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
-    return np.concatenate(
-        [
-            (centre - anchors[:, :2]) / (CENTRE_VARIANCE * anchors[:, 2:]),
-            np.log(side / anchors[:, 2:]) / SIDE_VARIANCE,
-        ],
-        axis=1,
-    ).astype(np.float32)
+    offset = (centre - anchors[:, :2]) / (CENTRE_VARIANCE * anchors[:, 2:])
+    growth = np.log(side / anchors[:, 2:]) / SIDE_VARIANCE
+    return np.asarray(np.concatenate([offset, growth], axis=1), np.float32)
 
 
 def encode_landmarks(points_xy: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:
     """Points (N, 5, 2) to deltas (N, 10) from anchors (N, 4), of each to its own."""
     deltas = (points_xy - anchors[:, None, :2]) / (CENTRE_VARIANCE * anchors[:, None, 2:])
-    return deltas.reshape(len(points_xy), 10).astype(np.float32)
+    return np.asarray(deltas.reshape(len(points_xy), 10), np.float32)
 
 
 def box_iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
