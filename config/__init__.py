@@ -1,4 +1,4 @@
-"""Settings of a site: from its YAML to frozen, described and bounded models, or to errors that name file, line and key."""
+"""Settings of a site: from YAML to frozen, bounded models, or to errors that name file, line and key."""
 
 from config.camera import (
     Anchor,

@@ -1,4 +1,4 @@
-"""What all settings models share: frozen, unknown keys forbidden, YAML names as aliases, nothing secret in errors."""
+"""What all settings models share: frozen, unknown keys forbidden, nothing secret in errors."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,10 @@ T = TypeVar("T")
 
 
 class Settings(BaseModel):
-    """Base of every settings model. Attributes that carry a unit (``dwell_s``) read the YAML key without it (``dwell``)."""
+    """Base of every settings model.
+
+    Attributes that carry a unit (``dwell_s``) read the YAML key without it (``dwell``).
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -81,7 +84,7 @@ OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 
 
 def bounded(*, default: float, alias: str, ge: float, le: float, description: str) -> Any:
-    """A field for ``Seconds`` or ``Bytes``: the bounds hold for the parsed value, and for bare numbers in the schema."""
+    """A field for ``Seconds`` or ``Bytes``, bounded when parsed and, for bare numbers, in the schema."""
     return Field(
         default=default,
         alias=alias,

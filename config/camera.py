@@ -66,13 +66,14 @@ class ZoneSettings(Settings):
 
     polygon_xy: RelativePolygon = Field(
         alias="coordinates",
-        description='Corners "x1,y1, x2,y2, ..." in order around the zone, relative to the picture: 0,0 is the top left'
+        description='Corners "x1,y1, x2,y2, ..." in order around the zone, relative to the picture: 0,0 is'
+        " the top left"
         " corner, 1,1 the bottom right one. 3 to 100 corners; sides may not cross.",
     )
     anchor: Anchor = Field(
         default=Anchor.FEET,
-        description="The point of a person that has to lie in the zone: `feet` (middle of the lower edge of the"
-        " person's box), `center` (of that box) or `head` (middle of the head's box).",
+        description="The point of a person that has to lie in the zone: `feet` (middle of the lower edge of"
+        " the person's box), `center` (of that box) or `head` (middle of the head's box).",
     )
 
 
@@ -81,13 +82,14 @@ class PrivacySettings(Settings):
 
     blur: Blur = Field(
         default=Blur.BYSTANDERS,
-        description="Faces to blur on snapshots: `none`, `bystanders` (everyone but the person of the alert) or"
-        " `everyone`.",
+        description="Faces to blur on snapshots: `none`, `bystanders` (everyone but the person of the alert)"
+        " or `everyone`.",
     )
     polygons: tuple[RelativePolygon, ...] = Field(
         default=(),
         max_length=50,
-        description="Parts of the picture that are blacked out on every snapshot, each as `coordinates` of a zone.",
+        description="Parts of the picture that are blacked out on every snapshot, each as `coordinates` of a"
+        " zone.",
     )
 
 
@@ -98,12 +100,13 @@ class DecodeSettings(Settings):
         default=1,
         ge=1,
         le=16,
-        description="Decoder threads of this camera. One is the cheapest; large H.265 pictures at a high frame rate"
-        " may need more.",
+        description="Decoder threads of this camera. One is the cheapest; large H.265 pictures at a high"
+        " frame rate may need more.",
     )
     keyframes_only: bool = Field(
         default=False,
-        description="Decode keyframes alone: far cheaper, but as few looks per second as the camera sends keyframes.",
+        description="Decode keyframes alone: far cheaper, but as few looks per second as the camera sends"
+        " keyframes.",
     )
 
 
@@ -122,7 +125,8 @@ class MotionSettings(Settings):
         alias="hold",
         ge=0,
         le=600,
-        description="Keep looking for this long after the last motion, so that people who stand still stay seen.",
+        description="Keep looking for this long after the last motion, so that people who stand still stay"
+        " seen.",
     )
 
 
@@ -170,7 +174,8 @@ class ReconnectSettings(Settings):
         alias="initial",
         ge=0.1,
         le=60,
-        description="Pause before the first new attempt; each further pause is about twice as long, with jitter.",
+        description="Pause before the first new attempt; each further pause is about twice as long, with"
+        " jitter.",
     )
     max_delay_s: Seconds = bounded(
         default=60.0,
@@ -208,8 +213,8 @@ class CommonCameraSettings(Settings):
     )
     priority: Priority = Field(
         default=Priority.NORMAL,
-        description="Share that the camera keeps when there are more frames than the inference can look at: `low`,"
-        " `normal`, `high` or `critical`; each step counts twice the one before.",
+        description="Share that the camera keeps when there are more frames than the inference can look at:"
+        " `low`, `normal`, `high` or `critical`; each step counts twice the one before.",
     )
     transport: Transport = Field(
         default=Transport.TCP,
@@ -233,8 +238,8 @@ class CommonCameraSettings(Settings):
         ge=128,
         le=3840,
         multiple_of=32,
-        description="Longest side, in pixels, at which the network sees the picture, a multiple of 32; `auto` chooses"
-        " by the picture's own size. Larger finds smaller faces and costs more time.",
+        description="Longest side, in pixels, at which the network sees the picture, a multiple of 32;"
+        " `auto` chooses by the picture's own size. Larger finds smaller faces and costs more time.",
     )
     models: Annotated[
         tuple[ModelName, ...] | None,
@@ -252,8 +257,8 @@ class CommonCameraSettings(Settings):
         default=None,
         min_length=1,
         max_length=len(ModelName),
-        description="Detectors that look at the camera: `retinaface` (faces and face masks), `maskrcnn` (persons and"
-        " hard hats); `auto` takes those that its rules need.",
+        description="Detectors that look at the camera: `retinaface` (faces and face masks), `maskrcnn`"
+        " (persons and hard hats); `auto` takes those that its rules need.",
     )
     decode: DecodeSettings = Field(default=DecodeSettings(), description="How the stream is decoded.")
     motion: MotionSettings = Field(
@@ -286,9 +291,9 @@ class CameraSettings(CommonCameraSettings):
         PlainSerializer(str, return_type=str),
         WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 2048}),
     ] = Field(
-        description="Where the pictures come from: rtsp://, rtsps://, http://, https://, or the path of a video file,"
-        " of a folder of pictures, or of a webcam (/dev/video0). Paths are relative to this file. `${NAME}` is"
-        " replaced from the environment."
+        description="Where the pictures come from: rtsp://, rtsps://, http://, https://, or the path of a"
+        " video file, of a folder of pictures, or of a webcam (/dev/video0). Paths are relative to this"
+        " file. `${NAME}` is replaced from the environment."
     )
     user: Secret = Field(default=None, description="User name, when the camera asks for one.")
     password: Secret = Field(
@@ -332,7 +337,7 @@ class CameraSettings(CommonCameraSettings):
 
     @property
     def credentials(self) -> tuple[str, str]:
-        """User and password in clear, each empty where there is none. For the one who connects, never to be shown."""
+        """User and password in clear, each empty where there is none. Never to be shown."""
         return (
             self.user.get_secret_value() if self.user else "",
             self.password.get_secret_value() if self.password else "",
@@ -344,6 +349,6 @@ class CameraSettings(CommonCameraSettings):
         return self.url.with_credentials(*self.credentials)
 
     def secrets(self) -> frozenset[str]:
-        """Every exact value that must not be shown. A user name is one only where it stands without a password."""
+        """Every exact value that must not be shown; a user name only where it stands without a password."""
         user, password = self.credentials
         return self.url.query_secrets() | frozenset(filter(None, (password or user,)))

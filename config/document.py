@@ -1,8 +1,9 @@
 """A YAML file as plain data, together with the line and column of every key and value.
 
-Scalars are resolved by the core schema of YAML 1.2, not by that of 1.1: ``on``, ``off``, ``yes`` and ``no`` are text
-(where a switch is expected they still mean true and false) and ``06:00`` is a time of day, not the number 360.
-Aliases and merge keys (``<<``) work within a budget; the other ways in which YAML surprises are refused.
+Scalars are resolved by the core schema of YAML 1.2, not by that of 1.1: ``on``, ``off``, ``yes`` and ``no``
+are text (where a switch is expected they still mean true and false) and ``06:00`` is a time of day, not the
+number 360. Aliases and merge keys (``<<``) work within a budget; the other ways in which YAML surprises are
+refused.
 """
 
 import math
@@ -83,8 +84,8 @@ class _Loader(yaml.SafeLoader):
 def read_document(path: Path) -> Document:
     """Read a UTF-8 YAML file that holds one mapping.
 
-    Raises ``ConfigError``: a file that is missing, too large, not UTF-8, not YAML, empty or no mapping; duplicate keys,
-    unknown tags, and aliases that grow beyond ``MAX_VALUES`` values or contain themselves.
+    Raises ``ConfigError``: a file that is missing, too large, not UTF-8, not YAML, empty or no mapping;
+    duplicate keys, unknown tags, and aliases that grow beyond ``MAX_VALUES`` values or contain themselves.
     """
     file = str(path)
     try:
@@ -132,7 +133,10 @@ def _decode(raw: bytes, file: str) -> str:
 
 
 def _compose(text: str, file: str) -> Node | None:
-    """The node graph. PyYAML's own messages quote the text they stumble on, which may be a secret: ours do not."""
+    """The node graph.
+
+    PyYAML's own messages quote the text they stumble on, which may be a secret: ours do not.
+    """
     try:
         loader = _Loader(text)
         try:
@@ -165,10 +169,12 @@ def _syntax_message(error: yaml.MarkedYAMLError, text: str) -> str:
     if "cannot start any token" in what and at in _HINT_BY_START:
         return f"is not valid YAML: {_HINT_BY_START[at]}"
     known = {
-        "found undefined alias": "an alias (*name) without its anchor; put a value that starts with '*' in quotes",
+        "found undefined alias": "an alias (*name) without its anchor; put a value that starts with '*' in"
+        " quotes",
         "found duplicate anchor": "the same anchor (&name) twice",
         "but found another document": "a second document ('---'); a site is one document",
-        "mapping values are not allowed here": "a ':' where none can be; put a value that holds ': ' in quotes",
+        "mapping values are not allowed here": "a ':' where none can be; put a value that holds ': ' in"
+        " quotes",
         "could not find expected ':'": "a line without a ':' after its key",
         "found unexpected end of stream": "a quote or bracket that is never closed",
         "undefined tag handle": "a tag (!name); put a value that starts with '!' in quotes",
@@ -208,13 +214,14 @@ class _Builder:
                 return self._mapping(node, path)
             if isinstance(node, SequenceNode):
                 return self._sequence(node, path)
-            return self._scalar(node, path)
+            return self._scalar(node, path) if isinstance(node, ScalarNode) else None
         finally:
             self._open.discard(id(node))
 
     def _mapping(self, node: MappingNode, path: KeyPath) -> dict[str, Any] | None:
         if node.tag not in {"tag:yaml.org,2002:map", "?"}:
-            return self._problem(node, path, "tags (!name) are not supported")
+            self._problem(node, path, "tags (!name) are not supported")
+            return None
         data: dict[str, Any] = {}
         merged: list[tuple[Node, Node]] = []
         for key_node, value_node in node.value:
@@ -258,15 +265,16 @@ class _Builder:
 
     def _sequence(self, node: SequenceNode, path: KeyPath) -> list[Any] | None:
         if node.tag not in {"tag:yaml.org,2002:seq", "?"}:
-            return self._problem(node, path, "tags (!name) are not supported")
+            self._problem(node, path, "tags (!name) are not supported")
+            return None
         return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
 
-    def _scalar(self, node: Node, path: KeyPath) -> Any:
+    def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
         text = str(node.value)
         if node.tag != _STR_TAG:
-            return self._problem(
-                node, path, "tags (!name) are not supported; put a value that starts with '!' in quotes"
-            )
+            hint = "put a value that starts with '!' in quotes"
+            self._problem(node, path, f"tags (!name) are not supported; {hint}")
+            return None
         return text if node.style is not None else resolve_plain(text)
 
     def _problem(self, node: Node, path: KeyPath, message: str) -> None:
@@ -279,7 +287,7 @@ class _Builder:
 
 
 def resolve_plain(text: str) -> Any:
-    """The value of an unquoted scalar by the core schema of YAML 1.2 (section 10.3.2), without octal and hex."""
+    """The value of an unquoted scalar by YAML 1.2's core schema (section 10.3.2), without octal and hex."""
     if text in _NULL:
         return None
     if text in _TRUE or text in _FALSE:

@@ -14,7 +14,8 @@ class ConfigProblem:
     """One thing that is wrong, and where.
 
     - ``line`` and ``column`` count from 1; None where the problem is that of the file as a whole.
-    - ``key``: the path of the key as a user would say it, for example ``cameras.gate.zones.apron``; may be empty.
+    - ``key``: the path of the key as a user would say it, for example ``cameras.gate.zones.apron``; may be
+      empty.
     - ``message``: one line, never holds the value of a secret.
     """
 
@@ -41,7 +42,7 @@ class ConfigError(Exception):
 
 
 class LocatedValueError(ValueError):
-    """Raised by validators that look at several keys: each problem with its path below the validated model."""
+    """Raised by validators that look at several keys: each problem with its path below the model."""
 
     def __init__(self, problems: Iterable[tuple[tuple[str | int, ...], str]]) -> None:
         self.problems = tuple(problems)

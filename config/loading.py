@@ -25,7 +25,7 @@ def load_site(path: str | Path, environ: Mapping[str, str] | None = None) -> Sit
 
 
 def settings_of(document: Document, base_dir: Path, environ: Mapping[str, str]) -> SiteSettings:
-    """The settings that ``document`` describes; relative paths start at ``base_dir``. Raises ``ConfigError``."""
+    """The settings that ``document`` says; relative paths start at ``base_dir``. Raises ``ConfigError``."""
     around = Surroundings(environ=environ, base_dir=base_dir)
     try:
         return SiteSettings.model_validate(document.data, context={"surroundings": around})

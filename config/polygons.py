@@ -1,4 +1,4 @@
-"""Polygons in relative coordinates: ``"0.03,0.30, 0.97,0.30, 0.97,0.99"``, x to the right and y down, both 0 to 1."""
+"""Polygons in relative coordinates: ``"0.03,0.30, 0.97,0.30, 0.97,0.99"``, x to the right, y down."""
 
 from itertools import pairwise
 from typing import Annotated, Any, Final
@@ -15,10 +15,11 @@ MIN_AREA: Final = 1e-4
 
 
 def parse_polygon(value: Any) -> Polygon:
-    """The corners ``(x, y)``; takes one comma string or a list of pairs. A closing point equal to the first is dropped.
+    """The corners ``(x, y)``; takes one comma string or a list of pairs. A closing point equal to the first
+    is dropped.
 
-    Raises ``ValueError``: fewer than 3 or more than 100 corners, a coordinate outside 0 to 1, a corner twice in a row,
-    sides that cross or touch each other, or an area below ``MIN_AREA``.
+    Raises ``ValueError``: fewer than 3 or more than 100 corners, a coordinate outside 0 to 1, a corner twice
+    in a row, sides that cross or touch each other, or an area below ``MIN_AREA``.
     """
     points = _points(value)
     if len(points) > 1 and points[0] == points[-1]:

@@ -38,10 +38,14 @@ def problems_of(error: ValidationError, document: Document, secrets: Iterable[st
     found: dict[ConfigProblem, None] = {}
     for detail in error.errors(include_url=False):
         for path, message in _messages_of(detail):
-            for secret in hidden:
-                message = message.replace(secret, "***")
-            found[_located(path, message, detail["type"], document)] = None
+            found[_located(path, _clean(message, hidden), detail["type"], document)] = None
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+def _clean(message: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    return message
 
 
 def _messages_of(detail: Any) -> list[tuple[KeyPath, str]]:
@@ -80,7 +84,7 @@ def _message_of(detail: Any, path: KeyPath) -> str:
 
 
 def _located(path: KeyPath, message: str, kind: str, document: Document) -> ConfigProblem:
-    """Follow ``path`` into the file; parts of it that are not written there (defaults, list wrappers) are skipped."""
+    """Follow ``path`` into the file; parts that are not written there (defaults, wrappers) are skipped."""
     written = _written_path(path, document)
     if path[:1] == ("cameras",) and path[2:3] and path[2] in INHERITED_KEYS and len(written) <= 2:
         # the value came from the top of the file

@@ -1,4 +1,4 @@
-"""Durations and sizes as users write them: ``2``, ``2s``, ``500ms``, ``5m``, ``1h``, ``30d``; ``200kB``, ``2GB``."""
+"""Durations and sizes as users write them: ``2``, ``2s``, ``500ms``, ``5m``, ``30d``; ``200kB``, ``2GB``."""
 
 import re
 from typing import Annotated, Any, Final
@@ -26,13 +26,13 @@ _QUANTITY: Final = re.compile(rf"({_NUMBER}) ?([A-Za-z]{{0,3}})", re.ASCII)
 
 
 def parse_duration(value: Any) -> float:
-    """Seconds. Takes a number (seconds) or a text such as ``500ms``. Raises ``ValueError`` that shows the form."""
+    """Seconds, of a number (seconds) or a text such as ``500ms``. Raises ``ValueError``."""
     example = "a duration such as 2s, 500ms, 5m, 1h or 30d (a bare number is seconds)"
     return _parse(value, _SECONDS_PER, example)
 
 
 def parse_size(value: Any) -> int:
-    """Bytes. Takes a number (bytes) or a text such as ``200kB`` or ``2GiB``. Raises ``ValueError`` that shows the form."""
+    """Bytes, of a number (bytes) or a text such as ``200kB`` or ``2GiB``. Raises ``ValueError``."""
     return round(_parse(value, _BYTES_PER, "a size such as 200kB, 50MB or 2GB (a bare number is bytes)"))
 
 

@@ -45,7 +45,8 @@ class AlertPer(StrEnum):
 
 
 def parse_days(value: Any) -> tuple[int, ...]:
-    """Days of the week, Monday 0, sorted: ``mon-fri``, ``mon,wed``, ``sat-mon``, ``daily``, or a list of these.
+    """Days of the week, Monday 0, sorted: ``mon-fri``, ``mon,wed``, ``sat-mon``, ``daily``, or a list of
+    these.
 
     Raises ``ValueError`` that names the part that is no day.
     """
@@ -133,7 +134,8 @@ class ScheduleWindow(Settings):
     ends_at: _TimeOfDay = Field(
         default=time(0),
         alias="to",
-        description='End of the window, "HH:MM". Not later than `from` means the next day: 22:00 to 06:00 is a night'
+        description='End of the window, "HH:MM". Not later than `from` means the next day: 22:00 to 06:00 is'
+        " a night"
         " shift, and equal times are 24 hours.",
     )
 
@@ -153,7 +155,8 @@ class RuleSettings(Settings):
     where: OneOrMore[Annotated[Text, Field(min_length=1, max_length=130)]] = Field(
         min_length=1,
         max_length=1000,
-        description="Places: a camera (its whole picture), `camera/zone`, `*/zone` (that zone of every camera that has"
+        description="Places: a camera (its whole picture), `camera/zone`, `*/zone` (that zone of every"
+        " camera that has"
         ' it), or "*" (every camera).',
     )
     require: OneOrMore[RequiredGear] = Field(
@@ -192,7 +195,8 @@ class RuleSettings(Settings):
     schedule: Annotated[tuple[ScheduleWindow, ...], BeforeValidator(_schedule)] = Field(
         default=(),
         max_length=50,
-        description="When the rule holds, in the site's time zone: one window or a list; always, when there is none.",
+        description="When the rule holds, in the site's time zone: one window or a list; always, when there"
+        " is none.",
     )
     severity: Severity = Field(
         default=Severity.ALERT, description="`alert`, or the quieter `detection`; passed on in every message."

@@ -1,4 +1,4 @@
-"""The JSON Schema of a site file, for editors; ``python -m config.schema`` writes it to ``config/site.schema.json``."""
+"""The JSON Schema of a site file, for editors; ``python -m config`` writes ``config/site.schema.json``."""
 
 import json
 from collections.abc import Iterator

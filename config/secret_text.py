@@ -1,4 +1,5 @@
-"""Values that must not be shown: written in the file, or taken from the environment, a file or a systemd credential.
+"""Values that must not be shown: written in the file, or taken from the environment, a file or a systemd
+credential.
 
 ==========================  =====================================================================
 ``${NAME}``                 the environment variable NAME; may be a part of a longer text
@@ -63,7 +64,7 @@ def resolve_secret(value: str, around: Surroundings) -> str:
 
 
 def expand_variables(text: str, environ: Mapping[str, str]) -> str:
-    """``text`` with ``${NAME}`` and ``${NAME:-other}`` replaced. Raises ``ValueError`` on one that is not set."""
+    """``text`` with ``${NAME}`` and ``${NAME:-other}`` replaced. Raises ``ValueError`` if one is not set."""
 
     def replace(match: re.Match[str]) -> str:
         if match["escape"]:

@@ -105,7 +105,8 @@ class MqttSettings(Settings):
         default="ppewatch",
         min_length=1,
         max_length=200,
-        description="Everything is published below it; unique for each site. By default `ppewatch/<site name>`.",
+        description="Everything is published below it; unique for each site. By default `ppewatch/<site"
+        " name>`.",
     )
     client_id: Annotated[Text, BeforeValidator(_expand)] = Field(
         default="ppewatch",
@@ -130,7 +131,8 @@ class MqttSettings(Settings):
         alias="keepalive",
         ge=5,
         le=3600,
-        description="Longest silence on the connection; the broker publishes the last will after one and a half times.",
+        description="Longest silence on the connection; the broker publishes the last will after one and a"
+        " half times.",
     )
     stats_s: Seconds = bounded(
         default=60.0,
@@ -226,12 +228,16 @@ class IngestSettings(Settings):
         default=2,
         ge=1,
         le=32,
-        description="Most connections that are being opened to one host (a recorder with many cameras) at a time.",
+        description="Most connections that are being opened to one host (a recorder with many cameras) at a"
+        " time.",
     )
 
 
 class RetentionSettings(Settings):
-    """How much is kept in `state_dir`. The oldest goes first; alerts dropped before they were sent are counted."""
+    """How much is kept in `state_dir`.
+
+    The oldest goes first; alerts that are dropped before they were sent are counted.
+    """
 
     max_age_s: Seconds = bounded(
         default=30 * 86_400.0,

@@ -150,7 +150,7 @@ def _inherit(camera: Any, common: dict[str, Any]) -> Any:
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` wins; sections are merged key by key, lists are replaced; a key without a value counts as not set."""
+    """``above`` wins; sections merge key by key, lists are replaced; a key without a value is not set."""
     merged = dict(below)
     for key, value in above.items():
         if value is None and key in below:

@@ -12,46 +12,24 @@ from config.suggestions import did_you_mean
 
 #: Keys of a query whose values are secret, as cameras, recorders and web services spell them. Lower case.
 SECRET_QUERY_KEYS: Final = frozenset(
-    [
-        "access_token",
-        "accesstoken",
-        "api_key",
-        "apikey",
-        "api-key",
-        "auth",
-        "authorization",
-        "auth_token",
-        "client_secret",
-        "key",
-        "loginpas",
-        "passwd",
-        "password",
-        "pass",
-        "pw",
-        "pwd",
-        "secret",
-        "session",
-        "sessionid",
-        "sid",
-        "sig",
-        "signature",
-        "token",
-        "x-api-key",
-    ]
+    {"access_token", "accesstoken", "api_key", "api-key", "apikey", "auth", "auth_token", "authorization"}
+    | {"client_secret", "key", "loginpas", "pass", "passwd", "password", "pw", "pwd", "secret", "session"}
+    | {"sessionid", "sid", "sig", "signature", "token", "x-api-key"}
 )
 
 NETWORK_SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 _SCHEMES: Final = (*NETWORK_SCHEMES, "file")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
-_QUERY_PAIR: Final = re.compile(r"(?P<lead>[?&;])(?P<key>[^=&;#?]+)=(?P<value>[^&;#]*)")
+_QUERY_PAIR: Final = re.compile(r"(?P<lead>[?&;])(?P<key>[^=&;#?]+)=(?P<value>[^&#]*)")
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%A-Za-z0-9]+\]|[^\s:@\[\]/?#]+")
 _HIDDEN: Final = "***"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamUrl:
-    """Where a camera's pictures come from. ``str()`` and ``repr()`` may be shown: secrets in the query are hidden.
+    """Where a camera's pictures come from. ``str()`` and ``repr()`` may be shown: secrets in the query are
+    hidden.
 
     - ``scheme``: ``rtsp``, ``rtsps``, ``http``, ``https`` or ``file``; the last one for paths too.
     - ``host``, ``port``: of network addresses, else None. The port is the scheme's own when none was given.
@@ -82,7 +60,7 @@ class StreamUrl:
         return replace(self, address=SecretStr(str(folder / self.address.get_secret_value())))
 
     def with_credentials(self, user: str, password: str) -> SecretStr:
-        """The address with user and password in it, percent-encoded, as FFmpeg takes it. Paths stay as they are."""
+        """The address with user and password in it, percent-encoded. Paths stay as they are."""
         text = self.address.get_secret_value()
         match = _SCHEME.fullmatch(text)
         if match is None or not self.is_network or not (user or password):
@@ -117,8 +95,8 @@ def hide_query_secrets(url: str) -> str:
 def parse_stream_url(text: str) -> tuple[StreamUrl, str, str]:
     """The address, and the user and password that stood in it (decoded; empty where there were none).
 
-    The user information ends at the last ``@`` of the authority (RFC 3986, section 3.2, but for a ``@`` in a password,
-    which users do write). Raises ``ValueError`` that shows no part of the address but its scheme.
+    The user information ends at the last ``@`` of the authority (RFC 3986, section 3.2, but for a ``@`` in a
+    password, which users do write). Raises ``ValueError`` that shows no part of the address but its scheme.
     """
     match = _SCHEME.fullmatch(text)
     if match is None:

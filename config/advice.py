@@ -1,0 +1,113 @@
+"""What is allowed in a site file, yet hardly meant: warnings for ``ppewatch check`` and the daemon."""
+
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from config.document import Document, KeyPath, Mark, dotted, read_document
+from config.errors import ConfigProblem
+from config.site import SiteSettings
+from config.urls import parse_stream_url
+
+_Finding = tuple[KeyPath, str]
+_REFERENCE: Final = re.compile(r"(file|credential):|.*\$\{", re.DOTALL)
+_LOOPBACK: Final = re.compile(r"127\.[0-9.]+|::1|localhost")
+
+
+def site_warnings(path: str | Path, settings: SiteSettings) -> tuple[ConfigProblem, ...]:
+    """Warnings on the site file at ``path`` from which ``settings`` were loaded, in the order of the file.
+
+    Raises ``ConfigError`` when the file can no longer be read.
+    """
+    path = Path(path)
+    document = read_document(path)
+    found = (
+        *_plain_secrets(document, path),
+        *_broker(settings),
+        *_cameras(settings),
+        *_rules(settings),
+    )
+    return tuple(sorted((_problem(document, *finding) for finding in found), key=_order))
+
+
+def _order(problem: ConfigProblem) -> tuple[int, int]:
+    return problem.line or 0, problem.column or 0
+
+
+def _problem(document: Document, key: KeyPath, message: str) -> ConfigProblem:
+    mark = next(
+        (document.values[key[:end]] for end in range(len(key), -1, -1) if key[:end] in document.values),
+        Mark(1, 1),
+    )
+    return ConfigProblem(document.file, message, dotted(key), mark.line, mark.column)
+
+
+def _plain_secrets(document: Document, path: Path) -> Iterator[_Finding]:
+    readable = path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH)
+    if not readable:
+        return
+    advice = (
+        "can be read by other users of this machine; use ${NAME}, file:, credential:, or chmod 600 this file"
+    )
+    sections: list[tuple[KeyPath, object]] = [((key,), document.data.get(key)) for key in ("mqtt", "http")]
+    cameras = document.data.get("cameras")
+    if isinstance(cameras, dict):
+        sections += [(("cameras", name), camera) for name, camera in cameras.items()]
+    for key, section in sections:
+        if not isinstance(section, dict):
+            continue
+        password, url = section.get("password"), section.get("url")
+        if password is not None and not _REFERENCE.match(str(password)):
+            yield (*key, "password"), f"this password {advice}"
+        if isinstance(url, str) and not _REFERENCE.match(url) and _holds_secret(url):
+            yield (*key, "url"), f"the credentials in this address {advice}"
+
+
+def _holds_secret(url: str) -> bool:
+    try:
+        address, user, password = parse_stream_url(url.strip())
+    except ValueError:
+        return False
+    return bool(user or password or address.query_secrets())
+
+
+def _broker(settings: SiteSettings) -> Iterator[_Finding]:
+    mqtt = settings.mqtt
+    if mqtt.password and not mqtt.tls and not _LOOPBACK.fullmatch(mqtt.host.lower()):
+        yield ("mqtt", "password"), "is sent to the broker in clear; set 'tls: true' if the broker can"
+    if mqtt.tls_insecure:
+        yield ("mqtt", "tls_insecure"), "anyone who can redirect the connection can pose as the broker"
+
+
+def _cameras(settings: SiteSettings) -> Iterator[_Finding]:
+    places = [place for rule in settings.rules if rule.enabled for place in settings.places_of(rule)]
+    watched = {place.camera for place in places}
+    for name, camera in settings.cameras.items():
+        if camera.loop and camera.url.is_network:
+            yield ("cameras", name, "loop"), "has no effect on a stream; it is for video files"
+        if camera.enabled and name not in watched:
+            yield ("cameras", name), "no rule watches this camera: it will be analysed, and never alert"
+        for zone in camera.zones:
+            in_zone = any(place.camera == name and place.zone == zone for place in places)
+            if name in watched and not in_zone:
+                yield ("cameras", name, "zones", zone), "no rule watches this zone"
+
+
+def _rules(settings: SiteSettings) -> Iterator[_Finding]:
+    if not any(rule.enabled for rule in settings.rules):
+        yield ("rules",), "there is no rule that is switched on: nothing will ever alert"
+    for index, rule in enumerate(settings.rules):
+        cameras = [
+            settings.cameras[name]
+            for name in dict.fromkeys(place.camera for place in settings.places_of(rule))
+        ]
+        if rule.enabled and not any(camera.enabled for camera in cameras):
+            yield ("rules", index, "where"), "every camera of this rule is switched off"
+        slowest = min(camera.fps for camera in cameras)
+        if rule.dwell_s < 2 / slowest:
+            yield (
+                ("rules", index, "dwell"),
+                f"{rule.dwell_s:g} s is less than two frames at {slowest:g} fps: a single look may decide",
+            )
