@@ -1,0 +1,418 @@
+"""The durable queue between the rules and the broker: nothing is published that is not on the disk first.
+
+One SQLite database in WAL mode per site, and the snapshots beside it as plain files, in the state directory:
+
+    outbox.sqlite3                          messages, in order of ``seq``
+    outbox.reserved                         no ``seq`` above this number has ever been given out
+    snapshots/YYYY-MM-DD/<alert_id>.jpg     UTC date of the frame; later pictures of an alert add ``.<seq>``
+
+``seq`` counts the messages of a site without gaps; a gap that a subscriber sees is a message that was lost or
+dropped on the way. An enqueue is one transaction with ``synchronous=FULL``: when it returns, the message
+survives ``kill -9`` and power loss. An acknowledgement is written with ``synchronous=NORMAL``: to lose one
+costs a duplicate, no message.
+"""
+
+import json
+import logging
+import sqlite3
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+
+from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
+from streamer.alerts.outbox_db import OutboxDatabase
+from streamer.alerts.outbox_files import (
+    SequenceReserve,
+    move_aside,
+    remove_parts,
+    remove_snapshot,
+    remove_strays,
+    snapshot_path,
+    write_durably,
+)
+from streamer.alerts.payload import Alert, AlertType
+
+_log = logging.getLogger(__name__)
+
+_COLUMNS: Final = "seq, alert_id, type, camera, body, trace, snapshot, snapshot_bytes, created_at, acked_at"
+_INSERT: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_DAY_S: Final = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLimits:
+    """How much is kept. ``acked_*`` bound the history of delivered alerts, ``backlog_*`` what still waits.
+
+    When the backlog is over a limit, updates go first and then the oldest messages; each is counted and said.
+    """
+
+    acked_age_s: float = 30 * _DAY_S
+    acked_bytes: int = 5_000_000_000
+    backlog_messages: int = 100_000
+    backlog_bytes: int = 5_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message as it lies in the outbox;
+
+    ``body`` and ``trace`` are JSON, ``snapshot`` the file of its picture.
+    """
+
+    seq: int
+    alert_id: str
+    type: str
+    camera: str
+    body: bytes
+    trace: bytes | None
+    snapshot: Path | None
+    snapshot_bytes: int
+    created_at: float
+    acked_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxStats:
+    """``pending`` messages wait for the broker, ``kept`` ones are history;
+
+    ``dropped`` counts over the site's life.
+    """
+
+    last_seq: int
+    pending: int
+    pending_bytes: int
+    kept: int
+    kept_bytes: int
+    dropped: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Messages and their bytes, kept in memory so that limits cost no scan of the table."""
+
+    count: int = 0
+    size: int = 0
+
+    def add(self, count: int, size: int) -> None:
+        self.count += count
+        self.size += size
+
+
+class Outbox:
+    """The outbox of one site. Every method may be called from any thread; one process opens it at a time.
+
+    A damaged database is moved aside (``recovered_from``); a new one takes over what can still be read of the
+    undelivered messages and goes on above every ``seq`` ever given out. ``max_pages`` caps the database file,
+    in pages of 4 KiB. Raises ``OutboxFullError`` when there is no room, ``OutboxError`` for whatever else
+    stops it.
+    """
+
+    def __init__(
+        self, state_dir: Path, *, limits: OutboxLimits | None = None, max_pages: int | None = None
+    ) -> None:
+        self._dir = state_dir
+        self._limits = limits or OutboxLimits()
+        self._max_pages = max_pages
+        self.recovered_from: Path | None = None
+        try:
+            state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+            remove_parts(state_dir)
+            self._reserve = SequenceReserve(state_dir / "outbox.reserved")
+        except OSError as error:
+            raise OutboxError(f"cannot use the state directory {state_dir}: {error.strerror}") from error
+        self._path = state_dir / "outbox.sqlite3"
+        try:
+            self._db = self._open()
+        except OutboxDamagedError as error:
+            self._db = self._start_anew(error)
+
+    def close(self) -> None:
+        """Close the database; what is stored stays."""
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- writing ------------------------------------------------------------------------------------
+
+    def enqueue(
+        self, alert: Alert, snapshot_jpeg: bytes | None = None, *, at: float, trace: Any = None
+    ) -> int:
+        """Store a message, its picture and its trace (anything JSON) durably, and return its ``seq``.
+
+        ``at`` is the wall clock, UTC epoch seconds. An alert has one ``new`` and one ``end``: a second one is
+        not stored and returns the number of the first. Raises ``ValueError`` when the picture is not the one
+        that ``alert.snapshot`` describes, ``OutboxFullError`` when there is no room even after the delivered
+        history was given up; then nothing was stored and no ``seq`` was spent.
+        """
+        _check_snapshot(alert, snapshot_jpeg)
+        trace_json = None if trace is None else json.dumps(trace, ensure_ascii=False).encode()
+        with self._db.lock:
+            try:
+                seq = self._store(alert, snapshot_jpeg, at, trace_json)
+            except OutboxFullError:
+                # delivered history is worth less than an alert that nobody has seen
+                if not self._forget_history(batch=500):
+                    raise
+                seq = self._store(alert, snapshot_jpeg, at, trace_json)
+            except OutboxDamagedError as error:
+                self._db.close()
+                self._db = self._start_anew(error)
+                seq = self._store(alert, snapshot_jpeg, at, trace_json)
+            self._bound_backlog()
+        return seq
+
+    def acknowledge(self, seq: int, *, at: float) -> None:
+        """The broker has taken the message. Unknown and already acknowledged numbers are ignored."""
+        with self._db.transaction(durable=False) as db:
+            row = db.execute(
+                "UPDATE messages SET acked_at = ? WHERE seq = ? AND acked_at IS NULL "
+                "RETURNING snapshot_bytes + length(body)",
+                (at, seq),
+            ).fetchone()
+        if row is not None:
+            self._pending.add(-1, -row[0])
+            self._kept.add(1, row[0])
+
+    def enforce_limits(self, *, at: float, batch: int = 500) -> int:
+        """Remove delivered messages that are too old or too much, with their pictures, oldest first.
+
+        Removes ``batch`` at most and returns how many, so that a caller with other duties can come back for
+        more.
+        """
+        before = at - self._limits.acked_age_s
+        with self._db.lock:
+            excess = self._kept.size - self._limits.acked_bytes
+            with self._db.reading() as db:
+                rows = db.execute(
+                    "SELECT seq, snapshot, snapshot_bytes + length(body), acked_at FROM messages "
+                    "WHERE acked_at IS NOT NULL ORDER BY acked_at, seq LIMIT ?",
+                    (batch,),
+                ).fetchall()
+            chosen = []
+            for seq, picture, size, acked_at in rows:
+                if acked_at >= before and excess <= 0:
+                    break
+                excess -= size
+                chosen.append((seq, picture, size))
+            self._forget(chosen)
+            # a day more, because the folder's date is that of the frame, not of the acknowledgement
+            remove_strays(self._dir, before=before - _DAY_S, is_known=self._knows_folder)
+        return len(chosen)
+
+    # -- reading ------------------------------------------------------------------------------------
+
+    def pending(self, *, after_seq: int = 0, limit: int = 100) -> list[StoredMessage]:
+        """What the broker has not acknowledged, in order of ``seq``, above ``after_seq``."""
+        return self._select("WHERE acked_at IS NULL AND seq > ? ORDER BY seq LIMIT ?", (after_seq, limit))
+
+    def messages_of(self, alert_id: str) -> list[StoredMessage]:
+        """Every stored message of one alert, in order of ``seq``."""
+        return self._select("WHERE alert_id = ? ORDER BY seq", (alert_id,))
+
+    def latest(self, *, limit: int = 100, before_seq: int | None = None) -> list[StoredMessage]:
+        """The newest messages first, delivered or not."""
+        bound = 2**62 if before_seq is None else before_seq
+        return self._select("WHERE seq < ? ORDER BY seq DESC LIMIT ?", (bound, limit))
+
+    def stats(self) -> OutboxStats:
+        """Counts for the health page, the metrics and the ``stats`` message."""
+        with self._db.reading() as db:
+            counters = dict(db.execute("SELECT name, value FROM counters").fetchall())
+            return OutboxStats(
+                last_seq=counters["seq"],
+                pending=self._pending.count,
+                pending_bytes=self._pending.size,
+                kept=self._kept.count,
+                kept_bytes=self._kept.size,
+                dropped=counters.get("dropped", 0),
+            )
+
+    def get_state(self, key: str) -> Any:
+        """What ``put_state`` stored under ``key``, or None."""
+        with self._db.reading() as db:
+            row = db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def put_state(self, key: str, value: Any) -> None:
+        """Keep anything JSON under ``key`` across restarts, durably; None removes it."""
+        with self._db.transaction(durable=True) as db:
+            if value is None:
+                db.execute("DELETE FROM state WHERE key = ?", (key,))
+            else:
+                db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, json.dumps(value)))
+
+    # -- inside -------------------------------------------------------------------------------------
+
+    def _open(self) -> OutboxDatabase:
+        database = OutboxDatabase(self._path, max_pages=self._max_pages)
+        with database.transaction(durable=True) as db:
+            if db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone() is None:
+                db.execute("INSERT INTO counters VALUES ('seq', ?)", (self._reserve.upper,))
+            totals = "SELECT COUNT(*), COALESCE(SUM(snapshot_bytes + length(body)), 0) FROM messages "
+            self._pending = _Tally(*db.execute(totals + "WHERE acked_at IS NULL").fetchone())
+            self._kept = _Tally(*db.execute(totals + "WHERE acked_at IS NOT NULL").fetchone())
+        return database
+
+    def _start_anew(self, error: OutboxDamagedError) -> OutboxDatabase:
+        try:
+            moved = self.recovered_from = move_aside(self._path)
+        except OSError as moving:
+            raise OutboxError(f"{error}, and it cannot be moved aside: {moving.strerror}") from moving
+        database = self._open()
+        rows = [row for row in _readable_pending(moved) if row[0] <= self._reserve.upper]
+        with database.transaction(durable=True) as db:
+            db.executemany(_INSERT, rows)
+        self._pending.add(len(rows), sum(len(row[4]) + row[7] for row in rows))
+        _log.critical(
+            "the outbox was damaged (%s): moved to %s. %d undelivered alerts could be read back; "
+            "others are lost, numbers go on above seq %d; the pictures under %s are untouched",
+            error,
+            moved,
+            len(rows),
+            self._reserve.upper,
+            self._dir / "snapshots",
+        )
+        return database
+
+    def _store(self, alert: Alert, jpeg: bytes | None, at: float, trace: bytes | None) -> int:
+        written: Path | None = None
+        try:
+            with self._db.transaction(durable=True) as db:
+                if alert.type is not AlertType.UPDATE:
+                    known = db.execute(
+                        "SELECT seq FROM messages WHERE alert_id = ? AND type = ?",
+                        (alert.alert_id, alert.type),
+                    ).fetchone()
+                    if known is not None:
+                        return int(known[0])
+                seq = int(db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone()[0]) + 1
+                self._reserve.cover(seq)
+                if jpeg is not None and alert.snapshot is not None:
+                    target = snapshot_path(self._dir, alert.alert_id, alert.snapshot.frame_time, seq)
+                    write_durably(target, jpeg)
+                    written = target
+                body = alert.to_json(seq=seq)
+                size = 0 if jpeg is None else len(jpeg)
+                name = None if written is None else str(written.relative_to(self._dir))
+                db.execute("UPDATE counters SET value = ? WHERE name = 'seq'", (seq,))
+                db.execute(
+                    _INSERT,
+                    (seq, alert.alert_id, str(alert.type), alert.camera, body, trace, name, size, at, None),
+                )
+        except BaseException:
+            if written is not None:
+                remove_snapshot(written)
+            raise
+        self._pending.add(1, len(body) + size)
+        return seq
+
+    def _bound_backlog(self) -> None:
+        """Drop what is over the limits of the backlog: updates first, then the oldest, never the last one."""
+        limits = self._limits
+        while self._pending.count > 1 and (
+            self._pending.count > limits.backlog_messages or self._pending.size > limits.backlog_bytes
+        ):
+            with self._db.transaction(durable=True) as db:
+                seq, alert_id, kind, picture, size = db.execute(
+                    "SELECT seq, alert_id, type, snapshot, snapshot_bytes + length(body) FROM messages "
+                    "WHERE acked_at IS NULL ORDER BY type = 'update' DESC, seq LIMIT 1"
+                ).fetchone()
+                db.execute("DELETE FROM messages WHERE seq = ?", (seq,))
+                db.execute(
+                    "INSERT INTO counters VALUES ('dropped', 1) "
+                    "ON CONFLICT (name) DO UPDATE SET value = value + 1"
+                )
+            self._pending.add(-1, -size)
+            if picture is not None:
+                remove_snapshot(self._dir / picture)
+            _log.error(
+                "too much waits for the broker (%d messages, %d bytes): dropped %s of alert %s, seq %d",
+                self._pending.count + 1,
+                self._pending.size + size,
+                kind,
+                alert_id,
+                seq,
+            )
+
+    def _forget(self, rows: list[tuple[int, str | None, int]]) -> None:
+        if not rows:
+            return
+        with self._db.transaction(durable=False) as db:
+            db.executemany("DELETE FROM messages WHERE seq = ?", [(seq,) for seq, _, _ in rows])
+        self._kept.add(-len(rows), -sum(size for _, _, size in rows))
+        for _, picture, _ in rows:
+            if picture is not None:
+                remove_snapshot(self._dir / picture)
+
+    def _forget_history(self, *, batch: int) -> int:
+        """Make room on a full disk:
+
+        remove delivered pictures, and their messages where that can be written.
+        """
+        with self._db.reading() as db:
+            rows = db.execute(
+                "SELECT seq, snapshot, snapshot_bytes + length(body) FROM messages "
+                "WHERE acked_at IS NOT NULL ORDER BY seq LIMIT ?",
+                (batch,),
+            ).fetchall()
+        # the pictures first: with no room at all, the deletion of rows cannot be journalled
+        for _, picture, _ in rows:
+            if picture is not None:
+                remove_snapshot(self._dir / picture)
+        try:
+            self._forget(rows)
+        except OutboxFullError:
+            _log.warning(
+                "the disk is full: removed %d delivered pictures, their messages stay listed", len(rows)
+            )
+        else:
+            if rows:
+                _log.error(
+                    "the disk is full: gave up %d delivered alerts of the history for new ones", len(rows)
+                )
+        return len(rows)
+
+    def _knows_folder(self, folder: str) -> bool:
+        with self._db.reading() as db:
+            query = "SELECT 1 FROM messages WHERE snapshot >= ? AND snapshot < ? LIMIT 1"
+            # "0" is the character after "/"
+            return db.execute(query, (f"{folder}/", f"{folder}0")).fetchone() is not None
+
+    def _select(self, clause: str, values: tuple[Any, ...]) -> list[StoredMessage]:
+        with self._db.reading() as db:
+            rows = db.execute(f"SELECT {_COLUMNS} FROM messages {clause}", values).fetchall()  # noqa: S608
+        return [
+            replace(message, snapshot=None if message.snapshot is None else self._dir / message.snapshot)
+            for message in (StoredMessage(*row) for row in rows)
+        ]
+
+
+def _readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
+    """The undelivered messages of a damaged database, up to the first place that cannot be read."""
+    rows: list[tuple[Any, ...]] = []
+    try:
+        db = sqlite3.connect(damaged, isolation_level=None)
+        try:
+            for row in db.execute(f"SELECT {_COLUMNS} FROM messages WHERE acked_at IS NULL ORDER BY seq"):  # noqa: S608
+                if isinstance(json.loads(row[4]), dict):
+                    rows.append(row)
+        finally:
+            db.close()
+    except (sqlite3.Error, ValueError, TypeError):
+        # what was read until here is what there is
+        return rows
+    return rows
+
+
+def _check_snapshot(alert: Alert, jpeg: bytes | None) -> None:
+    described = None if alert.snapshot is None else (alert.snapshot.sha256, alert.snapshot.size_bytes)
+    given = None if jpeg is None else (sha256(jpeg).hexdigest(), len(jpeg))
+    if described != given:
+        raise ValueError(
+            f"alert {alert.alert_id}: the picture is not the one that its snapshot field describes"
+        )

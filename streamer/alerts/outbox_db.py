@@ -1,0 +1,110 @@
+"""The outbox's database: schema, transactions, and SQLite's errors as those of ``streamer.alerts``."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
+from streamer.alerts.outbox_files import is_disk_full
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS messages (
+    seq INTEGER PRIMARY KEY,
+    alert_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    camera TEXT NOT NULL,
+    body BLOB NOT NULL,
+    trace BLOB,
+    snapshot TEXT,
+    snapshot_bytes INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    acked_at REAL
+);
+CREATE INDEX IF NOT EXISTS messages_alert ON messages (alert_id, type);
+CREATE INDEX IF NOT EXISTS messages_pending ON messages (seq) WHERE acked_at IS NULL;
+CREATE INDEX IF NOT EXISTS messages_acked ON messages (acked_at) WHERE acked_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS messages_snapshot ON messages (snapshot) WHERE snapshot IS NOT NULL;
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+_DAMAGED_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class OutboxDatabase:
+    """One connection behind one lock. Raises the errors of ``streamer.alerts.errors`` and no others.
+
+    ``max_pages`` caps the file at that many SQLite pages of 4 KiB.
+    """
+
+    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
+        self.path = path
+        self.lock = threading.RLock()
+        with _translated(path):
+            self._db = sqlite3.connect(path, timeout=5.0, isolation_level=None, check_same_thread=False)
+            try:
+                self._prepare(max_pages)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self, max_pages: int | None) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        # a disk that fills up must not find a WAL file of unbounded size
+        self._db.execute("PRAGMA journal_size_limit = 8388608")
+        if max_pages is not None:
+            self._db.execute(f"PRAGMA max_page_count = {int(max_pages)}")
+        if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise OutboxDamagedError(f"{self.path}: the database is malformed")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the connection; what is stored stays."""
+        with self.lock:
+            self._db.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for queries."""
+        with self.lock, _translated(self.path):
+            yield self._db
+
+    @contextmanager
+    def transaction(self, *, durable: bool) -> Iterator[sqlite3.Connection]:
+        """The connection, inside a write transaction that is rolled back on any error.
+
+        ``durable``: on the disk when the block ends (``synchronous=FULL``); otherwise a power loss may undo
+        it.
+        """
+        with self.lock, _translated(self.path):
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+                self._db.execute("COMMIT")
+            except BaseException:
+                # SQLite rolls back by itself on some errors, a full disk among them
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        # the primary code is the low byte of the extended one
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_FULL:
+            raise OutboxFullError(f"no room for alerts in {path}: {error}") from error
+        if code in _DAMAGED_CODES:
+            raise OutboxDamagedError(f"{path}: {error}") from error
+        raise OutboxError(f"{path}: {error}") from error
+    except OSError as error:
+        if is_disk_full(error):
+            raise OutboxFullError(f"no room for alerts beside {path}: {error.strerror}") from error
+        raise OutboxError(f"cannot write beside {path}: {error.strerror}") from error

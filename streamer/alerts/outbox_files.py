@@ -1,0 +1,131 @@
+"""The files beside the outbox database: pictures, and the reserve of sequence numbers."""
+
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Final
+
+from streamer.alerts.payload import check_alert_id
+
+_log = logging.getLogger(__name__)
+
+#: One durable write of the reserve covers this many messages.
+RESERVE_STEP: Final = 1024
+
+_FULL_ERRNOS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Whether the error says that there is no room: disk, quota or file size limit."""
+    return error.errno in _FULL_ERRNOS
+
+
+class SequenceReserve:
+    """A number on the disk above which no ``seq`` has ever been given out.
+
+    It is kept outside the database, so that a database that is lost does not make the numbers start over: a
+    subscriber that remembers the last ``seq`` would take the new alerts for duplicates.
+    Raises ``OSError`` when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.upper = 0
+        try:
+            self.upper = max(0, int(path.read_text().strip() or 0))
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            _log.error("%s does not hold a number; sequence numbers may start over", path)
+
+    def cover(self, seq: int) -> None:
+        """Make sure that ``upper`` is at least ``seq``, durably."""
+        if seq > self.upper:
+            upper = seq + RESERVE_STEP - 1
+            write_durably(self._path, f"{upper}\n".encode())
+            self.upper = upper
+
+
+def snapshot_path(state_dir: Path, alert_id: str, frame_time: float, seq: int) -> Path:
+    """Where the picture of message ``seq`` goes. The first of an alert has the plain name."""
+    folder = state_dir / "snapshots" / f"{datetime.fromtimestamp(frame_time, UTC):%Y-%m-%d}"
+    plain = folder / f"{check_alert_id(alert_id)}.jpg"
+    return folder / f"{alert_id}.{seq}.jpg" if plain.exists() else plain
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write ``path`` so that after a crash it holds all of ``data`` or is as it was. Makes its folder."""
+    if not path.parent.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+        _sync_folder(path.parent.parent)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with open(part, "wb", opener=_private) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def remove_snapshot(path: Path) -> None:
+    """Remove a picture, and its day's folder when it was the last one there."""
+    try:
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+            _log.warning("cannot remove %s: %s", path, error.strerror)
+
+
+def remove_strays(state_dir: Path, *, before: float, is_known: Callable[[str], bool]) -> None:
+    """Remove days of pictures that are older than ``before`` and of which ``is_known(folder)`` knows no
+    message.
+
+    A crash between a picture and its message leaves a picture that no message names.
+    """
+    oldest_kept = datetime.fromtimestamp(before, UTC).date()
+    for folder in sorted((state_dir / "snapshots").glob("????-??-??")):
+        try:
+            day = date.fromisoformat(folder.name)
+        except ValueError:
+            continue
+        if day < oldest_kept and not is_known(f"snapshots/{folder.name}"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_parts(state_dir: Path) -> None:
+    """Remove what a crash left half written."""
+    for part in state_dir.glob("snapshots/*/.*.part"):
+        part.unlink(missing_ok=True)
+
+
+def move_aside(database: Path) -> Path:
+    """Rename a database with its WAL files to a name that is free, and return that of the database."""
+    number = 1
+    while (target := database.with_name(f"{database.name}.damaged-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm", ""):
+        source = database.with_name(database.name + suffix)
+        if source.exists():
+            source.rename(target.with_name(target.name + suffix))
+    return target
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o640)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

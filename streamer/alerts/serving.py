@@ -1,0 +1,131 @@
+"""What is said on a connection, and in which order."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from paho.mqtt.client import topic_matches_sub
+
+from streamer.alerts.delivery import AlertDelivery
+from streamer.alerts.errors import BrokerError, BrokerLostError
+from streamer.alerts.retained import RetainedStore
+from streamer.alerts.session import BrokerSession, MessageHandler
+
+_log = logging.getLogger(__name__)
+
+ONLINE: Final = b"online"
+STOPPED: Final = b"stopped"
+OFFLINE: Final = b"offline"
+#: How often to look around when nothing happens: housekeeping, an outbox that nobody announced.
+TICK_S: Final = 1.0
+#: Events without retry (stats) that may wait for the network thread.
+_MAX_EVENTS: Final = 100
+_GOODBYE_S: Final = 2.0
+
+
+class Speaker:
+    """Says on each session: retained states, ``online``, subscriptions, then alerts, states and events as
+    they come.
+
+    ``state_expiry_s``: retained states expire at the broker after so long (MQTT 5), and are renewed at half
+    of it.
+    """
+
+    def __init__(
+        self,
+        delivery: AlertDelivery,
+        *,
+        available_topic: str,
+        ack_timeout_s: float,
+        state_expiry_s: int | None,
+    ) -> None:
+        self.delivery = delivery
+        self.retained = RetainedStore(refresh_s=None if state_expiry_s is None else state_expiry_s / 2)
+        self.handlers: dict[str, MessageHandler] = {}
+        self._available_topic = available_topic
+        self._ack_timeout_s = ack_timeout_s
+        self._state_expiry_s = state_expiry_s
+        self._events: deque[tuple[str, bytes, int]] = deque()
+        self._lock = threading.Lock()
+
+    def add_event(self, topic: str, payload: bytes, qos: int) -> bool:
+        """Queue an event; returns False when too many wait already."""
+        with self._lock:
+            if len(self._events) >= _MAX_EVENTS:
+                return False
+            self._events.append((topic, payload, qos))
+            return True
+
+    def forget_events(self) -> int:
+        """The connection ended: events are worth nothing later. Returns how many there were."""
+        with self._lock:
+            count = len(self._events)
+            self._events.clear()
+            return count
+
+    def serve(self, session: BrokerSession, stopping: threading.Event, *, tick: Callable[[], None]) -> None:
+        """Speak until ``stopping`` is set. Raises the ``BrokerError`` that ended the session."""
+        self.retained.announce_all()
+        self._send_states(session)
+        session.publish(self._available_topic, ONLINE, qos=1, retain=True)
+        for topic_filter in self.handlers:
+            session.subscribe(topic_filter)
+        self.delivery.begin(max_payload_bytes=session.max_payload_bytes)
+        while not stopping.is_set():
+            self._send_due(session)
+            self._collect(session, TICK_S)
+            tick()
+
+    def finish(self, session: BrokerSession, *, drain_s: float) -> None:
+        """Send what waits, for ``drain_s`` at most, then ``stopped``, and disconnect."""
+        deadline = time.monotonic() + drain_s
+        self._send_due(session)
+        while self.delivery.in_flight and time.monotonic() < deadline:
+            self._collect(session, deadline - time.monotonic())
+            self._send_due(session)
+        goodbye = session.publish(self._available_topic, STOPPED, qos=1, retain=True)
+        deadline = time.monotonic() + _GOODBYE_S
+        while (left := deadline - time.monotonic()) > 0 and goodbye not in self._collect(session, left):
+            pass
+        session.close()
+
+    def dispatch(self, topic: str, payload: bytes, retained: bool) -> None:
+        """Hand a message to every handler whose filter matches."""
+        for topic_filter, handler in self.handlers.items():
+            if topic_matches_sub(topic_filter, topic):
+                try:
+                    handler(topic, payload, retained)
+                except Exception:  # noqa: BLE001 - a command must never end the connection that carries alerts
+                    _log.exception("the handler of %s failed", topic_filter)
+
+    def _send_due(self, session: BrokerSession) -> None:
+        self._send_states(session)
+        with self._lock:
+            events = list(self._events)
+            self._events.clear()
+        for topic, payload, qos in events:
+            session.publish(topic, payload, qos=qos)
+        self.delivery.send(lambda topic, payload: session.publish(topic, payload, qos=1))
+
+    def _send_states(self, session: BrokerSession) -> None:
+        for topic, payload in self.retained.take_due():
+            expiry_s = self._state_expiry_s if payload else None
+            session.publish(topic, payload, qos=1, retain=True, expiry_s=expiry_s)
+
+    def _collect(self, session: BrokerSession, timeout_s: float) -> set[int]:
+        numbers: set[int] = set()
+        refused: BrokerError | None = None
+        for number, error in session.poll(timeout_s):
+            if error is None:
+                self.delivery.acknowledged(number)
+            else:
+                refused = error
+            numbers.add(number)
+        if refused is not None:
+            raise refused
+        if self.delivery.oldest_age_s() > self._ack_timeout_s:
+            raise BrokerLostError(f"the broker has acknowledged nothing for {self._ack_timeout_s:g} s")
+        return numbers
