@@ -1,5 +1,6 @@
 """The worker's thread with small detectors that fail on demand, real mailboxes and the real batcher."""
 
+import itertools
 import logging
 import threading
 import time
@@ -211,7 +212,7 @@ def test_models_that_cannot_be_loaded_are_a_failure_that_is_tried_again_at_growi
         failed_s = time.monotonic()
         rig.until(lambda status: len(tries) >= 6)
     assert [device for device, _ in tries][:4] == ["auto", "auto", "cpu", "cpu"]
-    pauses = [later - earlier for (_, earlier), (_, later) in zip(tries, tries[1:], strict=False)]
+    pauses = [later - earlier for (_, earlier), (_, later) in itertools.pairwise(tries)]
     for pause, backoff in zip(pauses, (0.02, 0.04, 0.08, 0.1, 0.1), strict=False):
         assert pause >= backoff
     assert not [beat for beat in pulses if beat > failed_s], "a failed worker must not feed the watchdog"
@@ -288,7 +289,7 @@ def test_a_receiver_that_fails_does_not_stop_the_worker(caplog):
 
     rig = Rig(lambda device: BrightnessDetector())
     rig.worker = InferenceWorker(
-        batcher=rig.batcher, load_detector=lambda *, device: BrightnessDetector(), sink=sink, device="cpu"
+        batcher=rig.batcher, load_detector=BrightnessDetector, sink=sink, device="cpu"
     )
     rig.worker.start()
     with caplog.at_level(logging.CRITICAL):

@@ -1,0 +1,1 @@
+"""Being a good service: readiness and watchdog towards systemd, signs of life of every stage, signals."""
