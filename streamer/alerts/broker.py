@@ -39,7 +39,7 @@ class BrokerTls:
     """TLS towards the broker: the system's own CA store, or ``ca_file`` alone where it is given.
 
     ``cert_file`` and ``key_file`` (PEM) are the client's own, for brokers that ask for one. ``insecure``
-    accepts any certificate of any host.
+    accepts a certificate for another host name; that a trusted CA signed it is checked all the same.
     """
 
     ca_file: Path | None = None
@@ -63,7 +63,6 @@ class BrokerTls:
                 ) from error
         if self.insecure:
             context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
         return context
 
 
@@ -76,7 +75,7 @@ class Broker:
     user: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: BrokerTls | None = None
-    protocol: Literal["3.1.1", "5"] = "5"
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
     keepalive_s: int = 30
     connect_timeout_s: float = 5.0
 

@@ -24,6 +24,7 @@ from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullEr
 from streamer.alerts.outbox_db import OutboxDatabase
 from streamer.alerts.outbox_files import (
     SequenceReserve,
+    free_bytes,
     move_aside,
     remove_parts,
     remove_snapshot,
@@ -44,6 +45,7 @@ _DAY_S: Final = 86400.0
 class OutboxLimits:
     """How much is kept. ``acked_*`` bound the history of delivered alerts, ``backlog_*`` what still waits.
 
+    ``min_free_bytes`` of the disk are left to others: history goes for that too.
     When the backlog is over a limit, updates go first and then the oldest messages; each is counted and said.
     """
 
@@ -51,6 +53,7 @@ class OutboxLimits:
     acked_bytes: int = 5_000_000_000
     backlog_messages: int = 100_000
     backlog_bytes: int = 5_000_000_000
+    min_free_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +189,8 @@ class Outbox:
         """
         before = at - self._limits.acked_age_s
         with self._db.lock:
-            excess = self._kept.size - self._limits.acked_bytes
+            shortage = self._limits.min_free_bytes - free_bytes(self._dir)
+            excess = max(self._kept.size - self._limits.acked_bytes, shortage)
             with self._db.reading() as db:
                 rows = db.execute(
                     "SELECT seq, snapshot, snapshot_bytes + length(body), acked_at FROM messages "

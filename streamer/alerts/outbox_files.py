@@ -24,6 +24,11 @@ def is_disk_full(error: OSError) -> bool:
     return error.errno in _FULL_ERRNOS
 
 
+def free_bytes(folder: Path) -> int:
+    """Room that is left on the disk of ``folder`` for this user. Raises ``OSError``."""
+    return shutil.disk_usage(folder).free
+
+
 class SequenceReserve:
     """A number on the disk above which no ``seq`` has ever been given out.
 
