@@ -20,7 +20,7 @@ _PASSWD = shutil.which("mosquitto_passwd")
 
 @dataclass(frozen=True)
 class TestCertificates:
-    """A certificate authority, a server certificate for 127.0.0.1 and localhost, and a client certificate (PEM)."""
+    """A certificate authority, a server certificate for 127.0.0.1 and localhost, and a client certificate."""
 
     __test__ = False
 

@@ -37,9 +37,12 @@ BYTE_STREAM = {
 
 
 def encoder(codec: str, gop: int) -> str:
-    """The encoder stage of a test picture: no B-frames and a regular key frame, as cameras do."""
+    """The encoder stage of a test picture: no B-frames, one slice and a regular key frame, as cameras do.
+
+    With several slices rtph264pay would repeat the parameter sets before each, which splits key frames.
+    """
     return {
-        "h264": f"x264enc tune=zerolatency speed-preset=ultrafast key-int-max={gop} bitrate=800",
+        "h264": f"x264enc tune=zerolatency threads=1 speed-preset=ultrafast key-int-max={gop} bitrate=800",
         "h265": f"x265enc tune=zerolatency speed-preset=ultrafast key-int-max={gop} bitrate=800 ! h265parse",
         "mjpeg": "jpegenc quality=80",
     }[codec]

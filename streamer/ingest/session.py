@@ -1,0 +1,39 @@
+"""What one connection is given, beside its source: whom it tells, when it stops, what it counts."""
+
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Protocol
+
+from streamer.frame import Frame
+from streamer.ingest.counters import StreamCounters, StreamFormat
+
+
+class ConnectionSink(Protocol):
+    """Whom a connection tells. Called from the connection's thread; must return soon."""
+
+    def opened(self, stream: StreamFormat) -> None:
+        """The first good frame has come, or the format has changed: frames from now on are of this kind."""
+        ...
+
+    def progressed(self, received_mono_s: float) -> None:
+        """Something came from the camera, though perhaps no frame that is due."""
+        ...
+
+    def frame(self, frame: Frame) -> None:
+        """A good frame that is due."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One connection's surroundings.
+
+    - ``fps``: frames per second that are wanted, or None for all; others are decoded but never converted.
+    - ``stop``: set by another thread to end the connection at the next packet.
+    """
+
+    camera_id: str
+    sink: ConnectionSink
+    fps: float | None = None
+    stop: Event = field(default_factory=Event)
+    counters: StreamCounters = field(default_factory=StreamCounters)

@@ -1,0 +1,231 @@
+"""One connection to anything that libav reads: RTSP, HTTP, video files, webcams."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from typing import Final
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from streamer.frame import Frame
+from streamer.ingest.collapse import collapsing_warnings
+from streamer.ingest.counters import StreamFormat
+from streamer.ingest.errors import (
+    ConnectionLost,
+    CorruptStream,
+    EndOfStream,
+    IngestError,
+    NoVideo,
+    StreamStalled,
+)
+from streamer.ingest.libav import LogLine, captured_log, explain_read, open_container
+from streamer.ingest.session import Session
+from streamer.ingest.source import Source
+from streamer.ingest.stream_decoder import StreamDecoder
+from streamer.ingest.timing import LiveTiming, RecordingTiming
+from streamer.ingest.urls import SourceKind
+from streamer.ingest.video_picture import VideoPicture
+
+logger = logging.getLogger(__name__)
+
+#: Packets come, but all is damaged or no key frame follows: after so long a new connection is the better
+#: hope.
+_RESYNC_LIMIT_S: Final = 30.0
+
+#: A damaged recording is read on past so many unreadable places in a row.
+_READ_ERRORS_LIMIT: Final = 50
+
+#: libav plays text files as terminal recordings; nobody means that.
+_TEXT_FORMATS: Final = frozenset({"tty", "bin", "xbin", "idf", "adf"})
+
+_FALLBACK_FPS: Final = 25.0
+
+#: The system's clock may leave the connection's by so much before it is worth a line in the log.
+_CLOCK_DEPARTURE_S: Final = 2.0
+
+
+def video_frames(source: Source, session: Session) -> Iterator[Frame]:
+    """The good frames that are due, from one connection; ends when ``session.stop`` is set.
+
+    A recording with ``loop`` is opened again at its end and stays one connection. Raises an ``IngestError``
+    when the connection ends for any other reason, ``EndOfStream`` included.
+    """
+    with captured_log() as log:
+        reader = _VideoReader(source, session, log)
+        try:
+            while not session.stop.is_set():
+                with closing(open_container(source, log)) as container:
+                    yield from reader.read(container)
+                if session.stop.is_set():
+                    return
+                if not reader.is_recording:
+                    raise ConnectionLost(f"{source.display}: the camera ended the stream")
+                if not reader.shown:
+                    raise NoVideo(f"{source.display}: no frame of it can be decoded")
+                if not source.loop:
+                    raise EndOfStream(f"{source.display}: the recording has ended")
+        finally:
+            reader.report_log(at_once=True)
+
+
+class _VideoReader:
+    """The state of one connection, which outlives the rounds of a looped recording."""
+
+    def __init__(self, source: Source, session: Session, log: list[LogLine]) -> None:
+        self._source = source
+        self._session = session
+        self._log = log
+        self._collapser = collapsing_warnings(logger, session.camera_id)
+        self._timing: LiveTiming | RecordingTiming | None = None
+        self._format: StreamFormat | None = None
+        self._frame_kind: tuple[int, int, str] | None = None
+        self._decoded_before = 0
+        self._clock_told = False
+        self.is_recording = source.kind is SourceKind.FILE
+        self.shown = 0
+
+    def read(self, container: InputContainer) -> Iterator[Frame]:
+        """Frames until the container's end or the stop; raises the ``IngestError`` that ends it otherwise."""
+        source, session = self._source, self._session
+        stream = _video_stream(container, source)
+        if source.kind is SourceKind.HTTP and container.duration is not None:
+            self.is_recording = True
+        decoder = StreamDecoder(stream, source, session.counters, self._log)
+        timing = self._timing_for(stream)
+        if isinstance(timing, RecordingTiming):
+            timing.media_time.begin_again()
+        last_frame_s = time.monotonic()
+        for packet, received_s in self._packets(container, stream):
+            for frame in decoder.decode(packet):
+                last_frame_s = received_s
+                self.shown += 1
+                times = timing.take(frame.time, received_s)
+                if session.stop.is_set():
+                    return
+                self._tell_format(frame, stream, decoder)
+                if times is not None:
+                    session.counters.due += 1
+                    yield Frame(
+                        camera_id=session.camera_id,
+                        index=self._decoded_before + decoder.given - 1,
+                        pts_s=frame.time,
+                        captured_at=times.captured_at,
+                        received_mono_s=times.received_mono_s,
+                        picture=VideoPicture(frame),
+                    )
+            self.report_log()
+            limit_s = max(_RESYNC_LIMIT_S, source.stall_s)
+            if not self.is_recording and received_s - last_frame_s > limit_s:
+                raise CorruptStream(f"{source.display}: no undamaged frame for {limit_s:g} s")
+        self._decoded_before += decoder.given
+
+    def report_log(self, *, at_once: bool = False) -> None:
+        """Pass on what libav said, collapsed and without secrets; look after the system's clock."""
+        for level, name, message in self._log:
+            if level <= av.logging.WARNING and message.strip():
+                self._collapser.add(self._source.redact(f"{name}: {message.strip()}"))
+        self._log.clear()
+        self._collapser.flush(at_once=at_once)
+        if isinstance(self._timing, LiveTiming) and not self._clock_told:
+            departure_s = self._timing.clock.departure_s()
+            if abs(departure_s) > _CLOCK_DEPARTURE_S:
+                self._clock_told = True
+                logger.warning(
+                    "%s: the system's clock was set by %+.1f s; frame times follow at the next connection",
+                    self._session.camera_id,
+                    departure_s,
+                )
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[tuple["Packet[VideoStream]", float]]:
+        """Video packets with the time of their reception; watches over stalls and unreadable places."""
+        source, session = self._source, self._session
+        errors = 0
+        last_video_s = time.monotonic()
+        demuxer = container.demux()
+        while not session.stop.is_set():
+            asked_s = time.monotonic()
+            failure: IngestError | None = None
+            try:
+                packet = next(demuxer, None)
+            except (av.FFmpegError, OSError, ValueError) as error:
+                failure = explain_read(error, self._log, source)
+            received_s = time.monotonic()
+            if failure is not None:
+                errors += 1
+                session.counters.decode_errors += 1
+                if not isinstance(failure, CorruptStream) or errors > _READ_ERRORS_LIMIT:
+                    raise failure
+                demuxer = container.demux()
+                continue
+            if packet is None:
+                return
+            errors = 0
+            is_video = packet.stream_index == stream.index
+            if is_video:
+                last_video_s = received_s
+            if received_s - min(asked_s, last_video_s) >= source.stall_s and not self.is_recording:
+                # libav gives out what it still held once its limit has struck, as if all were well.
+                raise StreamStalled(f"{source.display}: nothing came for {source.stall_s:g} s")
+            if is_video:
+                session.counters.packets += 1
+                session.sink.progressed(received_s)
+                yield packet, received_s  # type: ignore[misc]
+
+    def _timing_for(self, stream: VideoStream) -> LiveTiming | RecordingTiming:
+        if self._timing is None:
+            if self.is_recording:
+                self._timing = RecordingTiming(
+                    fps=self._session.fps,
+                    stop=self._session.stop,
+                    paced=self._source.paced,
+                    start_epoch_s=self._source.start_epoch_s,
+                    interval_s=1.0 / (_declared_fps(stream) or _FALLBACK_FPS),
+                )
+            else:
+                self._timing = LiveTiming(fps=self._session.fps)
+        return self._timing
+
+    def _tell_format(self, frame: av.VideoFrame, stream: VideoStream, decoder: StreamDecoder) -> None:
+        """Announce the format with the first frame and whenever it changes."""
+        kind = frame.width, frame.height, frame.format.name
+        if kind == self._frame_kind:
+            return
+        self._frame_kind = kind
+        known = self._format
+        self._format = StreamFormat(
+            codec=decoder.codec,
+            image_hw=VideoPicture(frame).image_hw,
+            pixel_format=frame.format.name,
+            fps=_declared_fps(stream),
+            pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
+            decoder=f"{decoder.codec} (software)",
+        )
+        if known is not None:
+            self._session.counters.format_changes += 1
+            logger.info("%s: the stream changed from %s to %s", self._session.camera_id, known, self._format)
+        self._session.sink.opened(self._format)
+
+
+def _video_stream(container: InputContainer, source: Source) -> VideoStream:
+    if container.format.name in _TEXT_FORMATS:
+        raise NoVideo(f"{source.display}: is text, not video")
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    raise NoVideo(f"{source.display}: holds no video")
+
+
+def _declared_fps(stream: VideoStream) -> float | None:
+    rate = stream.average_rate or stream.guessed_rate
+    # MJPEG over HTTP declares none and libav says 25; rates beyond what cameras do are time bases in
+    # disguise.
+    return float(rate) if rate and 0 < rate <= 240 else None
