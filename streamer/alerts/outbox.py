@@ -14,54 +14,32 @@ costs a duplicate, no message.
 
 import json
 import logging
-import sqlite3
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
-from streamer.alerts.outbox_db import OutboxDatabase
+from streamer.alerts.outbox_db import MESSAGE_COLUMNS, OutboxDatabase, readable_pending
 from streamer.alerts.outbox_files import (
     SequenceReserve,
-    free_bytes,
     move_aside,
     remove_parts,
     remove_snapshot,
-    remove_strays,
     snapshot_path,
     write_durably,
 )
+from streamer.alerts.outbox_history import History, OutboxLimits, Tally
 from streamer.alerts.payload import Alert, AlertType
 
 _log = logging.getLogger(__name__)
 
-_COLUMNS: Final = "seq, alert_id, type, camera, body, trace, snapshot, snapshot_bytes, created_at, acked_at"
-_INSERT: Final = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-_DAY_S: Final = 86400.0
-
-
-@dataclass(frozen=True, slots=True)
-class OutboxLimits:
-    """How much is kept. ``acked_*`` bound the history of delivered alerts, ``backlog_*`` what still waits.
-
-    ``min_free_bytes`` of the disk are left to others: history goes for that too.
-    When the backlog is over a limit, updates go first and then the oldest messages; each is counted and said.
-    """
-
-    acked_age_s: float = 30 * _DAY_S
-    acked_bytes: int = 5_000_000_000
-    backlog_messages: int = 100_000
-    backlog_bytes: int = 5_000_000_000
-    min_free_bytes: int = 0
+_INSERT: Final = f"INSERT INTO messages ({MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message as it lies in the outbox;
-
-    ``body`` and ``trace`` are JSON, ``snapshot`` the file of its picture.
-    """
+    """One message as it lies in the outbox: ``body`` and ``trace`` are JSON, ``snapshot`` its picture's file."""
 
     seq: int
     alert_id: str
@@ -88,18 +66,6 @@ class OutboxStats:
     kept: int
     kept_bytes: int
     dropped: int
-
-
-@dataclass(slots=True)
-class _Tally:
-    """Messages and their bytes, kept in memory so that limits cost no scan of the table."""
-
-    count: int = 0
-    size: int = 0
-
-    def add(self, count: int, size: int) -> None:
-        self.count += count
-        self.size += size
 
 
 class Outbox:
@@ -159,7 +125,7 @@ class Outbox:
                 seq = self._store(alert, snapshot_jpeg, at, trace_json)
             except OutboxFullError:
                 # delivered history is worth less than an alert that nobody has seen
-                if not self._forget_history(batch=500):
+                if not self._history.give_up(batch=500):
                     raise
                 seq = self._store(alert, snapshot_jpeg, at, trace_json)
             except OutboxDamagedError as error:
@@ -179,7 +145,7 @@ class Outbox:
             ).fetchone()
         if row is not None:
             self._pending.add(-1, -row[0])
-            self._kept.add(1, row[0])
+            self._history.kept.add(1, row[0])
 
     def enforce_limits(self, *, at: float, batch: int = 500) -> int:
         """Remove delivered messages that are too old or too much, with their pictures, oldest first.
@@ -187,26 +153,7 @@ class Outbox:
         Removes ``batch`` at most and returns how many, so that a caller with other duties can come back for
         more.
         """
-        before = at - self._limits.acked_age_s
-        with self._db.lock:
-            shortage = self._limits.min_free_bytes - free_bytes(self._dir)
-            excess = max(self._kept.size - self._limits.acked_bytes, shortage)
-            with self._db.reading() as db:
-                rows = db.execute(
-                    "SELECT seq, snapshot, snapshot_bytes + length(body), acked_at FROM messages "
-                    "WHERE acked_at IS NOT NULL ORDER BY acked_at, seq LIMIT ?",
-                    (batch,),
-                ).fetchall()
-            chosen = []
-            for seq, picture, size, acked_at in rows:
-                if acked_at >= before and excess <= 0:
-                    break
-                excess -= size
-                chosen.append((seq, picture, size))
-            self._forget(chosen)
-            # a day more, because the folder's date is that of the frame, not of the acknowledgement
-            remove_strays(self._dir, before=before - _DAY_S, is_known=self._knows_folder)
-        return len(chosen)
+        return self._history.enforce(self._limits, at=at, batch=batch)
 
     # -- reading ------------------------------------------------------------------------------------
 
@@ -231,8 +178,8 @@ class Outbox:
                 last_seq=counters["seq"],
                 pending=self._pending.count,
                 pending_bytes=self._pending.size,
-                kept=self._kept.count,
-                kept_bytes=self._kept.size,
+                kept=self._history.kept.count,
+                kept_bytes=self._history.kept.size,
                 dropped=counters.get("dropped", 0),
             )
 
@@ -258,8 +205,9 @@ class Outbox:
             if db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone() is None:
                 db.execute("INSERT INTO counters VALUES ('seq', ?)", (self._reserve.upper,))
             totals = "SELECT COUNT(*), COALESCE(SUM(snapshot_bytes + length(body)), 0) FROM messages "
-            self._pending = _Tally(*db.execute(totals + "WHERE acked_at IS NULL").fetchone())
-            self._kept = _Tally(*db.execute(totals + "WHERE acked_at IS NOT NULL").fetchone())
+            self._pending = Tally(*db.execute(totals + "WHERE acked_at IS NULL").fetchone())
+            kept = Tally(*db.execute(totals + "WHERE acked_at IS NOT NULL").fetchone())
+        self._history = History(database, self._dir, kept)
         return database
 
     def _start_anew(self, error: OutboxDamagedError) -> OutboxDatabase:
@@ -268,7 +216,7 @@ class Outbox:
         except OSError as moving:
             raise OutboxError(f"{error}, and it cannot be moved aside: {moving.strerror}") from moving
         database = self._open()
-        rows = [row for row in _readable_pending(moved) if row[0] <= self._reserve.upper]
+        rows = [row for row in readable_pending(moved) if row[0] <= self._reserve.upper]
         with database.transaction(durable=True) as db:
             db.executemany(_INSERT, rows)
         self._pending.add(len(rows), sum(len(row[4]) + row[7] for row in rows))
@@ -343,74 +291,13 @@ class Outbox:
                 seq,
             )
 
-    def _forget(self, rows: list[tuple[int, str | None, int]]) -> None:
-        if not rows:
-            return
-        with self._db.transaction(durable=False) as db:
-            db.executemany("DELETE FROM messages WHERE seq = ?", [(seq,) for seq, _, _ in rows])
-        self._kept.add(-len(rows), -sum(size for _, _, size in rows))
-        for _, picture, _ in rows:
-            if picture is not None:
-                remove_snapshot(self._dir / picture)
-
-    def _forget_history(self, *, batch: int) -> int:
-        """Make room on a full disk:
-
-        remove delivered pictures, and their messages where that can be written.
-        """
-        with self._db.reading() as db:
-            rows = db.execute(
-                "SELECT seq, snapshot, snapshot_bytes + length(body) FROM messages "
-                "WHERE acked_at IS NOT NULL ORDER BY seq LIMIT ?",
-                (batch,),
-            ).fetchall()
-        # the pictures first: with no room at all, the deletion of rows cannot be journalled
-        for _, picture, _ in rows:
-            if picture is not None:
-                remove_snapshot(self._dir / picture)
-        try:
-            self._forget(rows)
-        except OutboxFullError:
-            _log.warning(
-                "the disk is full: removed %d delivered pictures, their messages stay listed", len(rows)
-            )
-        else:
-            if rows:
-                _log.error(
-                    "the disk is full: gave up %d delivered alerts of the history for new ones", len(rows)
-                )
-        return len(rows)
-
-    def _knows_folder(self, folder: str) -> bool:
-        with self._db.reading() as db:
-            query = "SELECT 1 FROM messages WHERE snapshot >= ? AND snapshot < ? LIMIT 1"
-            # "0" is the character after "/"
-            return db.execute(query, (f"{folder}/", f"{folder}0")).fetchone() is not None
-
     def _select(self, clause: str, values: tuple[Any, ...]) -> list[StoredMessage]:
         with self._db.reading() as db:
-            rows = db.execute(f"SELECT {_COLUMNS} FROM messages {clause}", values).fetchall()  # noqa: S608
+            rows = db.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages {clause}", values).fetchall()  # noqa: S608
         return [
             replace(message, snapshot=None if message.snapshot is None else self._dir / message.snapshot)
             for message in (StoredMessage(*row) for row in rows)
         ]
-
-
-def _readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
-    """The undelivered messages of a damaged database, up to the first place that cannot be read."""
-    rows: list[tuple[Any, ...]] = []
-    try:
-        db = sqlite3.connect(damaged, isolation_level=None)
-        try:
-            for row in db.execute(f"SELECT {_COLUMNS} FROM messages WHERE acked_at IS NULL ORDER BY seq"):  # noqa: S608
-                if isinstance(json.loads(row[4]), dict):
-                    rows.append(row)
-        finally:
-            db.close()
-    except (sqlite3.Error, ValueError, TypeError):
-        # what was read until here is what there is
-        return rows
-    return rows
 
 
 def _check_snapshot(alert: Alert, jpeg: bytes | None) -> None:

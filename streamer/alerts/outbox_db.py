@@ -1,11 +1,12 @@
 """The outbox's database: schema, transactions, and SQLite's errors as those of ``streamer.alerts``."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from streamer.alerts.outbox_files import is_disk_full
@@ -30,6 +31,11 @@ CREATE INDEX IF NOT EXISTS messages_snapshot ON messages (snapshot) WHERE snapsh
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+
+#: Every column, in the order of ``streamer.alerts.outbox.StoredMessage``.
+MESSAGE_COLUMNS: Final = (
+    "seq, alert_id, type, camera, body, trace, snapshot, snapshot_bytes, created_at, acked_at"
+)
 
 _DAMAGED_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -90,6 +96,26 @@ class OutboxDatabase:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+
+def readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
+    """The undelivered messages of a damaged database, up to the first place that cannot be read."""
+    rows: list[tuple[Any, ...]] = []
+    try:
+        db = sqlite3.connect(damaged, isolation_level=None)
+        try:
+            # the table itself: an index that is damaged would hide rows that can be read
+            for row in db.execute(
+                f"SELECT {MESSAGE_COLUMNS} FROM messages NOT INDEXED WHERE acked_at IS NULL ORDER BY seq"  # noqa: S608
+            ):
+                if isinstance(json.loads(row[4]), dict):
+                    rows.append(row)
+        finally:
+            db.close()
+    except (sqlite3.Error, ValueError, TypeError):
+        # what was read until here is what there is
+        return rows
+    return rows
 
 
 @contextmanager

@@ -51,6 +51,7 @@ class BrokerSession:
         self._will = will
         self._on_message = on_message
         self._acks: deque[tuple[int, BrokerError | None]] = deque()
+        self._subscribing: set[int] = set()
         self._connected = False
         self._error: BrokerError | None = None
         self._max_packet: int | None = None
@@ -127,8 +128,15 @@ class BrokerSession:
 
     def subscribe(self, topic_filter: str) -> None:
         """Ask for messages, QoS 1. A refusal ends the session with its reason."""
-        if self._client.subscribe(topic_filter, qos=1)[0] is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+        result, number = self._client.subscribe(topic_filter, qos=1)
+        if result is not MQTTErrorCode.MQTT_ERR_SUCCESS or number is None:
             raise self._ended()
+        self._subscribing.add(number)
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether the broker has confirmed every subscription."""
+        return not self._subscribing
 
     def poll(self, timeout_s: float) -> list[tuple[int, BrokerError | None]]:
         """Read and write until something happened, ``wake`` was called or the time is over.
@@ -227,8 +235,9 @@ class BrokerSession:
         self._acks.append((mid, refusal(code, what=f"{self._broker.address} refused a message")))
 
     def _suback(
-        self, _client: Client, _data: Any, _mid: int, codes: list[ReasonCode], _properties: Any
+        self, _client: Client, _data: Any, mid: int, codes: list[ReasonCode], _properties: Any
     ) -> None:
+        self._subscribing.discard(mid)
         for code in codes:
             self._error = self._error or refusal(code, what=f"{self._broker.address} refused a subscription")
 
