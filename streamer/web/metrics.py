@@ -1,0 +1,135 @@
+"""The numbers for Prometheus, read from the status source when they are scraped."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from streamer.web.status import CameraStatus, OutboxStatus, StageStatus, StatusSource, WorkerStatus
+
+CAMERA_STATES: Final = ("connecting", "online", "stalled", "refused", "disabled")
+
+
+class StatusCollector(Collector):
+    """Turns a ``StatusSource`` into metrics named ``ppewatch_...``, in seconds, bytes and counts."""
+
+    def __init__(self, source: StatusSource, version: str) -> None:
+        self._source = source
+        self._version = version
+
+    def describe(self) -> Iterator[Metric]:
+        """Nothing: registering must not ask the daemon, whose parts may not be up yet."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric of the daemon."""
+        yield InfoMetricFamily("ppewatch_build", "The running version.", {"version": self._version})
+        yield from _camera_metrics(self._source.cameras())
+        yield from _stage_metrics(self._source.stages())
+        yield from _worker_metrics(self._source.worker())
+        yield from _outbox_metrics(self._source.outbox())
+
+
+def metrics_registry(source: StatusSource, version: str) -> CollectorRegistry:
+    """A registry of our own with the daemon's metrics and those of its process."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(StatusCollector(source, version))
+    ProcessCollector(namespace="ppewatch", registry=registry)
+    return registry
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """The registry in Prometheus' text format 0.0.4."""
+    return generate_latest(registry)
+
+
+def _camera_metrics(cameras: Sequence[CameraStatus]) -> Iterator[Metric]:
+    by_camera = ("camera",)
+    state = GaugeMetricFamily(
+        "ppewatch_camera_state", "1 for the state that the camera is in.", labels=("camera", "state")
+    )
+    fps = GaugeMetricFamily(
+        "ppewatch_camera_analysed_frames_per_second", "Frames analysed per second.", labels=by_camera
+    )
+    age = GaugeMetricFamily(
+        "ppewatch_camera_last_frame_age_seconds", "Age of the camera's newest frame.", labels=by_camera
+    )
+    reconnects = CounterMetricFamily(
+        "ppewatch_camera_reconnects", "Connections made after the first.", labels=by_camera
+    )
+    dropped = CounterMetricFamily(
+        "ppewatch_camera_dropped_frames", "Decoded frames that were not analysed.", labels=by_camera
+    )
+    for camera in cameras:
+        name = [camera.camera]
+        for known in CAMERA_STATES:
+            state.add_metric([camera.camera, known], float(camera.state == known))
+        fps.add_metric(name, camera.fps)
+        if camera.last_frame_age_s is not None:
+            age.add_metric(name, camera.last_frame_age_s)
+        reconnects.add_metric(name, camera.reconnects)
+        dropped.add_metric(name, camera.dropped_frames)
+    yield from (state, fps, age, reconnects, dropped)
+
+
+def _stage_metrics(stages: Sequence[StageStatus]) -> Iterator[Metric]:
+    late = GaugeMetricFamily(
+        "ppewatch_stage_late", "1 when the stage's last beat is older than its limit.", labels=("stage",)
+    )
+    age = GaugeMetricFamily(
+        "ppewatch_stage_last_beat_age_seconds", "Age of the stage's last beat.", labels=("stage",)
+    )
+    for stage in stages:
+        late.add_metric([stage.name], float(stage.late))
+        if stage.last_beat_age_s is not None:
+            age.add_metric([stage.name], stage.last_beat_age_s)
+    yield from (late, age)
+
+
+def _worker_metrics(worker: WorkerStatus) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "ppewatch_worker_ready", "1 when the models are loaded.", value=float(worker.ready)
+    )
+    yield InfoMetricFamily("ppewatch_worker", "Where the models run.", {"device": worker.device})
+    digests = InfoMetricFamily("ppewatch_model", "Digests of the weights in use.", labels=("model",))
+    for model, digest in worker.models.items():
+        digests.add_metric([model], {"digest": digest})
+    yield digests
+    yield CounterMetricFamily("ppewatch_worker_frames", "Frames analysed.", value=worker.frames)
+    yield CounterMetricFamily("ppewatch_worker_batches", "Batches run.", value=worker.batches)
+    yield CounterMetricFamily(
+        "ppewatch_worker_failed_batches", "Batches that failed.", value=worker.failed_batches
+    )
+    if worker.latency_s is not None:
+        yield GaugeMetricFamily(
+            "ppewatch_worker_latency_seconds",
+            "Median time from a frame's reception to its detections.",
+            value=worker.latency_s,
+        )
+
+
+def _outbox_metrics(outbox: OutboxStatus) -> Iterator[Metric]:
+    yield GaugeMetricFamily(
+        "ppewatch_broker_connected", "1 while connected to the MQTT broker.", value=float(outbox.connected)
+    )
+    yield GaugeMetricFamily("ppewatch_outbox_last_seq", "The newest message's number.", value=outbox.last_seq)
+    yield GaugeMetricFamily(
+        "ppewatch_outbox_pending_messages",
+        "Messages that the broker has not acknowledged.",
+        value=outbox.pending,
+    )
+    yield GaugeMetricFamily(
+        "ppewatch_outbox_pending_bytes", "Their size with snapshots.", value=outbox.pending_bytes
+    )
+    yield GaugeMetricFamily(
+        "ppewatch_outbox_oldest_pending_age_seconds",
+        "Age of the oldest of them, 0 when there is none.",
+        value=outbox.oldest_pending_age_s or 0.0,
+    )
+    yield CounterMetricFamily(
+        "ppewatch_outbox_dropped_messages",
+        "Messages given up because a limit was reached.",
+        value=outbox.dropped,
+    )

@@ -1,0 +1,144 @@
+"""What the status page shows, as plain values, and the protocol by which it asks for them.
+
+Times are UTC epoch seconds and become ISO 8601 text on the wire, as in the MQTT payloads; ages are seconds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Protocol
+
+from pydantic import PlainSerializer, WithJsonSchema
+
+
+def utc_text(at: float) -> str:
+    """Epoch seconds as ISO 8601 in UTC with milliseconds: ``2026-11-21T07:14:02.480Z``."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+UtcTime = Annotated[
+    float,
+    PlainSerializer(utc_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameraStatus:
+    """One configured camera; the same words as its retained MQTT status.
+
+    - ``state``: connecting, online, stalled, refused or disabled; ``reason`` says why, without secrets.
+    - ``since``: when it took this state.
+    - ``fps``: analysed frames per second, measured; ``wanted_fps`` is the configured number.
+    - ``dropped_frames``: decoded frames that were replaced or too old before they could be analysed.
+    """
+
+    camera: str
+    state: str
+    since: UtcTime
+    reason: str | None = None
+    fps: float = 0.0
+    wanted_fps: float | None = None
+    last_frame_age_s: float | None = None
+    reconnects: int = 0
+    dropped_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSummary:
+    """One episode, as its latest message left it.
+
+    - ``phase``: open or ended; ``end_reason`` is one of judgement's words (worn, left_view, ...).
+    - ``reason``: the evidence in words.
+    - ``snapshot_sha256``: digest of the latest snapshot, None without one; changes when a better one comes.
+    - ``delivered``: whether the broker has acknowledged all messages of it so far.
+    """
+
+    alert_id: str
+    camera: str
+    zone: str | None
+    rule: str
+    missing: tuple[str, ...]
+    severity: str
+    phase: str
+    started_at: UtcTime
+    confirmed_at: UtcTime
+    ended_at: UtcTime | None = None
+    end_reason: str | None = None
+    score: float
+    reason: str = ""
+    snapshot_sha256: str | None = None
+    delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageStatus:
+    """One part of the daemon that must beat: late when its last beat is older than ``limit_s``."""
+
+    name: str
+    late: bool
+    last_beat_age_s: float | None
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStatus:
+    """The inference worker; counts are since the start, ``latency_s`` is the median from reception to
+    detections.
+
+    ``models`` maps a model's name to the digest of its weights.
+    """
+
+    ready: bool
+    device: str
+    frames: int = 0
+    batches: int = 0
+    failed_batches: int = 0
+    frames_per_s: float = 0.0
+    latency_s: float | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxStatus:
+    """Delivery: ``broker`` is ``host:port`` without credentials; ``dropped`` counts over the site's life."""
+
+    connected: bool
+    broker: str
+    last_seq: int = 0
+    pending: int = 0
+    pending_bytes: int = 0
+    kept: int = 0
+    dropped: int = 0
+    oldest_pending_age_s: float | None = None
+
+
+class StatusSource(Protocol):
+    """Where the page gets its values. Called from the web server's threads; must answer within a moment.
+
+    A ``StreamerError`` becomes a 503 with its message.
+    """
+
+    def cameras(self) -> Sequence[CameraStatus]:
+        """Every configured camera, in the order of the configuration."""
+        ...
+
+    def alerts(self, limit: int) -> Sequence[AlertSummary]:
+        """The latest episodes, newest first, at most ``limit``."""
+        ...
+
+    def stages(self) -> Sequence[StageStatus]:
+        """Every stage that must beat; empty until the daemon has started them."""
+        ...
+
+    def worker(self) -> WorkerStatus:
+        """The inference worker."""
+        ...
+
+    def outbox(self) -> OutboxStatus:
+        """The outbox and the connection to the broker."""
+        ...
+
+    def snapshot(self, alert_id: str) -> bytes | None:
+        """The alert's latest JPEG, or None when there is none. ``alert_id`` has been checked for its form."""
+        ...

@@ -1,0 +1,97 @@
+"""How the page words its values: ages, sizes, local times, and which states are worth a colour."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from streamer.web.status import AlertSummary, CameraStatus, StageStatus, utc_text
+
+#: The tone of a state: ``good``, ``busy``, ``bad`` or ``off``. The word itself always stands beside the
+#: colour.
+_CAMERA_TONES: Final = {
+    "online": "good",
+    "connecting": "busy",
+    "stalled": "bad",
+    "refused": "bad",
+    "disabled": "off",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The page's headline: a tone (``good``, ``busy``, ``bad``) and a sentence."""
+
+    tone: str
+    text: str
+
+
+def headline(
+    stages: Sequence[StageStatus], cameras: Sequence[CameraStatus], alerts: Sequence[AlertSummary]
+) -> Health:
+    """The one sentence at the top: what is wrong, else what goes on."""
+    late = [stage.name for stage in stages if stage.late]
+    if late:
+        return Health("bad", f"Not keeping up: {', '.join(late)}")
+    if not stages:
+        return Health("busy", "Starting")
+    wanted = [camera for camera in cameras if camera.state != "disabled"]
+    online = sum(camera.state == "online" for camera in wanted)
+    open_now = sum(alert.phase == "open" for alert in alerts)
+    watched = f"{online} of {len(wanted)} {'camera' if len(wanted) == 1 else 'cameras'} online"
+    alerted = f"{open_now or 'no'} open {'alert' if open_now == 1 else 'alerts'}"
+    tone = "bad" if open_now else "good" if online == len(wanted) else "busy"
+    return Health(tone, f"{watched}, {alerted}")
+
+
+def template_environment(timezone: str) -> Environment:
+    """Jinja with autoescape, strict names and the page's filters; ``timezone`` is an IANA name."""
+    zone = ZoneInfo(timezone)
+
+    def local_time(at: float) -> str:
+        moment = datetime.fromtimestamp(at, UTC).astimezone(zone)
+        today = datetime.now(UTC).astimezone(zone).date()
+        return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
+
+    environment = Environment(
+        loader=PackageLoader("streamer.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        local_time=local_time,
+        utc=utc_text,
+        duration=duration,
+        size=size,
+        words=lambda text: str(text).replace("_", " "),
+        camera_tone=lambda state: _CAMERA_TONES.get(state, "busy"),
+    )
+    return environment
+
+
+def duration(seconds: float | None) -> str:
+    """``0.4 s``, ``12 s``, ``3 min``, ``5 h``, ``2 d``; a dash for None."""
+    if seconds is None:
+        return "\N{EN DASH}"
+    if seconds < 1:
+        return f"{max(0.0, seconds):.1f} s"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units: ``48 kB``, ``5.2 GB``."""
+    if count < 1000:
+        return f"{count:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        count /= 1000
+        if count < 1000 or unit == "GB":
+            break
+    return f"{count:.1f} {unit}" if count < 10 else f"{count:.0f} {unit}"

@@ -1,0 +1,234 @@
+"""What the status page, the JSON, the health endpoints and the metrics say, over real HTTP."""
+
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import jsonschema
+import pytest
+from http_client import ask
+from prometheus_client.parser import text_string_to_metric_families
+from web_site import FIRST_ALERT, Site, jpeg_picture
+
+from streamer.errors import StreamerError
+from streamer.web.server import WebServer, WebServerError
+from streamer.web.status import OutboxStatus, StageStatus, utc_text
+
+
+def metrics(server: WebServer) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    families = text_string_to_metric_families(ask(server, "/metrics").text)
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_the_page_shows_cameras_alerts_worker_and_delivery(server: WebServer) -> None:
+    page = ask(server, "/").text
+    for text in (
+        "north &lt;yard&gt;",
+        "1 of 2 cameras online, 1 open alert",
+        "the camera refused the user or the password",
+        "4.9 of 5 fps",
+        "0.2 s ago",
+        "No face mask",
+        "face masks at the entrance",
+        f"/api/alerts/{FIRST_ALERT}/snapshot?v={sha256(jpeg_picture()).hexdigest()[:12]}",
+        "not yet delivered",
+        "left view",
+        "142 ms",
+        "1 message, 48 kB",
+    ):
+        assert text in page, text
+
+
+def test_the_page_asks_nobody_but_its_own_server(server: WebServer) -> None:
+    class Links(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.found: list[str] = []
+
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            self.found += [text or "" for name, text in attributes if name in {"src", "href"}]
+            names = {name for name, _ in attributes}
+            assert not {name for name in names if name.startswith("on")} | (names & {"style"}), tag
+            assert tag != "style"
+
+    parser = Links()
+    parser.feed(ask(server, "/").text)
+    assert len(parser.found) >= 6
+    for link in parser.found:
+        assert link.startswith("/")
+        assert not link.startswith("//")
+        assert ask(server, link).status == 200, link
+
+
+def test_what_cameras_and_rules_are_called_cannot_become_markup(server: WebServer, site: Site) -> None:
+    attack = "<script>alert(1)</script>\"'><img src=x>"
+    site.camera_list = [replace(site.camera_list[0], camera=attack, reason=attack)]
+    site.alert_list = [replace(site.alert_list[0], rule=attack, reason=attack, zone=attack)]
+    for path in ("/", "/api/overview"):
+        page = ask(server, path).text
+        assert "<script>alert" not in page
+        assert "<img src=x>" not in page
+        assert "&lt;script&gt;alert(1)" in page
+
+
+def test_an_empty_site_is_no_blank_page(server: WebServer, site: Site) -> None:
+    site.camera_list, site.alert_list, site.stage_list = [], [], []
+    page = ask(server, "/").text
+    assert "No alert yet" in page
+    assert "No camera is configured" in page
+    assert "Starting" in page
+
+
+def test_readiness_names_the_late_stages(server: WebServer, site: Site) -> None:
+    assert (ask(server, "/readyz").status, ask(server, "/readyz").json) == (
+        200,
+        {"status": "ready", "late": []},
+    )
+    site.stage_list[0] = replace(site.stage_list[0], late=True, last_beat_age_s=31.0)
+    site.stage_list.append(StageStatus(name="camera gate", late=True, last_beat_age_s=None, limit_s=5))
+    answer = ask(server, "/readyz")
+    assert answer.status == 503
+    assert answer.json == {"status": "late", "late": ["inference", "camera gate"]}
+    assert "Not keeping up: inference, camera gate" in ask(server, "/").text
+    assert ask(server, "/healthz").status == 200
+    site.stage_list.clear()
+    assert (ask(server, "/readyz").status, ask(server, "/readyz").json["status"]) == (503, "starting")
+
+
+def test_json_follows_its_published_description(server: WebServer, site: Site) -> None:
+    description = ask(server, "/api/openapi.json").json
+    assert description["openapi"].startswith("3.1")
+    for path, operations in description["paths"].items():
+        answer = ask(server, path.replace("{alert_id}", FIRST_ALERT))
+        assert answer.status == 200, path
+        ((media_type, content),) = operations["get"]["responses"]["200"]["content"].items()
+        assert answer.headers["content-type"] == media_type
+        if "schema" in content:
+            schema = content["schema"] | {"components": description["components"]}
+            validator = jsonschema.Draft202012Validator(
+                schema, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER
+            )
+            validator.validate(answer.json)
+            assert answer.json
+
+
+def test_json_writes_times_as_utc_text(server: WebServer, site: Site) -> None:
+    open_alert, ended = ask(server, "/api/alerts").json
+    assert open_alert["started_at"] == utc_text(site.alert_list[0].started_at)
+    assert open_alert["ended_at"] is None
+    assert open_alert["missing"] == ["face_mask"]
+    assert ended["end_reason"] == "left_view"
+    assert utc_text(1_795_245_242.48) == "2026-11-21T07:14:02.480Z"
+
+
+def test_the_number_of_alerts_is_limited(server: WebServer) -> None:
+    assert len(ask(server, "/api/alerts?limit=1").json) == 1
+    for bad in ("0", "201", "-1", "x", "", "1e2", "99999999999999999999", "%D9%A1"):
+        answer = ask(server, f"/api/alerts?limit={bad}")
+        assert answer.status == 400, bad
+        assert "1 to 200" in answer.json["error"]
+
+
+def test_a_snapshot_is_the_stored_jpeg_and_is_sent_once(server: WebServer, site: Site) -> None:
+    path = f"/api/alerts/{FIRST_ALERT}/snapshot"
+    answer = ask(server, path)
+    assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+    assert answer.body == site.snapshots[FIRST_ALERT]
+    again = ask(server, path, if_none_match=answer.headers["etag"])
+    assert (again.status, again.body) == (304, b"")
+    site.snapshots[FIRST_ALERT] = jpeg_picture(90)
+    assert ask(server, path, if_none_match=answer.headers["etag"]).status == 200
+
+
+@pytest.mark.parametrize(
+    "alert_id",
+    [
+        "01JD0000000000000000000000",
+        "..",
+        "%2e%2e",
+        "../secret",
+        "..%2fsecret",
+        "..%5csecret",
+        "%2fetc%2fpasswd",
+        "a%00b",
+        "a.jpg",
+        "a" * 65,
+        "a%0a",
+        "-a",
+        "%F0%9F%98%80",
+    ],
+)
+def test_only_ids_reach_the_source(server: WebServer, site: Site, alert_id: str) -> None:
+    asked: list[str] = []
+
+    def snapshot(wanted: str) -> None:
+        asked.append(wanted)
+
+    site.snapshot = snapshot  # type: ignore[method-assign]
+    assert ask(server, f"/api/alerts/{alert_id}/snapshot").status == 404
+    assert asked in ([], ["01JD0000000000000000000000"])
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/../app.py", "/assets/%2e%2e%2fapp.py", "/assets/page.html", "/assets/"]
+)
+def test_only_named_files_are_served(server: WebServer, path: str) -> None:
+    assert ask(server, path).status == 404
+
+
+def test_metrics_carry_the_daemons_numbers(server: WebServer, site: Site) -> None:
+    values = metrics(server)
+
+    def value(name: str, **labels: str) -> float:
+        return values[name, frozenset(labels.items())]
+
+    assert value("ppewatch_camera_state", camera="entrance", state="online") == 1
+    assert value("ppewatch_camera_state", camera="entrance", state="stalled") == 0
+    assert value("ppewatch_camera_reconnects_total", camera="loading-dock") == 3
+    assert value("ppewatch_camera_last_frame_age_seconds", camera="entrance") == pytest.approx(0.21)
+    assert ("ppewatch_camera_last_frame_age_seconds", frozenset({("camera", "store")})) not in values
+    assert value("ppewatch_stage_late", stage="inference") == 0
+    assert value("ppewatch_worker_failed_batches_total") == 1
+    assert value("ppewatch_worker_latency_seconds") == pytest.approx(0.142)
+    assert value("ppewatch_model_info", model="retinaface", digest="sha256:" + "ab" * 32) == 1
+    assert value("ppewatch_outbox_pending_messages") == 1
+    assert value("ppewatch_broker_connected") == 1
+    assert value("ppewatch_build_info", version="1.2.3") == 1
+    assert value("ppewatch_process_resident_memory_bytes") > 1e6
+    assert all(name.startswith("ppewatch_") for name, _ in values)
+    site.outbox_status = OutboxStatus(connected=False, broker="127.0.0.1:1883", dropped=7)
+    assert metrics(server)["ppewatch_outbox_dropped_messages_total", frozenset()] == 7
+
+
+def test_a_source_that_cannot_tell_is_a_503_with_its_reason(server: WebServer, site: Site) -> None:
+    site.failure = StreamerError("the outbox is being repaired")
+    for path in ("/", "/api/overview", "/api/cameras", "/metrics"):
+        answer = ask(server, path)
+        assert answer.status == 503, path
+        assert answer.json == {"error": "the outbox is being repaired"}
+    assert ask(server, "/healthz").status == 200
+    site.failure = None
+    assert ask(server, "/").status == 200
+
+
+def test_start_and_stop(site: Site, server: WebServer) -> None:
+    with pytest.raises(WebServerError, match="already being served"):
+        server.start()
+    port = int(server.address.rpartition(":")[2])
+    twin = WebServer(server._app, "127.0.0.1", port)
+    with pytest.raises(
+        WebServerError, match=rf"cannot listen on 127\.0\.0\.1:{port}: Address already in use"
+    ):
+        twin.start()
+    assert ask(server, "/healthz").status == 200
+    server.stop()
+    server.stop()
+    with pytest.raises(WebServerError, match="not being served"):
+        _ = server.address
+    twin.start()
+    assert ask(twin, "/healthz").status == 200
+    twin.stop()
