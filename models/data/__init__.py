@@ -1,0 +1,1 @@
+"""Data sets read, and data made: what training and the demo clip share."""
