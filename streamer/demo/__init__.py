@@ -1,0 +1,1 @@
+"""What ``ppewatch demo`` needs beside the daemon: a clip, a broker inside the process, a site."""
