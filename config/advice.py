@@ -75,8 +75,10 @@ def _holds_secret(url: str) -> bool:
 
 def _broker(settings: SiteSettings) -> Iterator[_Finding]:
     mqtt = settings.mqtt
-    if mqtt.password and not mqtt.tls and not _LOOPBACK.fullmatch(mqtt.host.lower()):
+    if mqtt.user and mqtt.password and not mqtt.tls and not _LOOPBACK.fullmatch(mqtt.host.lower()):
         yield ("mqtt", "password"), "is sent to the broker in clear; set 'tls: true' if the broker can"
+    if mqtt.password and not mqtt.user:
+        yield ("mqtt", "password"), "is not sent without 'user' beside it"
     if mqtt.tls_insecure:
         yield ("mqtt", "tls_insecure"), "anyone who can redirect the connection can pose as the broker"
 

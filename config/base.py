@@ -11,8 +11,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     WrapSerializer,
 )
+from pydantic_core import CoreSchema, core_schema
 
 from config.document import SourceFloat, SourceInt
 
@@ -41,7 +44,9 @@ class Settings(BaseModel):
 
 def as_written(value: Any) -> Any:
     """Numbers that stand where text is expected count as the text that was written."""
-    return value.text if isinstance(value, SourceInt | SourceFloat) else value
+    if isinstance(value, SourceInt | SourceFloat):
+        return value.text
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _check_name(value: str) -> str:
@@ -53,7 +58,22 @@ def _check_name(value: str) -> str:
     return value
 
 
+class _OneOrMore:
+    """Lets one item stand for a list of it, and no value for an empty one."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_as_tuple, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        many = handler(schema)
+        return {"anyOf": [many["items"], many]}
+
+
 def _as_tuple(value: Any) -> Any:
+    if value is None:
+        return ()
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -77,10 +97,15 @@ Name = Annotated[
 ]
 
 #: Named things, read-only, in the order of the file.
-Named = Annotated[Mapping[Name, T], AfterValidator(_freeze), WrapSerializer(_thaw)]
+Named = Annotated[
+    Mapping[Name, T],
+    AfterValidator(_freeze),
+    WrapSerializer(_thaw),
+    Field(json_schema_extra={"additionalProperties": False}),
+]
 
 #: One thing or a list of them.
-OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
+OneOrMore = Annotated[tuple[T, ...], _OneOrMore()]
 
 
 def bounded(*, default: float, alias: str, ge: float, le: float, description: str) -> Any:

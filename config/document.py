@@ -75,6 +75,12 @@ class Document:
     values: Mapping[KeyPath, Mark]
 
 
+#: In YAML's flow style, ``{password: ${NAME}}``, the braces of a variable would end the value. They are replaced by
+#: characters without a meaning, one for one so that all places stay, and put back when the value is read.
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?::-[^{}\n]*)?)\}", re.ASCII)
+_PRIVATE_USE: Final = range(0xE000, 0xF8FF)
+
+
 class _Loader(yaml.SafeLoader):
     """Every plain scalar stays text here; ``_Builder`` resolves it."""
 
@@ -104,10 +110,11 @@ def parse_document(raw: bytes, file: str) -> Document:
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError([ConfigProblem(file, f"is larger than {MAX_FILE_BYTES} bytes")])
     text = _decode(raw, file)
-    root = _compose(text, file)
+    braces = _two_unused(text)
+    root = _compose(_VARIABLE.sub(rf"${braces[0]}\1{braces[1]}", text), file)
     if root is None:
         raise ConfigError([ConfigProblem(file, "is empty")])
-    builder = _Builder(file)
+    builder = _Builder(file, str.maketrans({braces[0]: "{", braces[1]: "}"}))
     data = builder.build(root, ())
     if builder.problems:
         raise ConfigError(
@@ -130,6 +137,12 @@ def _decode(raw: bytes, file: str) -> str:
         line, column = head.count(b"\n") + 1, error.start - (head.rfind(b"\n") + 1) + 1
     message = "is not UTF-8 text; save the file as UTF-8"
     raise ConfigError([ConfigProblem(file, message, line=line, column=column)])
+
+
+def _two_unused(text: str) -> tuple[str, str]:
+    used = set(text)
+    unused = [chr(code) for code in _PRIVATE_USE if chr(code) not in used]
+    return (unused[0], unused[1]) if len(unused) > 1 else ("{", "}")
 
 
 def _compose(text: str, file: str) -> Node | None:
@@ -191,8 +204,9 @@ def _syntax_message(error: yaml.MarkedYAMLError, text: str) -> str:
 class _Builder:
     """Turns nodes into data; collects problems so that several are reported together."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, translation: dict[int, str]) -> None:
         self.file = file
+        self.translation = translation
         self.problems: list[ConfigProblem] = []
         self.keys: dict[KeyPath, Mark] = {}
         self.values: dict[KeyPath, Mark] = {}
@@ -228,7 +242,7 @@ class _Builder:
             if not isinstance(key_node, ScalarNode):
                 self._problem(key_node, path, "a key must be a single word or text")
                 continue
-            key = str(key_node.value)
+            key = str(key_node.value).translate(self.translation)
             if key == _MERGE_KEY and key_node.style is None:
                 merged.append((key_node, value_node))
                 continue
@@ -249,7 +263,7 @@ class _Builder:
             if not isinstance(source, MappingNode):
                 self._problem(key_node, path, "'<<' takes a mapping or a list of mappings")
                 continue
-            inherited = _Builder(self.file)
+            inherited = _Builder(self.file, self.translation)
             inherited._open = self._open
             inherited._count = self._count
             values = inherited.build(source, path)
@@ -270,7 +284,7 @@ class _Builder:
         return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
 
     def _scalar(self, node: ScalarNode, path: KeyPath) -> Any:
-        text = str(node.value)
+        text = str(node.value).translate(self.translation)
         if node.tag != _STR_TAG:
             hint = "put a value that starts with '!' in quotes"
             self._problem(node, path, f"tags (!name) are not supported; {hint}")

@@ -36,7 +36,12 @@ def problems_of(error: ValidationError, document: Document, secrets: Iterable[st
     """Every problem once, in the order of the file; messages are cleaned of ``secrets``."""
     hidden = sorted((secret for secret in secrets if len(secret) >= _MIN_SECRET_CHARS), key=len, reverse=True)
     found: dict[ConfigProblem, None] = {}
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        path = detail["loc"]
+        if detail["type"] == "too_short" and any(other["loc"][:-1] == path for other in details):
+            # entries that are wrong do not count, so a list of wrong ones is reported as too short as well
+            continue
         for path, message in _messages_of(detail):
             found[_located(path, _clean(message, hidden), detail["type"], document)] = None
     return sorted(found, key=lambda problem: (problem.line or 0, problem.column or 0))
@@ -90,7 +95,7 @@ def _located(path: KeyPath, message: str, kind: str, document: Document) -> Conf
         # the value came from the top of the file
         path = path[2:]
         written = _written_path(path, document)
-    at_key = kind == "extra_forbidden"
+    at_key = kind == "extra_forbidden" or path[-1:] == ("[key]",)
     marks = document.keys if at_key else document.values
     mark = marks.get(written) or document.values.get(written) or Mark(1, 1)
     key = (*written, path[-1]) if kind == "missing" else written

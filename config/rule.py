@@ -140,12 +140,6 @@ class ScheduleWindow(Settings):
     )
 
 
-def _schedule(value: Any) -> Any:
-    if value is None:
-        return ()
-    return value if isinstance(value, list | tuple) else [value]
-
-
 class RuleSettings(Settings):
     """Who has to wear what, where and when, and how long until it is said."""
 
@@ -192,7 +186,7 @@ class RuleSettings(Settings):
         le=3600,
         description="Shortest time between two updates of an open alert with a better snapshot.",
     )
-    schedule: Annotated[tuple[ScheduleWindow, ...], BeforeValidator(_schedule)] = Field(
+    schedule: OneOrMore[ScheduleWindow] = Field(
         default=(),
         max_length=50,
         description="When the rule holds, in the site's time zone: one window or a list; always, when there"

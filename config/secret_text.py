@@ -122,8 +122,7 @@ def _validate(value: Any, info: ValidationInfo) -> Any:
 
 #: A secret or a reference to one; empty means none.
 Secret = Annotated[
-    SecretStr | None,
+    Annotated[SecretStr, Field(max_length=_MAX_SECRET_BYTES)] | None,
     BeforeValidator(_validate),
     WithJsonSchema({"type": ["string", "number", "null"]}, mode="validation"),
-    Field(max_length=_MAX_SECRET_BYTES),
 ]

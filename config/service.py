@@ -23,6 +23,8 @@ from config.secret_text import Secret, expand_variables, surroundings_of
 from config.suggestions import did_you_mean
 
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", re.ASCII)
+#: What pydantic takes for a switch that is on.
+_SWITCHED_ON: Final = frozenset({"true", "on", "yes", "y", "t", "1"})
 _LOOPBACK: Final = re.compile(r"127\.[0-9.]+|::1|localhost")
 
 
@@ -119,13 +121,9 @@ class MqttSettings(Settings):
         default=None,
         description="Password, or where it stands: `${NAME}`, `file:/path` or `credential:name`.",
     )
-    protocol: Annotated[Protocol, BeforeValidator(lambda value: "5" if value == 5 else as_written(value))] = (
-        Field(
-            default=Protocol.V3_1_1,
-            description='Version of MQTT: `"3.1.1"` or `"5"`.',
-            json_schema_extra={"type": ["string", "number"]},
-        )
-    )
+    protocol: Annotated[
+        Protocol, BeforeValidator(as_written), WithJsonSchema({"enum": ["3.1.1", "5", 5]}, mode="validation")
+    ] = Field(default=Protocol.V3_1_1, description='Version of MQTT: `"3.1.1"` or `"5"`.')
     keepalive_s: Seconds = bounded(
         default=30.0,
         alias="keepalive",
@@ -160,15 +158,13 @@ class MqttSettings(Settings):
     def _default_port(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("port") is None:
             data = {key: value for key, value in data.items() if key != "port"}
-            if data.get("tls") in {True, "on", "yes", "true"}:
+            if str(data.get("tls")).lower() in _SWITCHED_ON:
                 data["port"] = 8883
         return data
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         problems: list[tuple[tuple[str | int, ...], str]] = []
-        if self.password and not self.user:
-            problems.append((("password",), "a password needs 'user' beside it"))
         if not self.tls:
             given = [
                 key
