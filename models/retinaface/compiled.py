@@ -26,14 +26,21 @@ class CompiledBatchFunction:
     """``function`` of one uint8 (B, H, W, 3) tensor to a tuple of tensors (B, ...), compiled per input size.
 
     TensorFlow on a CPU compiles once per (H, W) for any B. Elsewhere each B is a compilation (JAX) or a
-    search for the fastest kernels (GPU), so batches are padded with zeros to ``BATCH_BUCKETS``. Batches
-    above the largest bucket run in turns, which bounds the memory.
+    search for the fastest kernels (GPU), so batches are padded with zeros to the next of ``buckets``
+    (ascending). Batches above the largest bucket run in turns, which bounds the memory.
 
     Raises ``DeviceError`` when ``device`` is ``gpu`` and there is none. ``auto`` takes a GPU when there is
     one.
     """
 
-    def __init__(self, function: Callable[[Any], tuple[Any, ...]], *, device: Device = "auto") -> None:
+    def __init__(
+        self,
+        function: Callable[[Any], tuple[Any, ...]],
+        *,
+        device: Device = "auto",
+        buckets: Sequence[int] = BATCH_BUCKETS,
+    ) -> None:
+        self.buckets = tuple(buckets)
         self.device_name = resolved_device(device)
         self._pads = keras.backend.backend() != "tensorflow" or self.device_name.startswith("gpu")
         self._function = function
@@ -41,7 +48,7 @@ class CompiledBatchFunction:
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         """Outputs as numpy arrays whose first axis is that of ``pixels`` (at least one picture)."""
-        largest = BATCH_BUCKETS[-1]
+        largest = self.buckets[-1]
         turns = [self._run(pixels[start : start + largest]) for start in range(0, len(pixels), largest)]
         if len(turns) == 1:
             return turns[0]
@@ -50,7 +57,7 @@ class CompiledBatchFunction:
     def _run(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         count = len(pixels)
         if self._pads:
-            bucket = next(size for size in BATCH_BUCKETS if size >= count)
+            bucket = next(size for size in self.buckets if size >= count)
             pixels = np.pad(pixels, ((0, bucket - count), (0, 0), (0, 0), (0, 0)))
         input_hw = (pixels.shape[1], pixels.shape[2])
         with keras.device(self.device_name):

@@ -28,35 +28,27 @@ from models.weights.keras_variables import assign_tensors
 CANDIDATES: Final = 1024
 
 
-class RetinaFaceDetector:
-    """Finds faces with the weights of one file.
+class NetworkDetector:
+    """Finds faces with a network that is already there, as training and measuring need it.
 
     - ``score_threshold``: least score of a face, 0 to 1.
     - ``nms_iou``: of faces that overlap by more than this IoU, the best one stays.
     - ``max_faces``: most faces per picture.
-    - ``device``: ``auto`` takes a GPU when there is one.
+    - ``device``: ``auto`` takes a GPU when there is one; raises ``DeviceError`` when it is not there.
 
-    Raises ``WeightsError`` when the file is not one of a RetinaFace, ``DeviceError`` when the device is not
-    there. Not for several threads at once.
+    Weights that the network is given later are used. Not for several threads at once.
     """
 
     def __init__(
         self,
-        weights_path: Path,
+        network: keras.Model,
         *,
         score_threshold: float = 0.5,
         nms_iou: float = 0.4,
         max_faces: int = 300,
         device: Device = "auto",
     ) -> None:
-        stored = load_weights(weights_path, architecture=ARCHITECTURE)
-        config = RetinaFaceConfig.from_mapping(stored.config, origin=weights_path)
-        config, tensors = fold_batch_norms(config, stored.tensors, origin=weights_path)
-        with keras.device(resolved_device(device)):
-            network = build_retinaface(config)
-            assign_tensors(network, tensors, origin=weights_path)
-        self.digest = stored.digest
-        self.score_threshold = score_threshold
+        self._score_threshold = score_threshold
         self._nms_iou = nms_iou
         self._max_faces = max_faces
         self._candidates = CompiledBatchFunction(lambda pixels: candidates(network, pixels), device=device)
@@ -92,13 +84,41 @@ class RetinaFaceDetector:
         scores: NDArray[np.float32],
         landmarks: NDArray[np.float32],
     ) -> Faces:
-        above = scores >= self.score_threshold
+        above = scores >= self._score_threshold
         boxes, scores, landmarks = boxes[above], scores[above], landmarks[above]
         kept = suppress(boxes, scores, iou_threshold=self._nms_iou, max_kept=self._max_faces)
         return Faces(
             boxes_xyxy=batch.boxes_to_image(boxes[kept], index),
             scores=scores[kept],
             landmarks_xy=batch.points_to_image(landmarks[kept], index),
+        )
+
+
+class RetinaFaceDetector(NetworkDetector):
+    """Finds faces with the weights of one file; see ``NetworkDetector`` for the other arguments.
+
+    ``digest`` is that of the file, ``sha256:<hex>``. Batch norms are folded on loading. Raises
+    ``WeightsError`` when the file is not one of a RetinaFace, ``DeviceError`` when the device is not there.
+    """
+
+    def __init__(
+        self,
+        weights_path: Path,
+        *,
+        score_threshold: float = 0.5,
+        nms_iou: float = 0.4,
+        max_faces: int = 300,
+        device: Device = "auto",
+    ) -> None:
+        stored = load_weights(weights_path, architecture=ARCHITECTURE)
+        config = RetinaFaceConfig.from_mapping(stored.config, origin=weights_path)
+        config, tensors = fold_batch_norms(config, stored.tensors, origin=weights_path)
+        with keras.device(resolved_device(device)):
+            network = build_retinaface(config)
+            assign_tensors(network, tensors, origin=weights_path)
+        self.digest = stored.digest
+        super().__init__(
+            network, score_threshold=score_threshold, nms_iou=nms_iou, max_faces=max_faces, device=device
         )
 
 

@@ -25,10 +25,20 @@ def fold_batch_norms(
     What is folded already comes back as it is. Raises ``WeightsError`` (naming ``origin``) when a tensor is
     missing.
     """
-    folded = dict(tensors)
     if config.folded:
-        return config, folded
-    for conv, batch_norm in batch_norms_of(config).items():
+        return config, dict(tensors)
+    return replace(config, folded=True), folded_tensors(batch_norms_of(config), tensors, origin=origin)
+
+
+def folded_tensors(
+    batch_norms: Mapping[str, str], tensors: Tensors, *, origin: Path | str
+) -> dict[str, NDArray[np.float32]]:
+    """``tensors`` with each of ``batch_norms`` (name of a convolution to that of its batch norm) folded.
+
+    Raises ``WeightsError`` (naming ``origin``) when a tensor is missing or does not fit.
+    """
+    folded = dict(tensors)
+    for conv, batch_norm in batch_norms.items():
         try:
             kernel = folded[f"{conv}/kernel"]
             gamma, beta, mean, variance = (
@@ -44,4 +54,4 @@ def fold_batch_norms(
             raise WeightsError(f"{origin}: {conv}/kernel and {batch_norm}/gamma disagree")
         folded[f"{conv}/kernel"] = (kernel * across).astype(np.float32)
         folded[f"{conv}/bias"] = (beta - mean * factor).astype(np.float32)
-    return replace(config, folded=True), folded
+    return folded

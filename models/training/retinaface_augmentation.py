@@ -1,0 +1,211 @@
+"""From pictures to training canvases that look like a CCTV camera's: small, tilted, blurred, compressed.
+
+Geometry: a face (or head) of the picture is chosen and brought to a height that is drawn log-uniformly,
+turned a little and put somewhere in a tile; a canvas is one tile or four. Light: colour, blur, noise and
+compression of the whole canvas.
+
+Shapes: S side of the canvas or tile in pixels; M faces, G ignored regions.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.letterbox import FILL_RGB
+from models.pictures import read_picture
+from models.training.retinaface_examples import FaceExample
+
+#: Landmarks after mirroring: right and left eye, and the corners of the mouth, change places.
+MIRRORED_LANDMARKS: Final = (1, 0, 2, 4, 3)
+
+#: Faces lower than this on the canvas are ignored: nothing on them can be told.
+LEAST_HEIGHT_PX: Final = 9.0
+
+#: Of a face cut by the border, this much must be left.
+LEAST_VISIBLE: Final = 0.55
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Canvas:
+    """``pixels`` uint8 (S, S, 3) RGB; the rest as in ``FaceExample``, in pixels of the canvas."""
+
+    pixels: NDArray[np.uint8]
+    boxes_xyxy: NDArray[np.float32]
+    landmarks_xy: NDArray[np.float32]
+    has_landmarks: NDArray[np.bool_]
+    ignored_xyxy: NDArray[np.float32]
+
+
+def draw_canvas(draw_example: Callable[[], FaceExample], rng: np.random.Generator, side_px: int) -> Canvas:
+    """One canvas of one large or four small tiles, each of another example."""
+    if rng.random() < 0.5:
+        canvas = draw_tile(draw_example(), rng, side_px, heights_px=(14.0, 260.0))
+    else:
+        half = side_px // 2
+        tiles = [draw_tile(draw_example(), rng, half, heights_px=(10.0, 90.0)) for _ in range(4)]
+        canvas = _joined(tiles, half)
+    return replace(canvas, pixels=change_light(canvas.pixels, rng))
+
+
+def draw_tile(
+    example: FaceExample, rng: np.random.Generator, side_px: int, *, heights_px: tuple[float, float]
+) -> Canvas:
+    """One picture scaled, turned, mirrored and cut to a tile; ``heights_px`` bounds the chosen face's
+    height."""
+    pixels = read_picture(example.path).rgb()
+    subjects = example.subjects_xyxy
+    if len(subjects):
+        subject = subjects[rng.integers(len(subjects))]
+    else:
+        subject = np.array([0, 0, pixels.shape[1] / 4, pixels.shape[0] / 4], np.float32)
+    centre = ((subject[:2] + subject[2:]) / 2).astype(np.float64)
+    wanted = np.exp(rng.uniform(*np.log(heights_px)))
+    # beyond twice its size a picture is only blurred, and one that leaves most of its tile empty teaches
+    # little
+    least = 0.85 * side_px / max(pixels.shape[:2])
+    scale = min(2.0, max(least, float(wanted) / max(1.0, float(subject[3] - subject[1]))))
+    shrunk = scale if scale < 0.7 else 1.0
+    if shrunk < 1:
+        pixels, centre, scale = _shrunk(pixels, shrunk), centre * shrunk, 1.0
+    degrees = rng.normal(0, 8) if rng.random() < 0.8 else rng.uniform(-35, 35)
+    mirror = bool(rng.random() < 0.5)
+    target = _target(centre * scale, np.array(pixels.shape[1::-1]) * scale, mirror, side_px, rng)
+    matrix = _placement(centre, scale, degrees, mirror, target)
+    tile = cv2.warpAffine(pixels, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB)
+    matrix = matrix @ np.diag([shrunk, shrunk, 1.0])
+    return _moved(example, np.asarray(tile, np.uint8), matrix, mirror)
+
+
+def change_light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Colour, blur, noise and compression as cameras add them, each now and then. uint8 (S, S, 3) to the
+    same."""
+    image = pixels.astype(np.float32)
+    if rng.random() < 0.7:
+        image = image * rng.uniform(0.6, 1.4) + rng.uniform(-25, 25)
+    if rng.random() < 0.4:
+        grey = image @ np.array([0.299, 0.587, 0.114], np.float32)
+        image = grey[..., None] + (image - grey[..., None]) * rng.uniform(0.3, 1.5)
+    if rng.random() < 0.3:
+        image = image * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    if rng.random() < 0.08:  # infrared at night
+        image = np.repeat(image.mean(axis=2, keepdims=True), 3, axis=2)
+    if rng.random() < 0.25:
+        image = 255 * (np.clip(image, 0, 255) / 255) ** rng.uniform(0.6, 1.6)
+    image = _blurred(np.asarray(image, np.float32), rng)
+    if rng.random() < 0.25:
+        noise = rng.standard_normal(image.shape[:2], np.float32)[..., None]
+        image = image + noise * rng.uniform(2, 12)
+    result = np.clip(image, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        result = _compressed(result, int(rng.integers(25, 85)))
+    return result
+
+
+def _shrunk(pixels: NDArray[np.uint8], factor: float) -> NDArray[np.uint8]:
+    """Shrink by averaging: warping alone would alias."""
+    size = (max(1, round(pixels.shape[1] * factor)), max(1, round(pixels.shape[0] * factor)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _target(
+    centre: NDArray[np.float64],
+    drawn_wh: NDArray[np.float64],
+    mirror: bool,
+    side_px: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Where on the tile the chosen point goes, so that the drawn picture fills it, or lies in it, as far as
+    it can."""
+    before = np.array([drawn_wh[0] - centre[0] if mirror else centre[0], centre[1]])
+    after = drawn_wh - before
+    low, high = np.minimum(before, side_px - after), np.maximum(before, side_px - after)
+    return np.clip(rng.uniform(low, high), 0.08 * side_px, 0.92 * side_px)
+
+
+def _placement(
+    centre: NDArray[np.float64], scale: float, degrees: float, mirror: bool, target: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The (2, 3) matrix that turns and scales about ``centre`` (x, y) and puts it at ``target``."""
+    angle = np.deg2rad(degrees)
+    turn = scale * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    if mirror:
+        turn = np.diag([-1.0, 1.0]) @ turn
+    return np.concatenate([turn, (target - turn @ centre)[:, None]], axis=1)
+
+
+def _moved(
+    example: FaceExample, pixels: NDArray[np.uint8], matrix: NDArray[np.float64], mirror: bool
+) -> Canvas:
+    side = pixels.shape[0]
+    boxes = turned_boxes(example.boxes_xyxy, matrix)
+    clipped = np.clip(boxes, 0, side)
+    visible = _areas(clipped) / np.maximum(_areas(boxes), 1e-6)
+    good = (visible >= LEAST_VISIBLE) & (clipped[:, 3] - clipped[:, 1] >= LEAST_HEIGHT_PX)
+    # landmarks refer to the whole face, so a cut one teaches its box alone
+    landmarks = example.landmarks_xy @ matrix[:, :2].T + matrix[:, 2]
+    if mirror:
+        landmarks = landmarks[:, MIRRORED_LANDMARKS]
+    ignored = np.concatenate([clipped[~good & (visible > 0)], turned_boxes(example.ignored_xyxy, matrix)])
+    ignored = np.clip(ignored, 0, side)
+    return Canvas(
+        pixels,
+        clipped[good].astype(np.float32),
+        landmarks[good].astype(np.float32),
+        (example.has_landmarks & (visible > 0.95))[good],
+        ignored[_areas(ignored) > 0].astype(np.float32),
+    )
+
+
+def turned_boxes(boxes_xyxy: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Boxes around the turned ellipses inside boxes (N, 4): corners of a box would swell with the angle,
+    faces do not."""
+    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
+    half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2
+    reach = np.sqrt(half**2 @ (matrix[:, :2] ** 2).T)
+    return np.concatenate([centre - reach, centre + reach], axis=1)
+
+
+def _areas(boxes_xyxy: NDArray[Any]) -> NDArray[Any]:
+    side = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
+    return np.asarray(side[:, 0] * side[:, 1])
+
+
+def _joined(tiles: list[Canvas], half_px: int) -> Canvas:
+    rows = [np.concatenate([tiles[row].pixels, tiles[row + 1].pixels], axis=1) for row in (0, 2)]
+    shifts = [np.array([x, y], np.float32) * half_px for y in (0, 1) for x in (0, 1)]
+    pairs = list(zip(tiles, shifts, strict=True))
+    return Canvas(
+        np.concatenate(rows),
+        np.concatenate([tile.boxes_xyxy + np.tile(shift, 2) for tile, shift in pairs]),
+        np.concatenate([tile.landmarks_xy + shift for tile, shift in pairs]),
+        np.concatenate([tile.has_landmarks for tile in tiles]),
+        np.concatenate([tile.ignored_xyxy + np.tile(shift, 2) for tile, shift in pairs]),
+    )
+
+
+def _blurred(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    chance = rng.random()
+    if chance < 0.15:  # out of focus
+        return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6)), np.float32)
+    if chance < 0.22:  # moved
+        length = int(rng.integers(3, 8))
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1 / length
+        turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), rng.uniform(0, 180), 1)
+        kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
+        return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.float32)
+    if chance < 0.32:  # enlarged from a smaller stream
+        factor = rng.uniform(0.5, 0.9)
+        smaller = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        return np.asarray(cv2.resize(smaller, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+    return image
+
+
+def _compressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    # the coder takes B, G, R: swapping the channels would only change which of them it keeps best
+    encoded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)

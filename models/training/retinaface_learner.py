@@ -1,0 +1,124 @@
+"""One network while it learns: its optimizer, its averaged twin, and the step itself."""
+
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import TrainingError
+from models.training.retinaface_checkpoint import RunState
+from models.training.retinaface_loss import retinaface_loss
+from models.weights.keras_variables import assign_tensors, named_variables, tensors_of
+
+LOSS_PARTS: Final = ("total", "class", "box", "landmark")
+
+
+class _WithLoss(keras.Model):  # type: ignore[misc]
+    """The network with its loss, for Keras' own training step on every backend.
+
+    Batch norms keep the statistics of the initial weights (their scale and shift still learn): a batch of
+    eight canvases with grey margins would estimate worse ones.
+    """
+
+    def __init__(self, network: keras.Model) -> None:
+        super().__init__(name="learner")
+        self.network = network
+        self.parts = [keras.metrics.Mean(name=name) for name in LOSS_PARTS]
+
+    def call(self, pictures: Any, training: bool = False) -> Any:  # noqa: ARG002 - see the class
+        return self.network(pictures, training=False)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        del x, sample_weight, training
+        losses = retinaface_loss(y_pred, y)
+        for metric in self.parts:
+            metric.update_state(losses[metric.name])
+        return losses["total"]
+
+    @property
+    def metrics(self) -> list[Any]:
+        return self.parts
+
+
+class Learner:
+    """Adam with decoupled weight decay on a warmed-up cosine, gradients clipped, weights averaged over steps.
+
+    ``average_decay`` is that of the exponential average (Polyak), which is what gets measured and shipped.
+    """
+
+    def __init__(
+        self,
+        network: keras.Model,
+        *,
+        steps: int,
+        learning_rate: float,
+        weight_decay: float,
+        warm_up_steps: int,
+        average_decay: float,
+    ) -> None:
+        self.network = network
+        self.step = 0
+        self._average_decay = average_decay
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=learning_rate / 100,
+            decay_steps=max(1, steps - warm_up_steps),
+            alpha=0.01,
+            warmup_target=learning_rate,
+            warmup_steps=warm_up_steps,
+        )
+        self._optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=10.0)
+        # scales, shifts and biases are not shrunk towards zero
+        self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        self._model = _WithLoss(network)
+        self._model.compile(optimizer=self._optimizer, jit_compile=False)
+        self._optimizer.build(self._model.trainable_variables)
+        self.average = tensors_of(network)
+
+    def learn(self, pixels: NDArray[np.float32], targets: dict[str, NDArray[np.float32]]) -> dict[str, float]:
+        """One step; returns the parts of its loss. Raises ``TrainingError`` when it is not finite."""
+        self._model.reset_metrics()
+        logs = self._model.train_on_batch(pixels, targets, return_dict=True)
+        parts = {name: float(logs[name]) for name in LOSS_PARTS}
+        if not np.isfinite(list(parts.values())).all():
+            raise TrainingError(
+                f"the loss of step {self.step} is not finite: {parts}; nothing was saved from it"
+            )
+        self.step += 1
+        # the average forgets faster in the beginning, when it is made of little
+        decay = min(self._average_decay, (1 + self.step) / (10 + self.step))
+        for name, variable in named_variables(self.network).items():
+            mean = self.average[name]
+            mean += (1 - decay) * (np.asarray(keras.ops.convert_to_numpy(variable)) - mean)
+        return parts
+
+    def state(self) -> RunState:
+        """Everything that a resumed run needs."""
+        tensors: dict[str, NDArray[Any]] = {
+            f"network/{name}": value for name, value in tensors_of(self.network).items()
+        }
+        tensors |= {f"average/{name}": value for name, value in self.average.items()}
+        tensors |= {
+            f"optimizer/{number:04d}": np.asarray(keras.ops.convert_to_numpy(variable))
+            for number, variable in enumerate(self._optimizer.variables)
+        }
+        return RunState(tensors=tensors, step=self.step)
+
+    def resume(self, state: RunState) -> None:
+        """Take over a saved state. Raises ``WeightsError`` or ``TrainingError`` when it does not fit."""
+        assign_tensors(self.network, state.part("network"), origin="saved state")
+        self.average = state.part("average")
+        saved = [value for _, value in sorted(state.part("optimizer").items())]
+        variables = self._optimizer.variables
+        if [value.shape for value in saved] != [tuple(variable.shape) for variable in variables]:
+            raise TrainingError("the saved state has another optimizer")
+        for variable, value in zip(variables, saved, strict=True):
+            variable.assign(value)
+        self.step = state.step

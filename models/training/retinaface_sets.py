@@ -1,0 +1,123 @@
+"""Which sets a RetinaFace learns from, and the endless stream of batches made from them.
+
+Shapes: B images; S side of the canvases; A anchors.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import DataSetError
+from models.evaluation.coco_faces import read_coco
+from models.retinaface.anchors import anchors_for
+from models.training.retinaface_augmentation import draw_canvas
+from models.training.retinaface_examples import FaceExample, face_example, head_example
+from models.training.retinaface_targets import Targets, targets_for
+from models.training.retinaface_teacher import teacher_faces
+
+_AHEAD: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """One COCO file and what its labels mean.
+
+    - ``coco_file``: its path. ``share``: how often it is drawn, relative to the other sets.
+    - ``labels``: ``faces``: the boxes are faces; ``heads``: boxes of ``head_categories`` are heads from any
+      side.
+    - ``exhaustive_sources``: sources in which every face is labelled; elsewhere faces that the teacher sees
+      besides are ignored.
+    - ``trust_teacher``: heads on which the teacher sees nothing are seen from behind (see ``head_example``).
+    """
+
+    coco_file: Path
+    share: float
+    labels: Literal["faces", "heads"] = "faces"
+    exhaustive_sources: tuple[str, ...] = ()
+    head_categories: tuple[str, ...] = ()
+    trust_teacher: bool = False
+
+
+def load_examples(training_set: TrainingSet, *, teacher: Path, cache: Path) -> list[FaceExample]:
+    """The set's pictures, completed by the teacher (weights file), whose answers are kept in ``cache``.
+
+    Pictures without anything to choose a crop by are left out. Raises ``DataSetError``, ``WeightsError``,
+    ``PictureError``.
+    """
+    pictures = read_coco(training_set.coco_file)
+    seen = teacher_faces(pictures, teacher, cache)
+    if training_set.labels == "faces":
+        examples = [
+            face_example(picture, faces, exhaustive=picture.source in training_set.exhaustive_sources)
+            for picture, faces in zip(pictures, seen, strict=True)
+        ]
+    else:
+        examples = [
+            head_example(
+                picture,
+                faces,
+                head_categories=training_set.head_categories,
+                trust_teacher=training_set.trust_teacher,
+            )
+            for picture, faces in zip(pictures, seen, strict=True)
+        ]
+    examples = [example for example in examples if len(example.subjects_xyxy)]
+    if not examples:
+        raise DataSetError(f"{training_set.coco_file}: holds nothing to learn from")
+    return examples
+
+
+def batches(
+    examples: Sequence[Sequence[FaceExample]],
+    shares: Sequence[float],
+    *,
+    batch_size: int,
+    side_px: int,
+    seed: int,
+    first_step: int,
+    workers: int,
+) -> Iterator[tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]]:
+    """Endless batches from step ``first_step`` on: float32 (B, S, S, 3) and the fields of ``Targets`` with
+    axis B.
+
+    A batch depends on ``seed`` and its step alone: a resumed run sees what an unbroken one would have seen.
+    ``workers`` threads make batches ahead.
+    """
+    chances = np.array(shares, np.float64) / sum(shares)
+
+    def make(step: int) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
+        rng = np.random.default_rng((seed, step))
+
+        def draw_example() -> FaceExample:
+            members = examples[int(rng.choice(len(examples), p=chances))]
+            return members[int(rng.integers(len(members)))]
+
+        anchors = anchors_for((side_px, side_px))
+        canvases = [draw_canvas(draw_example, rng, side_px) for _ in range(batch_size)]
+        pixels = np.stack([canvas.pixels for canvas in canvases]).astype(np.float32)
+        return pixels, _stacked([targets_for(canvas, anchors) for canvas in canvases])
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="canvas") as pool:
+        waiting: list[Future[Any]] = [pool.submit(make, first_step + ahead) for ahead in range(_AHEAD)]
+        step = first_step
+        try:
+            while True:
+                ready = waiting.pop(0)
+                waiting.append(pool.submit(make, step + _AHEAD))
+                step += 1
+                yield ready.result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _stacked(targets: Sequence[Targets]) -> dict[str, NDArray[np.float32]]:
+    return {
+        name: np.stack([getattr(target, name) for target in targets])
+        for name in ("labels", "box_deltas", "landmark_deltas", "landmark_weights")
+    }

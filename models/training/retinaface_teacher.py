@@ -1,0 +1,71 @@
+"""What the initial weights see in the training pictures, once and for all.
+
+The labels are boxes alone and not everywhere complete. The initial network, looking at each picture at
+several sizes, supplies what they lack: landmarks of faces that are labelled (so that the landmark head is
+kept, by distillation), and faces that a labeller skipped (so that they are not learned as background).
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm
+
+from models.errors import PictureError
+from models.evaluation.coco_faces import LabelledPicture
+from models.letterbox import input_hw_for, letterbox_batch
+from models.pictures import read_picture
+from models.retinaface.detector import RetinaFaceDetector
+from models.retinaface.faces import Faces
+from models.retinaface.nms import suppress
+
+#: Faces below this are nothing to the teacher.
+LEAST_SCORE: Final = 0.05
+
+#: Longest sides at which the teacher looks: small faces need the larger, very large ones the smaller.
+LONGEST_SIDES_PX: Final = (640, 1280)
+
+
+def teacher_faces(pictures: Sequence[LabelledPicture], weights_path: Path, cache: Path) -> list[Faces]:
+    """What the network of ``weights_path`` sees in each picture, of scores from 0.05; original pixels.
+
+    Kept in the folder ``cache`` by picture list and weights, since it takes minutes. Raises ``WeightsError``,
+    ``PictureError``.
+    """
+    detector = RetinaFaceDetector(weights_path, score_threshold=LEAST_SCORE)
+    names = "\n".join(str(picture.path) for picture in pictures)
+    key = hashlib.sha256((names + detector.digest).encode()).hexdigest()
+    file = cache / f"teacher_{key[:16]}.npz"
+    if not file.exists():
+        found = [_look(detector, picture) for picture in tqdm(pictures, desc="teacher", unit="picture")]
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(".partial.npz")
+        np.savez(
+            temporary,
+            counts=np.array([len(faces) for faces in found], np.int64),
+            boxes=np.concatenate([faces.boxes_xyxy for faces in found]),
+            scores=np.concatenate([faces.scores for faces in found]),
+            landmarks=np.concatenate([faces.landmarks_xy for faces in found]),
+        )
+        temporary.replace(file)
+    with np.load(file, allow_pickle=False) as stored:
+        ends = np.cumsum(stored["counts"])[:-1]
+        parts = (np.split(stored[name], ends) for name in ("boxes", "scores", "landmarks"))
+        return [Faces(*row) for row in zip(*parts, strict=True)]
+
+
+def _look(detector: RetinaFaceDetector, picture: LabelledPicture) -> Faces:
+    pixels = read_picture(picture.path)
+    if pixels.image_hw != picture.image_hw:
+        raise PictureError(f"{picture.path}: is {pixels.image_hw}, its label file says {picture.image_hw}")
+    looks = [
+        detector.detect(letterbox_batch([pixels], input_hw_for(pixels.image_hw, longest)))[0]
+        for longest in LONGEST_SIDES_PX
+    ]
+    boxes = np.concatenate([faces.boxes_xyxy for faces in looks])
+    scores = np.concatenate([faces.scores for faces in looks])
+    landmarks = np.concatenate([faces.landmarks_xy for faces in looks])
+    kept = suppress(boxes, scores, iou_threshold=0.4, max_kept=1000)
+    return Faces(boxes[kept], scores[kept], landmarks[kept])
