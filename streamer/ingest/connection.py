@@ -49,7 +49,7 @@ class NoSink:
         """Remember the newest format."""
         self.stream = stream
 
-    def progressed(self, received_mono_s: float) -> None:
+    def progressed(self, received_mono_s: float, good_frames: int) -> None:
         """Nothing to do."""
 
     def frame(self, frame: Frame) -> None:

@@ -9,6 +9,7 @@ class StreamCounters:
     """Since the camera was configured; only its decoder thread writes, anybody may read.
 
     - ``packets``: video packets received.
+    - ``key_frames``: those of them from which decoding can begin.
     - ``decoded``: frames that the decoder gave, good or not.
     - ``due``: good frames handed on, at the wanted rate.
     - ``skipped_damaged``: frames left out because they, or what they build upon, were damaged.
@@ -17,6 +18,7 @@ class StreamCounters:
     """
 
     packets: int = 0
+    key_frames: int = 0
     decoded: int = 0
     due: int = 0
     skipped_damaged: int = 0

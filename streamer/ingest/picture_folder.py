@@ -64,9 +64,9 @@ def folder_frames(source: Source, session: Session) -> Iterator[Frame]:
                 continue
             shown += 1
             session.counters.packets += 1
+            session.counters.key_frames += 1
             session.counters.decoded += 1
             received_s = time.monotonic()
-            session.sink.progressed(received_s)
             times = timing.take(None, received_s)
             if session.stop.is_set():
                 return
@@ -74,6 +74,7 @@ def folder_frames(source: Source, session: Session) -> Iterator[Frame]:
                 session.counters.format_changes += last_hw is not None
                 last_hw = picture.image_hw
                 session.sink.opened(_format(picture, path, source))
+            session.sink.progressed(received_s, 1)
             if times is not None:
                 session.counters.due += 1
                 yield Frame(

@@ -15,8 +15,8 @@ class ConnectionSink(Protocol):
         """The first good frame has come, or the format has changed: frames from now on are of this kind."""
         ...
 
-    def progressed(self, received_mono_s: float) -> None:
-        """Something came from the camera, though perhaps no frame that is due."""
+    def progressed(self, received_mono_s: float, good_frames: int) -> None:
+        """A video packet came, and has completed so many good frames, due or not."""
         ...
 
     def frame(self, frame: Frame) -> None:

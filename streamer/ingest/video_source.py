@@ -103,6 +103,7 @@ class _VideoReader:
             timing.media_time.begin_again()
         last_frame_s = time.monotonic()
         for packet, received_s in self._packets(container, stream):
+            shown_before = self.shown
             for frame in decoder.decode(packet):
                 last_frame_s = received_s
                 self.shown += 1
@@ -120,6 +121,7 @@ class _VideoReader:
                         received_mono_s=times.received_mono_s,
                         picture=VideoPicture(frame),
                     )
+            session.sink.progressed(received_s, self.shown - shown_before)
             self.report_log()
             limit_s = max(_RESYNC_LIMIT_S, source.stall_s)
             if not self.is_recording and received_s - last_frame_s > limit_s:
@@ -176,8 +178,8 @@ class _VideoReader:
                 # libav gives out what it still held once its limit has struck, as if all were well.
                 raise StreamStalled(f"{source.display}: nothing came for {source.stall_s:g} s")
             if is_video:
-                session.counters.packets += 1
-                session.sink.progressed(received_s)
+                session.counters.packets += packet.size > 0
+                session.counters.key_frames += packet.is_keyframe
                 yield packet, received_s  # type: ignore[misc]
 
     def _timing_for(self, stream: VideoStream) -> LiveTiming | RecordingTiming:
