@@ -1,0 +1,1 @@
+"""How a face mask is worn, told from crops of faces."""

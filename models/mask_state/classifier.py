@@ -1,0 +1,105 @@
+"""The mask-state classifier, ready to run: crops in, calibrated states out.
+
+Shapes: N faces, S side of the crops in pixels.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InferenceError, PictureError, WeightsError
+from models.mask_state.calibration import MaskStates, mask_states
+from models.mask_state.crops import CropGeometry
+from models.mask_state.network import (
+    ARCHITECTURE,
+    LOGITS,
+    MaskStateConfig,
+    batch_norms_of,
+    build_mask_state_network,
+)
+from models.retinaface.compiled import CompiledBatchFunction, Device, resolved_device
+from models.retinaface.folding import folded_tensors
+from models.weights import load_weights
+from models.weights.keras_variables import assign_tensors
+
+#: Faces per call of the network at most; above, calls follow each other, which bounds the memory.
+FACE_BUCKETS: Final = (1, 4, 16, 64)
+
+
+class MaskStateClassifier:
+    """Tells from crops of faces how a face mask is worn, with the weights of one file.
+
+    ``geometry`` says how the crops must be cut (see ``crops``). Raises ``WeightsError`` when the file is not
+    one of this classifier, ``DeviceError`` when ``device`` is not there. Not for several threads at once.
+    """
+
+    def __init__(self, weights_path: Path, *, device: Device = "auto") -> None:
+        stored = load_weights(weights_path, architecture=ARCHITECTURE)
+        if set(stored.config) != {"network", "crops", "temperature"}:
+            raise WeightsError(f"{weights_path}: its config is not one of a mask-state classifier")
+        config = MaskStateConfig.from_mapping(stored.config["network"], origin=weights_path)
+        self.geometry = CropGeometry.from_mapping(stored.config["crops"], origin=weights_path)
+        self.temperature = _temperature(stored.config["temperature"], weights_path)
+        if self.geometry.size_px != config.size_px:
+            raise WeightsError(f"{weights_path}: crops of {self.geometry.size_px} do not fit the network")
+        tensors = dict(stored.tensors)
+        if not config.folded:
+            tensors = folded_tensors(batch_norms_of(config), tensors, origin=weights_path)
+            config = replace(config, folded=True)
+        with keras.device(resolved_device(device)):
+            network = build_mask_state_network(config)
+            assign_tensors(network, tensors, origin=weights_path)
+        self.digest = stored.digest
+        self._logits = CompiledBatchFunction(
+            lambda crops: (network(keras.ops.cast(crops, "float32"), training=False),),
+            device=device,
+            buckets=FACE_BUCKETS,
+        )
+
+    def judge(self, crops: NDArray[np.uint8]) -> MaskStates:
+        """States of crops uint8 (N, S, S, 3), RGB; N may be 0.
+
+        Raises ``PictureError`` on another shape or type, ``InferenceError`` when the network answers with
+        numbers that are not finite.
+        """
+        return mask_states(self.logits(crops), self.temperature)
+
+    def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Calibrated probabilities float32 (N, 3) in the order of ``FACE_MASK_CLASSES``; as ``judge``,
+        without its visibility.
+        """
+        return self.judge(crops).probs
+
+    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The network's own answer, float32 (N, K), see ``network``; not divided by the temperature."""
+        side = self.geometry.size_px
+        if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (side, side, 3):
+            raise PictureError(
+                f"expected crops uint8 (N, {side}, {side}, 3), got {crops.dtype} {crops.shape}"
+            )
+        if not len(crops):
+            return np.zeros((0, LOGITS), np.float32)
+        (logits,) = self._logits(crops)
+        if not np.isfinite(logits).all():
+            raise InferenceError("the mask-state classifier answered with numbers that are not finite")
+        return logits
+
+    def warm_up(self, face_counts: Sequence[int] = FACE_BUCKETS) -> None:
+        """Compile for these numbers of faces, so that the first real ones are judged as fast as the
+        others.
+        """
+        side = self.geometry.size_px
+        for count in sorted({min(count, FACE_BUCKETS[-1]) for count in face_counts if count > 0}):
+            self._logits(np.zeros((count, side, side, 3), np.uint8))
+
+
+def _temperature(value: Any, origin: Path) -> float:
+    if not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
+        raise WeightsError(f"{origin}: its temperature is {value!r}")
+    return float(value)

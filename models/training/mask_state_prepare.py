@@ -1,0 +1,145 @@
+"""Cut out the crops that the mask-state classifier learns from: ``python -m
+models.training.mask_state_prepare``.
+
+Writes into a folder: ``located.json`` (the faces that a RetinaFace finds in the sources without face boxes),
+``training.npz`` and ``validation.npz``. What is there already is not made again.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from tqdm import tqdm
+
+from models.errors import ModelError
+from models.letterbox import FILL_RGB
+from models.mask_state.classifier import MaskStateClassifier
+from models.pictures import read_picture
+from models.retinaface.detector import RetinaFaceDetector
+from models.structures import ImageBatch
+from models.training import mask_state_examples as sources
+from models.training.mask_state_augmentation import plain_crops
+from models.training.mask_state_cache import build_cache, save_cache
+from models.training.mask_state_examples import WITH_MASK, FaceExample, LocatedFaces
+
+_CANVAS_PX: Final = 640
+# Close-ups need a frame around them, or a face as large as the picture is larger than the largest anchor.
+_LONGEST_PX: Final = {"face_crops": 480, "mask_kinds": 480, "heads": 640, "hard_hats": 640}
+_LEAST_SCORE: Final = 0.02
+# scutA shows heads too small to tell a face from a back; the heads of sfchd are too small for the canvas
+_HEAD_SOURCES: Final = ("scutB",)
+_HAT_SOURCES: Final = ("shwd", "site", "kagglehats", "hhw")
+_SEED: Final = 1
+
+
+def locate_faces(data: Path, detector_weights: Path) -> dict[str, list[list[float]]]:
+    """Run a RetinaFace over the sources without face boxes; see ``mask_state_examples.LocatedFaces``.
+
+    Raises ``WeightsError``, ``DataSetError``, ``PictureError``.
+    """
+    detector = RetinaFaceDetector(detector_weights, score_threshold=_LEAST_SCORE)
+    located = {}
+    for folder, longest_px in _LONGEST_PX.items():
+        for image in tqdm(
+            sources.read_coco(data / folder / "train.json")["images"], desc=f"faces in {folder}"
+        ):
+            faces = detector.detect(_framed(data / folder / image["file_name"], longest_px))[0]
+            rows = np.column_stack([faces.boxes_xyxy, faces.scores, faces.landmarks_xy.reshape(-1, 10)])
+            located[f"{folder}/{image['file_name']}"] = np.round(rows, 3).tolist()
+    return located
+
+
+def gather_examples(data: Path, located: LocatedFaces, earlier: Path | None) -> list[FaceExample]:
+    """Everything to learn from, the held-out split included.
+
+    ``earlier``: weights of an earlier classifier. Helmeted faces, which are taken as unmasked, are left out
+    where it sees a mask or no face; without it helmeted faces are not used. Raises ``DataSetError``,
+    ``WeightsError``.
+    """
+    unmasked = sources.landmark_faces(data)
+    if earlier is not None:
+        unmasked += _unmasked_only(sources.helmeted_faces(data, located), earlier)
+    return [
+        *sources.labelled_faces(data, "train"),
+        *sources.image_level_faces(data, "face_crops", located),
+        *sources.image_level_faces(data, "mask_kinds", located),
+        *unmasked,
+        *sources.drawn_on(unmasked, seed=_SEED, worn=0.25, lowered=0.25),
+        *sources.faceless_heads(data, "heads", located, sources=_HEAD_SOURCES),
+        *sources.faceless_heads(data, "hard_hats", located, sources=_HAT_SOURCES),
+        *sources.backgrounds(data, "hard_hats", per_image=2, seed=_SEED, sources=("sfchd", *_HAT_SOURCES)),
+        *sources.backgrounds(
+            data, "persons", per_image=4, seed=_SEED, sources=("coco128", "coco_mini", "clinic")
+        ),
+        *sources.backgrounds(data, "faces", per_image=1, seed=_SEED, sources=("obiot3", "kaggle853")),
+    ]
+
+
+def prepare(*, data: Path, out: Path, detector_weights: Path, earlier: Path | None) -> None:
+    """Make what is missing of the three files in ``out``. Raises ``ModelError``."""
+    out.mkdir(parents=True, exist_ok=True)
+    located_file = out / "located.json"
+    if not located_file.exists():
+        located_file.write_text(json.dumps(locate_faces(data, detector_weights)), encoding="utf-8")
+    if not (out / "training.npz").exists():
+        located = json.loads(located_file.read_text(encoding="utf-8"))
+        save_cache(
+            build_cache(gather_examples(data, located, earlier), title="training"), out / "training.npz"
+        )
+    if not (out / "validation.npz").exists():
+        faces = sources.labelled_faces(data, "val")
+        save_cache(build_cache(faces, title="validation"), out / "validation.npz")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.mask_state_prepare", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write into")
+    parser.add_argument("--detector", type=Path, required=True, help="weights of a RetinaFace")
+    parser.add_argument(
+        "--earlier", type=Path, help="weights of an earlier classifier, to use helmeted faces"
+    )
+    chosen = parser.parse_args(argv)
+    try:
+        prepare(data=chosen.data, out=chosen.out, detector_weights=chosen.detector, earlier=chosen.earlier)
+    except ModelError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _framed(file: Path, longest_px: int) -> ImageBatch:
+    """The picture of ``file`` at ``longest_px`` in the middle of a canvas of the mean colour."""
+    picture = read_picture(file)
+    height, width = picture.image_hw
+    scale = longest_px / max(height, width)
+    drawn = picture.rgb((max(1, round(height * scale)), max(1, round(width * scale))))
+    top, left = (_CANVAS_PX - drawn.shape[0]) // 2, (_CANVAS_PX - drawn.shape[1]) // 2
+    pixels = np.empty((1, _CANVAS_PX, _CANVAS_PX, 3), np.uint8)
+    pixels[:] = FILL_RGB
+    pixels[0, top : top + drawn.shape[0], left : left + drawn.shape[1]] = drawn
+    return ImageBatch(
+        pixels=pixels,
+        scales=np.array([scale], np.float32),
+        pads_xy=np.array([[left, top]], np.float32),
+        image_hw=np.array([[height, width]], np.int32),
+    )
+
+
+def _unmasked_only(faces: list[FaceExample], earlier: Path) -> list[FaceExample]:
+    """Those of ``faces`` that the classifier ``earlier`` does not take for masked or for no face."""
+    classifier = MaskStateClassifier(earlier)
+    # a cache is sorted by file: judge them in that order
+    ordered = sorted(faces, key=lambda face: str(face.file))
+    cache = build_cache(ordered, title="helmeted faces")
+    states = classifier.judge(plain_crops(cache, classifier.geometry, range(len(cache))))
+    kept = (states.probs[:, WITH_MASK] < 0.5) & (states.visibility >= 0.5)
+    return [face for face, keep in zip(ordered, kept, strict=True) if keep]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
