@@ -75,8 +75,8 @@ class Document:
     values: Mapping[KeyPath, Mark]
 
 
-#: In YAML's flow style, ``{password: ${NAME}}``, the braces of a variable would end the value. They are replaced by
-#: characters without a meaning, one for one so that all places stay, and put back when the value is read.
+#: In YAML's flow style, ``{password: ${NAME}}``, the braces of a variable would end the value. They are
+#: replaced by characters without a meaning, one for one so that all places stay, and put back at the end.
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?::-[^{}\n]*)?)\}", re.ASCII)
 _PRIVATE_USE: Final = range(0xE000, 0xF8FF)
 

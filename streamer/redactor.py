@@ -13,7 +13,6 @@ import json
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 from config.urls import SECRET_QUERY_KEYS
 
@@ -40,9 +39,7 @@ _AUTHORIZATION: Final = re.compile(
 )
 _BASIC: Final = re.compile(r"\b(basic\s{1,4})([A-Za-z0-9+/_-]{4,}={0,2})", re.IGNORECASE)
 _BEARER: Final = re.compile(r"\b(bearer\s{1,4})(?=[^\s]{0,256}[0-9_.-])[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
-_SENSITIVE_WORD: Final = (
-    r"(?<![\w-])[\w.-]{0,64}?(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key)"
-)
+_SENSITIVE_WORD: Final = r"(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key)"
 #: ``password=x``, ``"password": "x"``, ``password: x`` at a line's end; prose after a colon stays readable.
 _ASSIGNMENTS: Final = (
     re.compile(
@@ -58,8 +55,8 @@ _ASSIGNMENTS: Final = (
 #: A host, or host and port, with the punctuation of a sentence behind it: no user information.
 _HOST_AND_PORT: Final = re.compile(r"""(?:\[[^\s@\]]*\]|[^\s:@\[\]]*)(?::[0-9]{1,5})?[.,:;!?)\]}"'>]*""")
 _LONGEST_SCHEME: Final = 24
-#: Bounds the work on hostile text; FFmpeg takes no longer ones.
-_LONGEST_URL: Final = 4096
+#: User information is sought in so many characters, which bounds the work on hostile text.
+_LONGEST_URL: Final = 1024
 _URL_END: Final = re.compile(r"[\s<>]")
 
 
@@ -77,9 +74,10 @@ class SecretRedactor:
     def add(self, secrets: Iterable[str]) -> None:
         """Hide these values too, from now on. Earlier ones stay hidden: old sessions may still print them."""
         self._secrets = self._secrets | {secret for secret in secrets if secret}
-        forms = {form for secret in self._secrets for form in forms_of(secret)}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._exact = re.compile("|".join(map(_pattern_of, longest_first))) if longest_first else _ANY
+        # longest first: of two secrets, one may begin with the other
+        ordered = sorted(self._secrets, key=lambda secret: (-len(secret), secret))
+        patterns = [pattern for secret in ordered for pattern in sorted(patterns_of(secret))]
+        self._exact = re.compile("|".join(patterns)) if patterns else _ANY
 
     def redact(self, text: str) -> str:
         """``text`` with every known secret, and everything in the shape of one, replaced by ``***``."""
@@ -102,15 +100,12 @@ class SecretRedactor:
         return text
 
 
-def forms_of(secret: str) -> frozenset[str]:
-    """The spellings of ``secret`` that are searched for; none if shorter than ``MIN_EXACT_CHARS``."""
+def patterns_of(secret: str) -> frozenset[str]:
+    """Expressions for all spellings of ``secret``; none if it is shorter than ``MIN_EXACT_CHARS``."""
     if len(secret) < MIN_EXACT_CHARS:
         return frozenset()
     raw = secret.encode("utf-8", "surrogatepass")
-    encoded = {quote(raw, safe=""), quote(raw), quote_plus(raw), quote(raw, safe="!$&'()*+,;=:@/?-._~")}
     forms = {
-        secret,
-        *encoded,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         json.dumps(secret)[1:-1].replace("/", "\\/"),
@@ -121,12 +116,17 @@ def forms_of(secret: str) -> frozenset[str]:
         # a secret of several lines is printed line by line
         *(line for line in secret.splitlines() if len(line) >= 2 * MIN_EXACT_CHARS),
     }
-    return frozenset(form for form in forms if len(form) >= MIN_EXACT_CHARS)
+    return frozenset((_percent_pattern(secret), *map(re.escape, forms)))
 
 
-def _pattern_of(form: str) -> str:
-    """``form`` as a pattern; ``%2f`` and ``%2F`` are the same octet (RFC 3986, section 6.2.2.1)."""
-    return re.sub(r"%([0-9A-Fa-f]{2})", r"%(?i:\1)", re.escape(form))
+def _percent_pattern(secret: str) -> str:
+    """``secret`` as it is, or with any of its characters percent-encoded, in either case (RFC 3986)."""
+    parts = []
+    for character in secret:
+        octets = "".join(f"%{octet:02x}" for octet in character.encode("utf-8", "surrogatepass"))
+        blank = r"|\+" if character == " " else ""
+        parts.append(f"(?:{re.escape(character)}|(?i:{octets}){blank})")
+    return "".join(parts)
 
 
 def _base64_forms(raw: bytes) -> set[str]:
@@ -180,7 +180,7 @@ def _end_of_user_info(text: str, match: re.Match[str]) -> int:
     at = text.rfind("@", start, word_end)
     if at >= 0:
         # "https://host/@name" holds none; "rtsp://user:pa/ss@host" does
-        return at if "@" in authority or ":" in authority else start
+        return at if "@" in authority or ":" in text[start:at] else start
     if _HOST_AND_PORT.fullmatch(authority):
         return start
     limit = min(len(text), start + _LONGEST_URL)

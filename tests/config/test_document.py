@@ -122,7 +122,8 @@ def test_keys_are_text_as_written():
 
 def test_merge_keys_fill_in_and_keep_their_places():
     document = parse_document(
-        b"base: &base\n  x: 1\n  y: {z: 2}\nother: &other {x: 9, w: 4}\nuse:\n  <<: [*base, *other]\n  w: 5\n",
+        b"base: &base\n  x: 1\n  y: {z: 2}\n"
+        b"other: &other {x: 9, w: 4}\nuse:\n  <<: [*base, *other]\n  w: 5\n",
         "s",
     )
     assert document.data["use"] == {"x": 1, "y": {"z": 2}, "w": 5}

@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import pytest
@@ -54,7 +55,7 @@ def test_wrong_polygons_are_explained(written, message):
 @given(st.lists(st.floats(0, 2 * math.pi), min_size=3, max_size=20, unique=True), st.floats(0.05, 0.5))
 def test_corners_around_a_circle_are_always_a_polygon(angles, radius):
     angles = sorted(angles)
-    assume(min(b - a for a, b in zip(angles, angles[1:], strict=False)) > 0.05)
+    assume(min(b - a for a, b in itertools.pairwise(angles)) > 0.05)
     assume(2 * math.pi - angles[-1] + angles[0] > 0.05)
     corners = [(0.5 + radius * math.cos(a) * 0.99, 0.5 + radius * math.sin(a) * 0.99) for a in angles]
     area = (

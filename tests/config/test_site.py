@@ -47,7 +47,7 @@ rules:
     cooldown: 60s
     schedule: {days: mon-fri, from: "06:00", to: "18:00"}   # in the site's time zone
     severity: alert
-"""
+"""  # noqa: E501 - to the letter
 
 
 def test_the_example_of_the_contract(load):
@@ -120,7 +120,8 @@ def test_the_default_state_dir(load, minimal, environ, expected):
 
 
 def test_paths_start_at_the_folder_of_the_file(load, tmp_path: Path, monkeypatch):
-    text = "site: {name: y}\ncameras: {a: {url: clips/a.mp4, loop: yes}, b: {url: /dev/video0}}\nstate_dir: state\n"
+    text = "site: {name: y}\nstate_dir: state\n"
+    text += "cameras: {a: {url: clips/a.mp4, loop: yes}, b: {url: /dev/video0}}\n"
     text += "inference: {retinaface_weights: '${W}/r.safetensors'}\n"
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -136,12 +137,13 @@ def test_paths_start_at_the_folder_of_the_file(load, tmp_path: Path, monkeypatch
 
 def test_cameras_inherit_what_they_do_not_set(load):
     site = load(
-        "site: {name: y}\nfps: 2\npriority: high\nprivacy: {blur: everyone}\nmotion: {enabled: on, hold: 3s}\n"
+        "site: {name: y}\nfps: 2\npriority: high\nprivacy: {blur: everyone}\n"
+        "motion: {enabled: on, hold: 3s}\n"
         "models: retinaface\ninput_size: 640\nsnapshots: {bytes: 100kB}\n"
         "cameras:\n"
         "  a: {url: /a}\n"
-        "  b: {url: /b, fps: 7.5, priority: , privacy: {polygons: ['0,0, 1,0, 1,1']}, motion: {hold: 1}, models: auto,\n"
-        "      input_size: auto}\n"
+        "  b: {url: /b, fps: 7.5, priority: , privacy: {polygons: ['0,0, 1,0, 1,1']}, motion: {hold: 1},\n"
+        "      models: auto, input_size: auto}\n"
     )
     a, b = site.cameras["a"], site.cameras["b"]
     assert (a.fps, a.priority, a.privacy.blur, a.motion.hold_s) == (2, Priority.HIGH, Blur.EVERYONE, 3)
@@ -162,13 +164,15 @@ def test_a_merge_key_shares_settings_between_rules(load, minimal):
 def test_places(load):
     site = load(
         "site: {name: y}\ncameras:\n"
-        "  a: {url: /a, zones: {apron: {coordinates: '0,0, 1,0, 1,1'}, door: {coordinates: '0,0, 1,0, 1,1'}}}\n"
+        "  a:\n    url: /a\n"
+        "    zones: {apron: {coordinates: '0,0, 1,0, 1,1'}, door: {coordinates: '0,0, 1,0, 1,1'}}\n"
         "  b: {url: /b, zones: {apron: {coordinates: '0,0, 1,0, 1,1', anchor: head}}}\n"
         "  1: {url: /c}\n"
         "rules:\n"
         "  - {name: r0, where: '*', require: hard_hat}\n"
         "  - {name: r1, where: ['*/apron', a/apron, b], require: [hard_hat, face_mask]}\n"
-        "  - {name: 2, where: [1], require: face_mask, allow: incorrect, alert_per: zone, severity: detection}\n"
+        "  - {name: 2, where: [1], require: face_mask, allow: incorrect,\n"
+        "     alert_per: zone, severity: detection}\n"
     )
     places = [site.places_of(rule) for rule in site.rules]
     assert places[0] == (Place("a"), Place("b"), Place("1"))
@@ -198,7 +202,8 @@ def test_days(written, days):
 def test_schedules(load, minimal):
     site = load(
         minimal + "rules:\n  - name: r\n    where: gate\n    require: face_mask\n    schedule:\n"
-        "      - {days: mon-fri, from: 22:00, to: 06:00}\n      - {from: 7:30, to: 24:00}\n      - {days: [sat, sun]}\n"
+        "      - {days: mon-fri, from: 22:00, to: 06:00}\n"
+        "      - {from: 7:30, to: 24:00}\n      - {days: [sat, sun]}\n"
     )
     windows = [(w.days, w.starts_at, w.ends_at) for w in site.rules[0].schedule]
     assert windows == [
