@@ -1,0 +1,1 @@
+"""What detections mean over time: persons, tracks, evidence, zones, episodes. Pure: no clock, no pixels, no threads."""

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from models.structures.categories import Gear, GearState
 
+
 @dataclass(frozen=True, slots=True)
 class GearEvidence:
     """What one look says about one gear.
@@ -14,16 +15,21 @@ class GearEvidence:
     - ``score``: 0 to 1, calibrated probability that the gear is worn as required.
     - ``quality``: 0 to 1, how much the look can support: size, pose, blur, truncation, overlap.
     - ``reason``: for the trace, for example ``bare head 0.93, no hard hat on it``.
+    - ``incorrect_score``: 0 to 1, probability that it is there, but not worn as required; what remains of 1 is the
+      probability that it is missing.
     """
 
     state: GearState
     score: float
     quality: float
     reason: str
+    incorrect_score: float = 0.0
 
     def __post_init__(self) -> None:
         if not (0 <= self.score <= 1 and 0 <= self.quality <= 1):
             raise ValueError(f"score and quality must lie in 0 to 1, got {self.score} and {self.quality}")
+        if not 0 <= self.incorrect_score <= 1 - self.score + 1e-5:
+            raise ValueError(f"incorrect_score must lie in 0 to 1 - score, got {self.incorrect_score}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,150 @@
+"""What the looks at one gear of one person add up to: belief, weight, and a state with hysteresis."""
+
+from dataclasses import dataclass
+from math import exp, log
+
+from models.structures import GearEvidence, GearState
+from rules.tuning import Tuning
+from rules.violations import GearVerdict
+
+
+def logit(probability: float, limit: float) -> float:
+    """Log-odds, bounded to ``limit`` on either side."""
+    if probability <= 0:
+        return -limit
+    if probability >= 1:
+        return limit
+    return max(-limit, min(limit, log(probability / (1 - probability))))
+
+
+@dataclass(slots=True)
+class Balance:
+    """Log-odds that one statement about a person is true, summed over looks and fading.
+
+    ``true_since`` and ``false_since`` are when the present run of looks for it, or against it, began: the change point
+    of Page's cumulative sum test (E. S. Page, Continuous inspection schemes, Biometrika 41, 1954), that is the look at
+    which the sum last left zero. A single look the other way does not move them.
+    """
+
+    belief: float = 0.0
+    holds: bool | None = None
+    true_since: float | None = None
+    false_since: float | None = None
+    _sum_true: float = 0.0
+    _sum_false: float = 0.0
+
+    def add(self, t: float, step: float, limit: float) -> None:
+        """Take the bounded, weighted log-odds of a look at time ``t``; ``limit`` bounds the cumulative sums."""
+        self.belief += step
+        self._sum_true = max(0.0, min(limit, self._sum_true + step))
+        self._sum_false = max(0.0, min(limit, self._sum_false - step))
+        self.true_since = None if self._sum_true == 0 else t if self.true_since is None else self.true_since
+        self.false_since = (
+            None if self._sum_false == 0 else t if self.false_since is None else self.false_since
+        )
+
+    def decide(self, threshold: float) -> None:
+        """Set ``holds`` once belief is beyond ``threshold``; between, it stays as it is."""
+        if self.belief >= threshold and self.holds is not True:
+            self.holds, self.false_since, self._sum_false = True, None, 0.0
+        elif self.belief <= -threshold and self.holds is not False:
+            self.holds, self.true_since, self._sum_true = False, None, 0.0
+
+    def fade(self, factor: float) -> None:
+        """Let belief fade."""
+        self.belief *= factor
+
+    def forget(self) -> None:
+        """Too little was seen to hold anything for true or false; runs of looks are kept."""
+        self.holds = None
+
+
+class GearBelief:
+    """Belief and weight of one gear on one person (ADR 0011).
+
+    Two statements are kept: ``proper``, it is worn as required, and ``present``, it is worn at all (they differ for a
+    face mask that leaves the nose free). Each look adds the bounded logit of its calibrated probability times its
+    quality; quality adds to ``weight``; both fade alike. From nothing every look counts whole, so that three good ones
+    decide at any frame rate; then looks closer than ``look_spacing_s`` share the weight of one, because neighbouring
+    frames err alike. Where weight would exceed ``weight_limit`` the older looks shrink to make room, so that a change
+    is believed as soon after an hour as after ten seconds.
+    """
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
+        self.proper = Balance()
+        self.present = Balance()
+        self.weight = 0.0
+        self.last_look: GearEvidence | None = None
+        self.last_look_t: float | None = None
+        self._t: float | None = None
+
+    def advance(self, t: float, interval_s: float) -> None:
+        """Let evidence fade to time ``t``; ``interval_s`` is the usual time between frames."""
+        if self._t is not None and t > self._t:
+            self._scale(exp((self._t - t) / max(self._tuning.fade_s, 3 * interval_s)))
+        self._t = t
+
+    def look(self, t: float, evidence: GearEvidence) -> None:
+        """Take a look at time ``t``, after ``advance(t)``. A look of quality 0 changes nothing."""
+        if evidence.quality <= 0:
+            return
+        tuning = self._tuning
+        share = 1.0
+        if self.last_look_t is not None and self.weight >= tuning.decide_weight:
+            share = min(1.0, (t - self.last_look_t) / tuning.look_spacing_s)
+        gain = share * evidence.quality
+        if self.weight + gain > tuning.weight_limit:
+            self._scale((tuning.weight_limit - gain) / self.weight)
+        self.weight += gain
+        self.last_look, self.last_look_t = evidence, t
+        limit = tuning.look_logit * tuning.weight_limit
+        for balance, probability in (
+            (self.proper, evidence.score),
+            (self.present, min(1.0, evidence.score + evidence.incorrect_score)),
+        ):
+            balance.add(t, gain * logit(probability, tuning.look_logit), limit)
+            if self.weight >= tuning.decide_weight:
+                balance.decide(tuning.decide_belief)
+
+    def doubt(self) -> None:
+        """It is not certain any more whose looks these were: start from nothing, and keep the runs of looks."""
+        self._scale(0.0)
+
+    def state(self) -> GearState:
+        """WORN, MISSING or INCORRECT while enough is known, else UNKNOWN."""
+        if self.proper.holds is None:
+            return GearState.UNKNOWN
+        if self.proper.holds:
+            return GearState.WORN
+        return GearState.INCORRECT if self.present.holds else GearState.MISSING
+
+    def balance(self, *, allow_incorrect: bool) -> Balance:
+        """The statement that a rule asks about."""
+        return self.present if allow_incorrect else self.proper
+
+    def verdict(self) -> GearVerdict:
+        """For display and for messages."""
+        state = self.state()
+        reason = self.last_look.reason if self.last_look is not None else "not seen yet"
+        proper, present = self._mean(self.proper), self._mean(self.present)
+        score = {
+            GearState.WORN: proper,
+            GearState.UNKNOWN: proper,
+            GearState.INCORRECT: 1 - proper,
+            GearState.MISSING: 1 - (present if self.present.holds is False else proper),
+        }[state]
+        return GearVerdict(state, round(score, 4), reason)
+
+    def _mean(self, balance: Balance) -> float:
+        """Probability by the average look."""
+        if self.weight <= 1e-9:
+            return 0.5
+        return 1 / (1 + exp(-max(-20.0, min(20.0, balance.belief / self.weight))))
+
+    def _scale(self, factor: float) -> None:
+        self.weight *= factor
+        for balance in (self.proper, self.present):
+            balance.fade(factor)
+            if self.weight < self._tuning.forget_weight:
+                balance.forget()
