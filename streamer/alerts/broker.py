@@ -34,6 +34,17 @@ _FINAL_CODES: Final = {
 }
 
 
+class _ClosedOnFailure(ssl.SSLSocket):
+    """A socket that a failed handshake does not leave open; paho drops it without closing."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerTls:
     """TLS towards the broker: the system's own CA store, or ``ca_file`` alone where it is given.
@@ -61,6 +72,7 @@ class BrokerTls:
                 raise BrokerRefusedError(
                     f"cannot use the client certificate {self.cert_file}: {_short(error)}"
                 ) from error
+        context.sslsocket_class = _ClosedOnFailure
         if self.insecure:
             context.check_hostname = False
         return context

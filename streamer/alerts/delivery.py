@@ -83,15 +83,20 @@ class AlertDelivery:
         self._in_flight.clear()
         self._seq_of.clear()
 
-    def broken(self) -> None:
-        """The connection ended. Remember whom to suspect when this goes on."""
-        if self._in_flight and self._acked_here == 0:
+    def broken(self) -> bool:
+        """The connection ended. Returns whether it did so on the first alerts, before any was acknowledged.
+
+        The oldest of them is remembered, to be suspected when this goes on.
+        """
+        suspicious = bool(self._in_flight) and self._acked_here == 0
+        if suspicious:
             oldest = min(self._in_flight)
             self._breaks[oldest] = self._breaks.get(oldest, 0) + 1
         for seq in self._in_flight:
             self._breaks.setdefault(seq, 0)
         self._in_flight.clear()
         self._seq_of.clear()
+        return suspicious
 
     def send(self, publish: Publish) -> None:
         """Publish in order of ``seq`` what the window has room for. Raises what ``publish`` raises."""

@@ -39,7 +39,7 @@ _INSERT: Final = f"INSERT INTO messages ({MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """One message as it lies in the outbox: ``body`` and ``trace`` are JSON, ``snapshot`` its picture's file."""
+    """One message as it lies in the outbox: ``body`` and ``trace`` are JSON, ``snapshot`` its picture."""
 
     seq: int
     alert_id: str
@@ -169,6 +169,13 @@ class Outbox:
         """The newest messages first, delivered or not."""
         bound = 2**62 if before_seq is None else before_seq
         return self._select("WHERE seq < ? ORDER BY seq DESC LIMIT ?", (bound, limit))
+
+    def open_alerts(self) -> list[StoredMessage]:
+        """The latest message of every alert that has got no ``end``, in order of ``seq``."""
+        return self._select(
+            "WHERE seq IN (SELECT MAX(seq) FROM messages GROUP BY alert_id HAVING SUM(type = 'end') = 0) ORDER BY seq",
+            (),
+        )
 
     def stats(self) -> OutboxStats:
         """Counts for the health page, the metrics and the ``stats`` message."""

@@ -191,6 +191,11 @@ def utc_iso(at: float) -> str:
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
+def parse_utc(text: str) -> float:
+    """The way back from ``utc_iso``: UTC epoch seconds. Raises ``ValueError``."""
+    return datetime.fromisoformat(text).timestamp()
+
+
 def pixel_box(box_xyxy: tuple[float, float, float, float], image_hw: tuple[int, int]) -> list[int]:
     """``[x1, y1, x2, y2]`` in whole pixels that cover the box, clipped to the frame."""
     height, width = image_hw

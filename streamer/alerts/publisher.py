@@ -250,7 +250,10 @@ class Publisher:
 
     def _judged(self, error: BrokerError, held_s: float | None) -> BrokerError:
         """The error, or the one that explains a series of them."""
-        if held_s is not None and type(error) is BrokerLostError and self._flaps.ended(held_s=held_s):
+        suspicious = self._speaker.delivery.broken()
+        if held_s is None or suspicious or type(error) is not BrokerLostError:
+            return error
+        if self._flaps.ended(held_s=held_s):
             return BrokerTakenOverError(
                 f"{error}, again soon after connecting: "
                 f"does another client use the client id {self.client_id!r}?"

@@ -227,7 +227,9 @@ class BrokerSession:
                 f"{self._broker.address}: closed the connection without an answer"
             )
         else:
-            self._error = BrokerLostError(f"{self._broker.address}: connection lost ({str(code).lower()})")
+            # 0x80, unspecified: the other side closed it or the line broke; the rest says more
+            detail = "" if code.value == 0x80 else f" ({str(code).lower()})"
+            self._error = BrokerLostError(f"{self._broker.address}: the connection broke{detail}")
 
     def _puback(
         self, _client: Client, _data: Any, mid: int, code: ReasonCode, _properties: Properties | None

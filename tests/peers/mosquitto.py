@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +18,8 @@ _PASSWD = shutil.which("mosquitto_passwd")
 
 
 @dataclass(frozen=True)
-class TestCertificates:
+class Certificates:
     """A certificate authority, a server certificate for 127.0.0.1 and localhost, and a client certificate."""
-
-    __test__ = False
 
     ca: Path
     server_cert: Path
@@ -34,6 +31,7 @@ class TestCertificates:
 class Mosquitto:
     """One broker that can be killed and started again on the same port. What it kept in memory is gone then.
 
+    - ``host``: the loopback address to listen on; certificates name 127.0.0.1 alone.
     - ``users``: name to password; without any, everybody may connect.
     - ``tls``: its certificates; ``require_client_cert`` asks the client for one.
     - ``persistence``: keep sessions and retained messages over a regular stop.
@@ -44,8 +42,9 @@ class Mosquitto:
         self,
         folder: Path,
         *,
+        host: str = "127.0.0.1",
         users: dict[str, str] | None = None,
-        tls: TestCertificates | None = None,
+        tls: Certificates | None = None,
         require_client_cert: bool = False,
         persistence: bool = False,
         config: tuple[str, ...] = (),
@@ -53,8 +52,8 @@ class Mosquitto:
         if _BINARY is None:
             pytest.skip("mosquitto is not installed")
         self._folder = folder
-        self.host = "127.0.0.1"
-        self.port = free_port()
+        self.host = host
+        self.port = free_port(host)
         self._process: subprocess.Popen[bytes] | None = None
         lines = [f"listener {self.port} {self.host}", "log_type all", *config]
         if users:
@@ -134,14 +133,14 @@ class Mosquitto:
         return path
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port of a loopback address that nobody listens on now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
-def make_certificates(folder: Path) -> TestCertificates:
+def make_certificates(folder: Path) -> Certificates:
     """Make a CA and certificates with openssl; they are valid for a day."""
     if shutil.which("openssl") is None:
         pytest.skip("openssl is not installed")
@@ -169,23 +168,10 @@ def make_certificates(folder: Path) -> TestCertificates:
             "san.cnf",
         )
         openssl("x509", "-req", "-in", f"{name}.csr", *signing, "-out", f"{name}.pem")
-    return TestCertificates(
+    return Certificates(
         ca=folder / "ca.pem",
         server_cert=folder / "server.pem",
         server_key=folder / "server.key",
         client_cert=folder / "client.pem",
         client_key=folder / "client.key",
     )
-
-
-@pytest.fixture
-def mosquitto(tmp_path: Path) -> Iterator[Mosquitto]:
-    """A running broker without users, TLS and persistence."""
-    with Mosquitto(tmp_path) as broker:
-        yield broker
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> TestCertificates:
-    """Certificates for a broker on 127.0.0.1."""
-    return make_certificates(tmp_path_factory.mktemp("certificates"))
