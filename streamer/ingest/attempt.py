@@ -34,7 +34,6 @@ class Attempt:
         *,
         fps: float | None,
         counters: StreamCounters,
-        rate: RateMeter,
         changed: Callable[[], None],
     ) -> None:
         self.stream: StreamFormat | None = None
@@ -42,10 +41,10 @@ class Attempt:
         self.last_packet_mono_s: float | None = None
         self.last_good_mono_s: float | None = None
         self.error: IngestError | None = None
+        self.rate = RateMeter()
         self.started_mono_s = time.monotonic()
         self._source = source
         self._mailbox = mailbox
-        self._rate = rate
         self._changed = changed
         self._ended = Event()
         self._session = Session(camera_id=mailbox.camera_id, sink=self, fps=fps, counters=counters)
@@ -89,7 +88,7 @@ class Attempt:
         """See ``ConnectionSink``."""
         self.last_packet_mono_s = received_mono_s
         for _ in range(good_frames):
-            self._rate.add(received_mono_s)
+            self.rate.add(received_mono_s)
         if good_frames:
             self.last_good_mono_s = received_mono_s
 

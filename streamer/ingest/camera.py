@@ -13,7 +13,7 @@ from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.mailbox import Mailbox
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
-from streamer.ingest.status import RateMeter, StreamState, StreamStatus
+from streamer.ingest.status import StreamState, StreamStatus
 from streamer.ingest.urls import SourceKind
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,6 @@ class CameraIngest:
         self._retry = retry or RetryPolicy()
         self._fps = fps
         self._on_status = on_status
-        self._rate = RateMeter()
         # Guards everything below, and wakes the supervising thread.
         self._changed = Condition()
         self._enabled = enabled
@@ -125,7 +124,7 @@ class CameraIngest:
                 code=self._code,
                 reason=self._reason,
                 since=self._since,
-                fps=round(self._rate.rate(now), 2),
+                fps=round(self._attempt.rate.rate(now), 2) if self._attempt else 0.0,
                 last_frame_age_s=None if last_s is None else max(0.0, now - last_s),
                 reconnects=self._reconnects,
             )
@@ -178,7 +177,6 @@ class CameraIngest:
             self._mailbox,
             fps=self._fps,
             counters=self.counters,
-            rate=self._rate,
             changed=self._wake,
         )
         with self._changed:

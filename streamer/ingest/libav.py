@@ -38,8 +38,11 @@ _LARGEST_PICTURE_PX: Final = 8192 * 8192
 #: libav's AVFMT_FLAG_GENPTS; PyAV 18 declares its names for container flags as another type than it holds.
 _GENERATE_PTS: Final = 0x0001
 
-#: Said of a stream that ends before a packet came, with or without libav having a reason.
-_UNANSWERED: Final = re.compile(r"Immediate exit requested|End of file|timed out", re.IGNORECASE)
+#: What libav adds to the addresses in its messages for itself.
+_TCP_OPTIONS: Final = re.compile(r"\?timeout=-?\d+")
+
+#: Said when a stream ends or does not answer.
+ENDED_WORDS: Final = re.compile(r"Immediate exit requested|End of file|timed out", re.IGNORECASE)
 
 
 @contextmanager
@@ -91,7 +94,7 @@ def explain_open(error: BaseException, log: list[LogLine], source: Source) -> In
         return UnsupportedCodec(f"{where}: cannot be read here ({said})")
     if isinstance(error, TimeoutError | av.ExitError) or "Immediate exit" in said:
         return Unreachable(f"{where}: no answer within {source.open_timeout_s:g} s")
-    if isinstance(error, av.InvalidDataError) and not _UNANSWERED.search(said):
+    if isinstance(error, av.InvalidDataError) and not ENDED_WORDS.search(said):
         return NoVideo(f"{where}: what comes is no video ({said})")
     return Unreachable(f"{where}: {said}")
 
@@ -166,7 +169,7 @@ def _last_words(error: BaseException, log: list[LogLine], source: Source) -> str
     """What libav said last, or else the bare reason, without any secret."""
     for _level, _name, message in reversed(log):
         if text := message.strip():
-            return source.redact(text)
+            return source.redact(_TCP_OPTIONS.sub("", text))
     reason = getattr(error, "strerror", None) or type(error).__name__
     return source.redact(str(reason))
 

@@ -20,9 +20,10 @@ class ProbeReport:
     """What a source gives.
 
     - ``stream``: codec, size, pixel format, declared rate, decoder.
-    - ``measured_fps``: frames per second by the stream's own clock, else by reception; None with a single frame.
-    - ``keyframe_interval_s``: mean time between key frames, or None when fewer than two came. A picture damaged
-      on its way is back after so long.
+    - ``measured_fps``: frames per second by the stream's own clock, else by reception; None with a single
+      frame.
+    - ``keyframe_interval_s``: mean time between key frames, or None when fewer than two came. A picture
+      damaged on its way is back after so long.
     - ``frames``, ``damaged_frames``: good frames seen, and frames left out.
     - ``connect_s``: seconds to the first good frame.
     - ``sample``: the last good frame.

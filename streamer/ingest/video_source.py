@@ -25,7 +25,7 @@ from streamer.ingest.errors import (
     NoVideo,
     StreamStalled,
 )
-from streamer.ingest.libav import LogLine, captured_log, explain_read, open_container
+from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_read, open_container
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source
 from streamer.ingest.stream_decoder import StreamDecoder
@@ -129,9 +129,12 @@ class _VideoReader:
         self._decoded_before += decoder.given
 
     def report_log(self, *, at_once: bool = False) -> None:
-        """Pass on what libav said, collapsed and without secrets; look after the system's clock."""
+        """Pass on what libav said, collapsed and without secrets; look after the system's clock.
+
+        That a stream ended is left out: the error says it.
+        """
         for level, name, message in self._log:
-            if level <= av.logging.WARNING and message.strip():
+            if level <= av.logging.WARNING and message.strip() and not ENDED_WORDS.search(message):
                 self._collapser.add(self._source.redact(f"{name}: {message.strip()}"))
         self._log.clear()
         self._collapser.flush(at_once=at_once)
