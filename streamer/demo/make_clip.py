@@ -5,14 +5,13 @@ What happens in it, and what the demo's rule (face mask required, dwell 1.5 s, c
 ============  ==============================================================================  ==============
 seconds       scene                                                                           alerts
 ============  ==============================================================================  ==============
-0.8 to 15.5   orange suit enters bare-faced, stands, pulls a mask up at 9.5 s, leaves         one, ``worn``
+0.8 to 15.5   orange suit enters bare-faced, stands, pulls a mask up at 8.5 s, leaves         one, ``worn``
 4.5 to 15.5   blue suit is there at the same time, wearing a respirator all along             none
 17.0 to 26.5  blue suit comes back the other way, wearing a surgical mask all along           none
 ============  ==============================================================================  ==============
 """
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -31,7 +30,7 @@ from streamer.demo.scene import COUNTER_Y, SCENE_HW, Image, draw_counter, draw_r
 
 FPS: Final = 12
 DURATION_S: Final = 27.5
-CRF: Final = 29
+CRF: Final = 31
 
 _PORTRAIT_FOOT_Y: Final = 500.0  # this row of the portrait stands at the counter's edge
 _STEPS_PER_S: Final = 1.9
@@ -92,32 +91,39 @@ def choreography(portrait_rgb: NDArray[np.uint8]) -> tuple[Walk, ...]:
             orange,
             SURGICAL,
             ((0.8, -220, 0.80), (4.2, 380, 0.86), (8.6, 430, 0.88), (12.3, 420, 0.88), (15.5, -230, 0.82)),
-            mask_on_s=9.5,
+            mask_on_s=8.5,
         ),
     )
 
 
-def render(portrait_rgb: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """The clip's pictures in order, RGB uint8 (720, 1280, 3); the same portrait gives the same pictures."""
-    room = draw_room()
-    counter, counter_alpha = draw_counter()
-    walks = choreography(portrait_rgb)
-    rng = np.random.default_rng(11)
-    still_noise = rng.normal(0, 1.6, (*SCENE_HW, 1)).astype(np.float32)
-    for index in range(round(DURATION_S * FPS)):
+class ClipPictures:
+    """The clip's pictures by number, RGB uint8 (720, 1280, 3); the same portrait gives the same pictures."""
+
+    def __init__(self, portrait_rgb: NDArray[np.uint8]) -> None:
+        self._room = draw_room()
+        self._counter, self._counter_alpha = draw_counter()
+        self._walks = choreography(portrait_rgb)
+        self._still_noise = np.random.default_rng(11).normal(0, 1.6, (*SCENE_HW, 1)).astype(np.float32)
+
+    def __len__(self) -> int:
+        return round(DURATION_S * FPS)
+
+    def picture(self, index: int) -> NDArray[np.uint8]:
+        """Picture ``index``, counted from 0."""
         at_s = index / FPS
-        picture = room.copy()
-        for walk in walks:
+        picture = self._room.copy()
+        for walk in self._walks:
             pose = walk.pose(at_s)
             if pose is not None:
                 _place(picture, walk, pose, at_s)
-        picture += (counter - picture) * counter_alpha[..., None]
+        picture += (self._counter - picture) * self._counter_alpha[..., None]
         # a fixed lens is not as sharp as a drawing
         picture = cv2.GaussianBlur(picture, (0, 0), 0.55).astype(np.float32)
-        picture += still_noise + rng.normal(0, 0.5, still_noise.shape).astype(np.float32)
+        fresh_noise = np.random.default_rng((11, index)).normal(0, 0.5, self._still_noise.shape)
+        picture += self._still_noise + fresh_noise.astype(np.float32)
         write_text(picture, "DEMO  ENTRANCE", (19, 699), 15, (30, 30, 30))
         write_text(picture, "DEMO  ENTRANCE", (18, 698), 15, (235, 235, 235))
-        yield np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+        return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
 
 
 def write_clip(path: Path, portrait_rgb: NDArray[np.uint8]) -> None:
@@ -127,9 +133,11 @@ def write_clip(path: Path, portrait_rgb: NDArray[np.uint8]) -> None:
         stream.height, stream.width = SCENE_HW
         stream.pix_fmt = "yuv420p"
         # one thread: the same input and version of x264 then give the same file
-        stream.options = {"crf": str(CRF), "preset": "slow", "g": str(2 * FPS), "threads": "1"}
+        stream.options = {"crf": str(CRF), "preset": "veryslow", "g": str(2 * FPS), "threads": "1"}
         stream.codec_context.time_base = Fraction(1, FPS)
-        for picture in render(portrait_rgb):
+        pictures = ClipPictures(portrait_rgb)
+        for index in range(len(pictures)):
+            picture = pictures.picture(index)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
 
