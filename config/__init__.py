@@ -1,17 +1,14 @@
 """Settings of a site: from YAML to frozen, bounded models, or to errors that name file, line and key."""
 
-from config.camera import (
+from config.camera import CameraSettings, ModelName, Priority, Transport
+from config.camera_sections import (
     Anchor,
     Blur,
-    CameraSettings,
     DecodeSettings,
-    ModelName,
     MotionSettings,
-    Priority,
     PrivacySettings,
     ReconnectSettings,
     SnapshotSettings,
-    Transport,
     ZoneSettings,
 )
 from config.errors import ConfigError, ConfigProblem

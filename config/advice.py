@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from config.document import Document, KeyPath, Mark, dotted, read_document
+from config.document import Document, read_document
 from config.errors import ConfigProblem
+from config.nodes import KeyPath, Mark, dotted
 from config.site import SiteSettings
 from config.urls import parse_stream_url
 

@@ -17,7 +17,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema
 
-from config.document import SourceFloat, SourceInt
+from config.nodes import SourceFloat, SourceInt
 
 NAME_PATTERN: Final = r"^[a-zA-Z0-9_-]+$"
 MAX_NAME_CHARS: Final = 64

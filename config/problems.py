@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from config.document import Document, KeyPath, Mark, dotted
+from config.document import Document
 from config.errors import ConfigProblem, LocatedValueError
+from config.nodes import KeyPath, Mark, dotted
 from config.schema import keys_at
 from config.site import INHERITED_KEYS
 from config.suggestions import did_you_mean

@@ -14,7 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from config.base import Settings
-from config.camera import CameraSettings, CommonCameraSettings, ZoneSettings
+from config.camera import CameraSettings, CommonCameraSettings
+from config.camera_sections import ZoneSettings
 from config.rule import RuleSettings, ScheduleWindow
 from config.site import SiteSettings
 

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from config.document import KeyPath
+from config.nodes import KeyPath
 from config.site import SiteSettings
 
 SCHEMA_FILE: Final = Path(__file__).with_name("site.schema.json")

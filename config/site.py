@@ -1,5 +1,6 @@
 """The settings of one site: the root of the tree."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -86,7 +87,7 @@ class SiteSettings(CommonCameraSettings):
             given = {key: value for key, value in mqtt.items() if value is not None}
             data["mqtt"] = {"topic_prefix": f"ppewatch/{name}", "client_id": f"ppewatch-{name}", **given}
         if data.get("state_dir") is None:
-            data["state_dir"] = _default_state_dir(info)
+            data["state_dir"] = default_state_dir(surroundings_of(info).environ)
         return data
 
     @model_validator(mode="after")
@@ -160,8 +161,8 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _default_state_dir(info: ValidationInfo) -> str:
-    environ = surroundings_of(info).environ
+def default_state_dir(environ: Mapping[str, str]) -> str:
+    """Where a site's state lies when its file does not say: see ``SiteSettings.state_dir``."""
     # systemd may name several folders; the first is the service's own
     from_systemd = environ.get("STATE_DIRECTORY", "").split(":")[0]
     if from_systemd:

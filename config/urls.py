@@ -10,18 +10,22 @@ from pydantic import SecretStr
 
 from config.suggestions import did_you_mean
 
-#: Keys of a query whose values are secret, as cameras, recorders and web services spell them. Lower case.
-SECRET_QUERY_KEYS: Final = frozenset(
-    {"access_token", "accesstoken", "api_key", "api-key", "apikey", "auth", "auth_token", "authorization"}
-    | {"client_secret", "key", "loginpas", "pass", "passwd", "password", "pw", "pwd", "secret", "session"}
-    | {"sessionid", "sid", "sig", "signature", "token", "x-api-key"}
+#: Keys of a query whose values are secret, as cameras, recorders and web services spell them, in any case.
+SENSITIVE_QUERY_KEY: Final = (
+    r"[\w.-]{0,40}(?:passw|passphrase|pwd|psw|token|secret|credential|signature)[\w.-]{0,40}"
+    r"|[\w.-]{0,40}(?:api|access)[_-]?key[\w.-]{0,40}"
+    r"|[\w.-]{0,40}pass|loginpas|auth|authorization|key|pw|sid|sig|session|session_?id"
 )
 
 NETWORK_SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 _SCHEMES: Final = (*NETWORK_SCHEMES, "file")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
-_QUERY_PAIR: Final = re.compile(r"(?P<lead>[?&;])(?P<key>[^=&;#?]+)=(?P<value>[^&#]*)")
+_SECRET_PAIR: Final = re.compile(
+    rf"(?<=[?&;])(?P<key>{SENSITIVE_QUERY_KEY})=(?P<value>[^&#]*)", re.IGNORECASE
+)
+#: What RFC 3986 allows in user information besides letters and digits; encoding less keeps it short.
+_USER_INFO_SAFE: Final = "!$&'()*+,;=-._~"
 _HOST: Final = re.compile(r"\[[0-9A-Fa-f:.%A-Za-z0-9]+\]|[^\s:@\[\]/?#]+")
 _HIDDEN: Final = "***"
 
@@ -31,7 +35,8 @@ class StreamUrl:
     """Where a camera's pictures come from. ``str()`` and ``repr()`` may be shown: secrets in the query are
     hidden.
 
-    - ``scheme``: ``rtsp``, ``rtsps``, ``http``, ``https`` or ``file``; the last one for paths too.
+    - ``scheme``: ``rtsp``, ``rtsps``, ``http``, ``https``; ``file`` for paths, ``webcam`` for
+      ``/dev/video0`` or ``webcam:0``.
     - ``host``, ``port``: of network addresses, else None. The port is the scheme's own when none was given.
     - ``address``: the whole, without user and password: the URL, or the path of a file, folder or device.
     """
@@ -55,7 +60,7 @@ class StreamUrl:
 
     def below(self, folder: Path) -> "StreamUrl":
         """Relative paths made absolute from ``folder``; network addresses stay as they are."""
-        if self.is_network:
+        if self.scheme != "file":
             return self
         return replace(self, address=SecretStr(str(folder / self.address.get_secret_value())))
 
@@ -65,31 +70,22 @@ class StreamUrl:
         match = _SCHEME.fullmatch(text)
         if match is None or not self.is_network or not (user or password):
             return self.address
-        credentials = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+        credentials = quote(user, safe=_USER_INFO_SAFE)
+        if password:
+            credentials += ":" + quote(password, safe=_USER_INFO_SAFE)
         return SecretStr(f"{match[1]}://{credentials}@{match[2]}")
 
     def query_secrets(self) -> frozenset[str]:
         """The secret values in the query, as written and decoded."""
         if not self.is_network:
             return frozenset()
-        values = {
-            match["value"]
-            for match in _QUERY_PAIR.finditer(self.address.get_secret_value())
-            if match["key"].lower() in SECRET_QUERY_KEYS
-        }
+        values = {match["value"] for match in _SECRET_PAIR.finditer(self.address.get_secret_value())}
         return frozenset(value for written in values for value in (written, unquote(written)) if value)
 
 
 def hide_query_secrets(url: str) -> str:
-    """``url`` with the values of ``SECRET_QUERY_KEYS`` replaced by ``***``."""
-    return _QUERY_PAIR.sub(
-        lambda match: (
-            f"{match['lead']}{match['key']}={_HIDDEN}"
-            if match["key"].lower() in SECRET_QUERY_KEYS
-            else match[0]
-        ),
-        url,
-    )
+    """``url`` with the values of secret query keys replaced by ``***``."""
+    return _SECRET_PAIR.sub(rf"\g<key>={_HIDDEN}", url)
 
 
 def parse_stream_url(text: str) -> tuple[StreamUrl, str, str]:
@@ -100,7 +96,8 @@ def parse_stream_url(text: str) -> tuple[StreamUrl, str, str]:
     """
     match = _SCHEME.fullmatch(text)
     if match is None:
-        return StreamUrl(SecretStr(text), "file"), "", ""
+        webcam = text.startswith(("/dev/video", "webcam:"))
+        return StreamUrl(SecretStr(text), "webcam" if webcam else "file"), "", ""
     scheme, rest = match[1].lower(), match[2]
     if scheme not in _SCHEMES:
         raise ValueError(

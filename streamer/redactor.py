@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from config.urls import SECRET_QUERY_KEYS
+from config.urls import SENSITIVE_QUERY_KEY
 
 HIDDEN: Final = "***"
 
@@ -25,12 +25,9 @@ MIN_EXACT_CHARS: Final = 4
 _MIN_BASE64_CHARS: Final = 6
 
 _ANY: Final = re.compile(r"(?!)")
-_USER_KEYS: Final = ("loginuse", "user", "username", "usr")
+#: In a query the user's name is hidden too, as it is in user information.
 _QUERY_PAIR: Final = re.compile(
-    r"(?<=[?&;])(?P<key>"
-    + "|".join(re.escape(key) for key in sorted((*SECRET_QUERY_KEYS, *_USER_KEYS), key=len, reverse=True))
-    + r""")=[^&\s"'<>#]+""",
-    re.IGNORECASE,
+    rf"""(?<=[?&;])(?P<key>{SENSITIVE_QUERY_KEY}|loginuse|user|username|usr)=[^&\s"'<>#]+""", re.IGNORECASE
 )
 _SLASHES: Final = re.compile(r":(?:\\?/){2}")
 _ENCODED_USER_INFO: Final = re.compile(r"""(%3A%2F%2F)[^\s&"'<>]{1,512}(%40)""", re.IGNORECASE)

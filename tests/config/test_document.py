@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from config.document import MAX_FILE_BYTES, Mark, SourceFloat, SourceInt, parse_document, read_document
+from config.document import MAX_FILE_BYTES, parse_document, read_document
 from config.errors import ConfigError
+from config.nodes import Mark, SourceFloat, SourceInt
 
 
 def problem(raw: bytes | str) -> str:

@@ -178,6 +178,15 @@ def test_a_misspelt_scheme_gets_a_suggestion(errors_of):
     assert error.endswith("did you mean 'rtsp'?")
 
 
+def test_credentials_that_rtsp_would_cut_off_are_refused(errors_of, load):
+    assert load(gate("x" * 119)).cameras["gate"].password
+    (error,) = errors_of(gate("x" * 120))
+    assert error.startswith(
+        "site.yaml:6:15: cameras.gate.password: user and password together are longer than"
+    )
+    assert load(gate("x" * 120, url="http://h/")).cameras["gate"].password
+
+
 def test_credentials_given_twice_are_refused(errors_of):
     (error,) = errors_of(gate("CANARY1", url="rtsp://viewer:CANARY2@h/", user=""))
     assert (

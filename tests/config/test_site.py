@@ -121,7 +121,7 @@ def test_the_default_state_dir(load, minimal, environ, expected):
 
 def test_paths_start_at_the_folder_of_the_file(load, tmp_path: Path, monkeypatch):
     text = "site: {name: y}\nstate_dir: state\n"
-    text += "cameras: {a: {url: clips/a.mp4, loop: yes}, b: {url: /dev/video0}}\n"
+    text += "cameras: {a: {url: clips/a.mp4, loop: yes}, b: {url: /dev/video0}, c: {url: 'webcam:0'}}\n"
     text += "inference: {retinaface_weights: '${W}/r.safetensors'}\n"
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -129,7 +129,8 @@ def test_paths_start_at_the_folder_of_the_file(load, tmp_path: Path, monkeypatch
     assert site.state_dir == tmp_path / "state"
     assert str(site.cameras["a"].url) == str(tmp_path / "clips/a.mp4")
     assert site.cameras["a"].loop
-    assert (site.cameras["b"].url.scheme, str(site.cameras["b"].url)) == ("file", "/dev/video0")
+    assert (site.cameras["b"].url.scheme, str(site.cameras["b"].url)) == ("webcam", "/dev/video0")
+    assert (site.cameras["c"].url.scheme, str(site.cameras["c"].url)) == ("webcam", "webcam:0")
     assert site.inference.retinaface_weights == Path("/weights/r.safetensors")
     monkeypatch.chdir(tmp_path)
     assert load_site("site.yaml", {"W": "/weights"}).state_dir == tmp_path / "state"

@@ -1,0 +1,158 @@
+"""Settings of a camera that form a section: zones, privacy, decoding, motion, snapshots, reconnecting."""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from config.base import Settings, bounded
+from config.errors import LocatedValueError
+from config.polygons import RelativePolygon
+from config.quantities import Bytes, Seconds
+
+
+class Anchor(StrEnum):
+    """The point of a person that is tested against a zone."""
+
+    FEET = "feet"
+    CENTER = "center"
+    HEAD = "head"
+
+
+class Blur(StrEnum):
+    """Whose face is blurred on snapshots."""
+
+    NONE = "none"
+    BYSTANDERS = "bystanders"
+    EVERYONE = "everyone"
+
+
+class ZoneSettings(Settings):
+    """A part of a camera's picture."""
+
+    polygon_xy: RelativePolygon = Field(
+        alias="coordinates",
+        description='Corners "x1,y1, x2,y2, ..." in order around the zone, relative to the picture: 0,0 is'
+        " the top left"
+        " corner, 1,1 the bottom right one. 3 to 100 corners; sides may not cross.",
+    )
+    anchor: Anchor = Field(
+        default=Anchor.FEET,
+        description="The point of a person that has to lie in the zone: `feet` (middle of the lower edge of"
+        " the person's box), `center` (of that box) or `head` (middle of the head's box).",
+    )
+
+
+class PrivacySettings(Settings):
+    """What is made unrecognisable before a picture is stored or sent."""
+
+    blur: Blur = Field(
+        default=Blur.BYSTANDERS,
+        description="Faces to blur on snapshots: `none`, `bystanders` (everyone but the person of the alert)"
+        " or `everyone`.",
+    )
+    polygons: tuple[RelativePolygon, ...] = Field(
+        default=(),
+        max_length=50,
+        description="Parts of the picture that are blacked out on every snapshot, each as `coordinates` of a"
+        " zone.",
+    )
+
+
+class DecodeSettings(Settings):
+    """How the stream is decoded."""
+
+    threads: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="Decoder threads of this camera. One is the cheapest; large H.265 pictures at a high"
+        " frame rate may need more.",
+    )
+    keyframes_only: bool = Field(
+        default=False,
+        description="Decode keyframes alone: far cheaper, but as few looks per second as the camera sends"
+        " keyframes.",
+    )
+
+
+class MotionSettings(Settings):
+    """Look at a camera only while something moves in its picture."""
+
+    enabled: bool = Field(default=False, description="Skip frames in which nothing moves.")
+    min_area: float = Field(
+        default=0.0005,
+        gt=0,
+        le=1,
+        description="Part of the picture that has to change to count as motion.",
+    )
+    hold_s: Seconds = bounded(
+        default=10.0,
+        alias="hold",
+        ge=0,
+        le=600,
+        description="Keep looking for this long after the last motion, so that people who stand still stay"
+        " seen.",
+    )
+
+
+class SnapshotSettings(Settings):
+    """The picture that goes with an alert."""
+
+    enabled: bool = Field(default=True, description="Draw, store and publish a snapshot with every alert.")
+    max_bytes: Bytes = bounded(
+        default=200_000,
+        alias="bytes",
+        ge=10_000,
+        le=5_000_000,
+        description="A snapshot is never larger: first the JPEG quality goes down, then the picture's size.",
+    )
+    longest_side_px: int = Field(
+        default=1280,
+        alias="size",
+        ge=160,
+        le=7680,
+        description="Longest side of a snapshot in pixels; smaller pictures are not enlarged.",
+    )
+    quality: int = Field(default=85, ge=30, le=100, description="JPEG quality to start from.")
+    timestamp: bool = Field(default=True, description="Write the site's local time on the snapshot.")
+
+
+class ReconnectSettings(Settings):
+    """When a stream counts as lost, and how it is sought again."""
+
+    connect_timeout_s: Seconds = bounded(
+        default=10.0,
+        alias="timeout",
+        ge=1,
+        le=120,
+        description="Give up an attempt to connect after this time.",
+    )
+    stall_s: Seconds = bounded(
+        default=10.0,
+        alias="stall",
+        ge=1,
+        le=300,
+        description="A stream that sends no frame for this long is stalled, and connected anew.",
+    )
+    initial_delay_s: Seconds = bounded(
+        default=1.0,
+        alias="initial",
+        ge=0.1,
+        le=60,
+        description="Pause before the first new attempt; each further pause is about twice as long, with"
+        " jitter.",
+    )
+    max_delay_s: Seconds = bounded(
+        default=60.0,
+        alias="max",
+        ge=1,
+        le=3600,
+        description="Longest pause between two attempts.",
+    )
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.initial_delay_s > self.max_delay_s:
+            raise LocatedValueError([(("initial",), "should not be longer than 'max'")])
+        return self
