@@ -7,6 +7,9 @@ from typing import Final
 #: A step of the presentation time beyond this is damage or a splice; the recording goes on without the gap.
 _LARGEST_STEP_S: Final = 60.0
 
+#: Time stamps closer than this are as good as repeated; no camera is that fast.
+_SMALLEST_STEP_S: Final = 1e-4
+
 #: A paced recording that fell behind by more than this no longer tries to catch up.
 _LARGEST_LAG_S: Final = 1.0
 
@@ -50,7 +53,7 @@ class MediaTime:
         step_s = self._interval_s
         if pts_s is not None and self._last_pts_s is not None:
             stamped_s = pts_s - self._last_pts_s
-            if 0 < stamped_s <= _LARGEST_STEP_S:
+            if _SMALLEST_STEP_S <= stamped_s <= _LARGEST_STEP_S:
                 step_s = stamped_s
         self._last_pts_s = pts_s if pts_s is not None else self._last_pts_s
         self._now_s = 0.0 if self._now_s is None else self._now_s + step_s
