@@ -131,8 +131,10 @@ class Factory(GstRtspServer.RTSPMediaFactory):
         if args.file:
             codec, self.units = read_access_units(args.file)
             pacing = "is-live=true format=time do-timestamp=false block=true max-bytes=4000000"
-            line = f"appsrc name=src {pacing} caps={BYTE_STREAM[codec]} ! {PARSE[codec]} ! {PAY[codec]}"
-            line += " name=pay0 pt=96"
+            line = f"appsrc name=src {pacing} caps={BYTE_STREAM[codec]} ! {PARSE[codec]} ! {PAY[codec]} pt=96"
+            line += (
+                f" mtu=600 ! identity name=pay0 drop-probability={args.loss}" if args.loss else " name=pay0"
+            )
         elif args.audio_only:
             line = "audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay0 pt=0"
         else:
@@ -209,6 +211,7 @@ def main() -> int:
     parser.add_argument("--gop", type=int, default=15)
     parser.add_argument("--file", help="an MP4 that is sent as it is, in a loop")
     parser.add_argument("--once", action="store_true", help="send the file once, then end the stream")
+    parser.add_argument("--loss", type=float, default=0.0, help="lose this share of the file's packets")
     parser.add_argument("--audio", action="store_true", help="a sound track beside the test picture")
     parser.add_argument("--audio-only", action="store_true")
     parser.add_argument("--user")
