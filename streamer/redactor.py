@@ -62,7 +62,7 @@ class SecretRedactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets: frozenset[str] = frozenset()
-        self._exact = _ANY
+        self._exact = self._encoded = _ANY
         self.add(secrets)
 
     def __repr__(self) -> str:
@@ -73,8 +73,8 @@ class SecretRedactor:
         self._secrets = self._secrets | {secret for secret in secrets if secret}
         # longest first: of two secrets, one may begin with the other
         ordered = sorted(self._secrets, key=lambda secret: (-len(secret), secret))
-        patterns = [pattern for secret in ordered for pattern in sorted(patterns_of(secret))]
-        self._exact = re.compile("|".join(patterns)) if patterns else _ANY
+        self._exact = _any_of(re.escape(form) for secret in ordered for form in sorted(forms_of(secret)))
+        self._encoded = _any_of(_percent_pattern(secret) for secret in ordered if forms_of(secret))
 
     def redact(self, text: str) -> str:
         """``text`` with every known secret, and everything in the shape of one, replaced by ``***``."""
@@ -93,16 +93,27 @@ class SecretRedactor:
         # what a replacement leaves may join to a secret anew; each round makes the text shorter, so this ends
         count = 1
         while count:
+            encoded = 0
+            # the slower of the two, and for few texts; first, as a shorter secret may stand in a longer, encoded one
+            if "%" in text or "+" in text:
+                text, encoded = self._encoded.subn(HIDDEN, text)
             text, count = self._exact.subn(HIDDEN, text)
+            count += encoded
         return text
 
 
-def patterns_of(secret: str) -> frozenset[str]:
-    """Expressions for all spellings of ``secret``; none if it is shorter than ``MIN_EXACT_CHARS``."""
+def _any_of(patterns: Iterable[str]) -> re.Pattern[str]:
+    joined = "|".join(dict.fromkeys(patterns))
+    return re.compile(joined) if joined else _ANY
+
+
+def forms_of(secret: str) -> frozenset[str]:
+    """The spellings of ``secret``, percent-encoding aside; none if shorter than ``MIN_EXACT_CHARS``."""
     if len(secret) < MIN_EXACT_CHARS:
         return frozenset()
     raw = secret.encode("utf-8", "surrogatepass")
     forms = {
+        secret,
         json.dumps(secret)[1:-1],
         json.dumps(secret, ensure_ascii=False)[1:-1],
         json.dumps(secret)[1:-1].replace("/", "\\/"),
@@ -113,7 +124,7 @@ def patterns_of(secret: str) -> frozenset[str]:
         # a secret of several lines is printed line by line
         *(line for line in secret.splitlines() if len(line) >= 2 * MIN_EXACT_CHARS),
     }
-    return frozenset((_percent_pattern(secret), *map(re.escape, forms)))
+    return frozenset(forms)
 
 
 def _percent_pattern(secret: str) -> str:

@@ -142,18 +142,19 @@ def test_the_unchanged_site_loads():
 
 
 @given(st.binary(max_size=200))
+@settings(deadline=None)
 def test_bytes(raw):
     check_text(raw)
 
 
 @given(st.text(max_size=200) | st.lists(PIECES, max_size=40).map("".join))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_texts(text):
     check_text(text)
 
 
 @given(st.sampled_from(HARMLESS), st.integers(0, 80), st.text(max_size=6) | PIECES, st.integers(0, 5))
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_site_with_a_changed_line(index, column, piece, removed):
     line = LINES[index]
     changed = line[:column] + piece + line[column + removed :]
@@ -161,7 +162,7 @@ def test_a_site_with_a_changed_line(index, column, piece, removed):
 
 
 @given(st.sampled_from(PATHS), VALUES)
-@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_site_with_a_changed_value(path, value):
     document = parse_document(SITE.encode(), "site.yaml")
     here = document.data
@@ -172,6 +173,7 @@ def test_a_site_with_a_changed_value(path, value):
 
 
 @given(st.sampled_from([line for line in LINES if CANARY in line]), st.integers(0, 3))
+@settings(deadline=None)
 def test_a_secret_at_the_wrong_depth(line, depth):
     index = LINES.index(line)
     check_text("".join((*LINES[:index], "  " * depth + line.lstrip(), *LINES[index + 1 :])))

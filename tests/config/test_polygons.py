@@ -2,7 +2,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from config.polygons import parse_polygon
@@ -53,6 +53,7 @@ def test_wrong_polygons_are_explained(written, message):
 
 
 @given(st.lists(st.floats(0, 2 * math.pi), min_size=3, max_size=20, unique=True), st.floats(0.05, 0.5))
+@settings(deadline=None)
 def test_corners_around_a_circle_are_always_a_polygon(angles, radius):
     angles = sorted(angles)
     assume(min(b - a for a, b in itertools.pairwise(angles)) > 0.05)
@@ -73,6 +74,7 @@ def test_corners_around_a_circle_are_always_a_polygon(angles, radius):
 
 
 @given(st.permutations(range(5)))
+@settings(deadline=None)
 def test_of_five_points_on_a_circle_only_the_order_around_is_simple(order):
     angles = [2 * math.pi * index / 5 for index in order]
     corners = [(0.5 + 0.4 * math.cos(a), 0.5 + 0.4 * math.sin(a)) for a in angles]

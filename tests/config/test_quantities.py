@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config.quantities import DURATION_PATTERN, SIZE_PATTERN, parse_duration, parse_size
@@ -60,6 +60,7 @@ def test_what_is_no_size_is_refused(written):
 
 
 @given(st.text(max_size=12) | st.from_regex(DURATION_PATTERN, fullmatch=True))
+@settings(deadline=None)
 def test_the_published_pattern_accepts_what_the_parser_accepts(text):
     try:
         parse_duration(text)
@@ -70,6 +71,7 @@ def test_the_published_pattern_accepts_what_the_parser_accepts(text):
 
 
 @given(st.integers(0, 10**9), st.sampled_from(["", "B", "kB", "MB", "GiB"]))
+@settings(deadline=None)
 def test_sizes_are_exact_for_whole_numbers(number, unit):
     text = f"{number}{unit}"
     assert re.fullmatch(SIZE_PATTERN, text)

@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from config import ConfigError
@@ -214,6 +214,7 @@ def test_the_error_holds_on_to_no_secret(load):
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30),
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30),
 )
+@settings(deadline=None)
 def test_credentials_survive_the_way_into_a_url_and_back(user, password):
     bare, _, _ = parse_stream_url("rtsp://camera:8554/stream?channel=1")
     full = bare.with_credentials(user, password).get_secret_value()

@@ -47,7 +47,7 @@ rules:
     cooldown: 60s
     schedule: {days: mon-fri, from: "06:00", to: "18:00"}   # in the site's time zone
     severity: alert
-"""  # noqa: E501 - to the letter
+"""
 
 
 def test_the_example_of_the_contract(load):
