@@ -1,7 +1,9 @@
 """The root of everything that ``streamer`` raises.
 
 ``StreamerError``
-└── ``streamer.ingest.errors.IngestError``: why a camera gives no frames (its tree is drawn there)
+├── ``streamer.ingest.errors.IngestError``: why a camera gives no frames (its tree is drawn there)
+├── ``streamer.web.access.WebServerError``: the status page cannot be served, or not safely
+└── ``streamer.demo.broker.EmbeddedBrokerError``: the demo's broker could not be started
 
 Messages are made for people and hold no secret: no password, no user information of a URL.
 """

@@ -27,7 +27,13 @@ def demo_site_yaml(
     """
     site: dict[str, Any] = {
         "site": {"name": "demo", "timezone": timezone},
-        "mqtt": {"host": broker_host, "port": broker_port, "topic_prefix": "ppewatch/demo"},
+        # the embedded broker speaks 3.1.1 alone
+        "mqtt": {
+            "host": broker_host,
+            "port": broker_port,
+            "topic_prefix": "ppewatch/demo",
+            "protocol": "3.1.1",
+        },
         "http": {"listen": http_listen},
         "state_dir": str(state_dir),
         "cameras": {CAMERA: {"url": str(clip), "loop": True, "fps": 5}},
