@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from streamer.commands import ExitCode
+from streamer.commands import ExitCode, UsageError
 
 COMMANDS: Final = (
     "run",
@@ -77,9 +77,15 @@ def _version() -> str:
 def _start_logging(args: argparse.Namespace) -> None:
     """Log to standard error; under systemd without our own time, which the journal adds."""
     under_systemd = "JOURNAL_STREAM" in os.environ
-    layout = "%(levelname)s %(name)s: %(message)s" if under_systemd else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    layout = (
+        "%(levelname)s %(name)s: %(message)s"
+        if under_systemd
+        else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    )
     chatty = args.command in {"run", "demo"} or args.debug
-    logging.basicConfig(level=logging.DEBUG if args.debug else logging.INFO if chatty else logging.WARNING, format=layout)
+    logging.basicConfig(
+        level=logging.DEBUG if args.debug else logging.INFO if chatty else logging.WARNING, format=layout
+    )
     # libraries that tell every packet at these levels
     for name in ("asyncio", "transitions", "amqtt", "h5py", "matplotlib", "PIL"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -101,6 +107,8 @@ def _exit_code(error: Exception) -> ExitCode | None:
     from streamer.errors import StreamerError
 
     if isinstance(error, ConfigError):
+        return ExitCode.WRONG_USAGE
+    if isinstance(error, UsageError):
         return ExitCode.WRONG_USAGE
     if isinstance(error, ModelError | StreamerError | OSError):
         return ExitCode.FAILED

@@ -6,6 +6,8 @@ that reads no picture never loads a model.
 
 from enum import IntEnum
 
+from streamer.errors import StreamerError
+
 
 class ExitCode(IntEnum):
     """What the shell learns."""
@@ -13,3 +15,7 @@ class ExitCode(IntEnum):
     DONE = 0
     FAILED = 1
     WRONG_USAGE = 2
+
+
+class UsageError(StreamerError):
+    """Arguments that parse but do not go together, or name what is not there."""

@@ -147,10 +147,14 @@ def compare(truth: Truth, alerts: Sequence[RaisedAlert], *, grace_s: float = 3.0
 
 def _belongs(alert: RaisedAlert, event: TruthEvent, grace_s: float) -> bool:
     in_time = event.started_at_s <= alert.confirmed_at_s <= event.ended_at_s + grace_s
-    return alert.gear == event.gear and in_time and (event.box_xyxy is None or _touch(alert.box_xyxy, event.box_xyxy))
+    return (
+        alert.gear == event.gear
+        and in_time
+        and (event.box_xyxy is None or _touch(alert.box_xyxy, event.box_xyxy))
+    )
 
 
 def _touch(first: Box, second: Box) -> bool:
-    return (
-        min(first[2], second[2]) > max(first[0], second[0]) and min(first[3], second[3]) > max(first[1], second[1])
+    return min(first[2], second[2]) > max(first[0], second[0]) and min(first[3], second[3]) > max(
+        first[1], second[1]
     )

@@ -51,7 +51,9 @@ def test_an_alert_before_the_event_or_for_other_gear_is_false():
             "ends before",
         ),
         (
-            json.dumps({"duration_s": 9, "events": [{"gear": "x", "started_at_s": 1, "ended_at_s": 2, "box": [1]}]}),
+            json.dumps(
+                {"duration_s": 9, "events": [{"gear": "x", "started_at_s": 1, "ended_at_s": 2, "box": [1]}]}
+            ),
             r"events\[0\]",
         ),
     ],

@@ -16,11 +16,11 @@ def test_no_installed_dependency_provides_our_top_level_names():
         assert set(providers.get(name, [])) <= {"ppewatch"}, name
 
 
-@pytest.mark.parametrize("module", ["config", "rules", "streamer.ingest", "models.structures", "streamer.cli"])
+@pytest.mark.parametrize(
+    "module", ["config", "rules", "streamer.ingest", "models.structures", "streamer.cli"]
+)
 def test_light_modules_never_load_tensorflow(module):
-    code = (
-        f"import sys, {module}; heavy = {{'tensorflow', 'keras', 'jax'}} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
-    )
+    code = f"import sys, {module}; heavy = {{'tensorflow', 'keras', 'jax'}} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

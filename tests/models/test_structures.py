@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.structures import Category, Detections, Gear, GearEvidence, GearState, ImageBatch, PersonObservation
+from models.structures import (
+    Category,
+    Detections,
+    Gear,
+    GearEvidence,
+    GearState,
+    ImageBatch,
+    PersonObservation,
+)
 
 
 def detections(count: int = 2, **changes) -> Detections:

@@ -1,0 +1,18 @@
+"""Tries a broker once, for ``ppewatch check --connect``."""
+
+from streamer.alerts.broker import Broker
+from streamer.alerts.errors import BrokerError
+from streamer.alerts.session import BrokerSession
+
+
+def check_broker(broker: Broker, *, client_id: str) -> str | None:
+    """Connect and disconnect; None when the broker took us, else why not. ``client_id`` must not be the daemon's."""
+    session = BrokerSession(broker, client_id=client_id)
+    try:
+        session.open()
+        session.close()
+    except BrokerError as error:
+        return str(error)
+    finally:
+        session.abort()
+    return None

@@ -1,0 +1,296 @@
+"""The composition root of the daemon: makes the parts of a site, starts and stops them in order, reloads."""
+
+import importlib.metadata
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from config import SiteSettings, config_revision
+from models.detector import Detector
+from rules import EndReason
+from streamer import wiring
+from streamer.alerts.intake import AlertIntake
+from streamer.alerts.outbox import Outbox
+from streamer.alerts.publisher import Publisher
+from streamer.errors import StreamerError
+from streamer.inference.batcher import Batcher, BatcherSnapshot
+from streamer.inference.results import ResultQueue
+from streamer.inference.worker import InferenceWorker
+from streamer.inference.worker_status import WorkerState
+from streamer.ingest.host_budget import HostBudget
+from streamer.judging.alert_ids import random_alert_id
+from streamer.judging.camera_judge import CameraJudge
+from streamer.judging.composer import ComposedAlert
+from streamer.judging.judge import Judge
+from streamer.judging.orphans import end_orphans
+from streamer.redaction import install_redaction, redact
+from streamer.service.heartbeats import Heartbeats
+from streamer.service.sd_notify import ServiceNotifier, watchdog_interval_s
+from streamer.service.supervisor import Supervisor
+from streamer.station import CameraStation
+from streamer.status.announcer import StatusAnnouncer
+from streamer.status.board import StatusBoard
+from streamer.web.access import Credentials
+from streamer.web.app import create_app
+from streamer.web.server import WebServer, WebServerError
+
+_log = logging.getLogger(__name__)
+
+#: Loading TensorFlow and compiling for the first sizes may take this long before READY.
+_READY_TIMEOUT_S = 300.0
+
+
+class NotReadyError(StreamerError):
+    """The models could not be made ready on any device; the message says why."""
+
+
+class Daemon:
+    """A site, running. ``start`` returns once frames can be looked at; cameras connect in the background.
+
+    Raises ``StreamerError`` (``OutboxError``, ``NotReadyError``, ``WebServerError``) from ``start`` when the site
+    cannot be watched at all; a camera or a broker that is away is no error.
+    """
+
+    def __init__(self, site: SiteSettings, *, notifier: ServiceNotifier | None = None) -> None:
+        install_redaction(site.secrets())
+        self._site = site
+        self._notifier = notifier or ServiceNotifier(None)
+        self._heartbeats = Heartbeats()
+        self._started_at = time.time()
+        self._stations: dict[str, CameraStation] = {}
+        self._hosts = HostBudget(at_once=site.ingest.connecting_per_host)
+        inference = site.inference
+        self._batcher = Batcher(
+            max_batch=inference.max_batch,
+            max_age_s=inference.max_age_s,
+            collect_window_s=inference.max_wait_s,
+        )
+        self._results = ResultQueue()
+        self._outbox = Outbox(site.state_dir, limits=wiring.outbox_limits_of(site.retention))
+        self._intake = AlertIntake(self._outbox, notify=self._stored)
+        mqtt_pulse = self._heartbeats.add("mqtt")
+        self._publisher = Publisher(
+            wiring.broker_of(site.mqtt),
+            self._outbox,
+            topic_prefix=site.mqtt.topic_prefix,
+            client_id=site.mqtt.client_id,
+            housekeeping=lambda: (mqtt_pulse.beat(), self._intake.housekeeping())[1],
+        )
+        self._worker = InferenceWorker(
+            batcher=self._batcher,
+            load_detector=detector_factory(site),
+            sink=self._results.put,
+            device=str(inference.device),
+            pulse=self._heartbeats.add("inference"),
+        )
+        self._judge = Judge(
+            results=self._results,
+            on_alert=self._submit,
+            model_digests=lambda: dict(self._worker.status().digests),
+            pulse=self._heartbeats.add("rules"),
+        )
+        self._board = StatusBoard(
+            stations=self._stations,
+            batcher=self._batcher,
+            worker=self._worker,
+            outbox=self._outbox,
+            publisher=self._publisher,
+            broker_address=f"{site.mqtt.host}:{site.mqtt.port}",
+            heartbeats=self._heartbeats,
+        )
+        self._announcer = StatusAnnouncer(
+            board=self._board,
+            judge=self._judge,
+            publisher=self._publisher,
+            intake=self._intake,
+            site=site.site.name,
+            started_at=self._started_at,
+            stats_every_s=site.mqtt.stats_s,
+            pulse=self._heartbeats.add("status"),
+        )
+        self._supervisor = Supervisor(
+            self._heartbeats, notifier=self._notifier, watchdog_s=watchdog_interval_s(), redact=redact
+        )
+        self._web: WebServer | None = None
+
+    @property
+    def web_address(self) -> str | None:
+        """Where the status page is served, or None when it is switched off."""
+        return None if self._web is None else self._web.address
+
+    def looks(self) -> BatcherSnapshot:
+        """What every camera got of the inference, and the load."""
+        return self._batcher.snapshot()
+
+    def start(self, *, stopping: Callable[[], bool] = lambda: False) -> None:
+        """Start every part and wait for the models, or until ``stopping`` says that nobody wants them any more."""
+        _log.info("site %s, configuration %s", self._site.site.name, config_revision(self._site)[:19])
+        end_orphans(self._outbox, self._intake, at=time.time())
+        self._publisher.start()
+        self._supervisor.start()
+        self._start_web()
+        self._worker.start()
+        self._judge.start()
+        for camera_id in self._site.cameras:
+            self._add_camera(camera_id)
+        self._announcer.start()
+        if not self._wait_for_models(stopping):
+            return
+        self._notifier.ready(self._summary())
+        _log.info("ready: %s", self._summary())
+
+    def stop(self) -> None:
+        """Stop the cameras, judge what was seen, end the episodes, send what waits, and say ``stopped``."""
+        self._notifier.stopping("stopping")
+        stations = list(self._stations.values())
+        for station in stations:
+            station.request_stop()
+        for station in stations:
+            if not station.stop():
+                _log.warning("camera %s did not let go in time", station.camera_id)
+        self._worker.stop()
+        self._judge.stop()
+        self._announcer.stop()
+        self._intake.flush()
+        self._publisher.stop()
+        if self._web is not None:
+            self._web.stop()
+        self._supervisor.stop()
+        self._outbox.close()
+        _log.info("stopped")
+
+    def reload(self, site: SiteSettings) -> None:
+        """Go on with other settings: cameras and rules that changed start anew, the others are not touched."""
+        self._notifier.reloading("reloading")
+        install_redaction(self._site.secrets() | site.secrets())
+        before, self._site = self._site, site
+        for section in _changed_sections(before, site):
+            _log.warning("%s changed: takes effect after a restart", section)
+        for camera_id in [*self._stations]:
+            if camera_id not in site.cameras:
+                self._drop_camera(camera_id)
+        changed = [
+            camera_id
+            for camera_id in site.cameras
+            if camera_id not in before.cameras or _of_camera(before, camera_id) != _of_camera(site, camera_id)
+        ]
+        for camera_id in changed:
+            if camera_id in self._stations:
+                self._stations.pop(camera_id).stop()
+            self._add_camera(camera_id)
+        self._announcer.keep_only(site.cameras)
+        _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
+        self._notifier.ready(self._summary())
+
+    def _submit(self, composed: ComposedAlert) -> None:
+        alert = composed.alert
+        _log.info(
+            "%s alert %s: camera %s, rule %s, %s%s",
+            alert.type,
+            alert.alert_id,
+            alert.camera,
+            alert.rule,
+            ", ".join(alert.missing),
+            "" if alert.end_reason is None else f", ended: {alert.end_reason}",
+        )
+        self._intake.submit(alert, composed.jpeg, trace=composed.trace)
+
+    def _stored(self) -> None:
+        self._publisher.notify()
+
+    def _add_camera(self, camera_id: str) -> None:
+        settings = self._site.cameras[camera_id]
+        self._judge.set_camera(
+            camera_id,
+            CameraJudge(
+                wiring.engine_of(self._site, camera_id),
+                wiring.view_of(self._site, camera_id),
+                new_alert_id=random_alert_id,
+            ),
+        )
+        station = CameraStation(
+            wiring.source_of(settings),
+            demand=wiring.demand_of(camera_id, settings),
+            retry=wiring.retry_of(settings),
+            enabled=settings.enabled,
+            batcher=self._batcher,
+            hosts=self._hosts,
+            on_status=lambda name, _status: self._announcer.camera_changed(name),
+        )
+        self._stations[camera_id] = station
+        station.start()
+
+    def _drop_camera(self, camera_id: str) -> None:
+        self._stations.pop(camera_id).stop()
+        self._judge.remove_camera(camera_id, EndReason.RELOAD)
+
+    def _wait_for_models(self, stopping: Callable[[], bool]) -> bool:
+        """Whether they are ready; False when ``stopping`` came first. Raises ``NotReadyError``."""
+        until_s = time.monotonic() + _READY_TIMEOUT_S
+        while not stopping():
+            status = self._worker.wait_ready(0.5)
+            if status.working:
+                return True
+            if status.state is WorkerState.FAILED:
+                self.stop()
+                raise NotReadyError(
+                    f"the models cannot be used: {status.reason} ({status.detail}), see the log"
+                )
+            if time.monotonic() > until_s:
+                self.stop()
+                raise NotReadyError(f"the models were not ready after {_READY_TIMEOUT_S:.0f} s")
+            self._notifier.extend_timeout(30.0)
+        return False
+
+    def _start_web(self) -> None:
+        http = self._site.http
+        if not http.enabled:
+            return
+        credentials = None
+        if http.user is not None and http.password is not None:
+            credentials = Credentials(http.user.get_secret_value(), http.password.get_secret_value())
+        app = create_app(
+            self._board,
+            site_name=self._site.site.name,
+            version=importlib.metadata.version("ppewatch"),
+            timezone=self._site.site.timezone,
+            credentials=credentials,
+        )
+        web = WebServer(app, http.host, http.port)
+        try:
+            web.start()
+        except WebServerError as error:
+            # a port that is taken must not keep the site from being watched
+            _log.error("no status page: %s", error)
+            return
+        self._web = web
+        _log.info("status page: %s", web.address)
+
+    def _summary(self) -> str:
+        return f"{len(self._site.cameras)} cameras, {len(self._site.rules)} rules"
+
+
+def detector_factory(site: SiteSettings) -> Callable[..., Detector]:
+    """Builds the models that the site asks for; called in the worker's thread, which then loads TensorFlow."""
+    weights: Mapping[str, object] = wiring.weights_of(site)
+
+    def build(*, device: str) -> Detector:
+        from models.loading import load_default_detector  # noqa: PLC0415 - the worker's thread pays for TensorFlow
+
+        return load_default_detector(device=device, models=weights, score_threshold=wiring.LEAST_SCORE)  # type: ignore[arg-type]
+
+    return build
+
+
+def _of_camera(site: SiteSettings, camera_id: str) -> tuple[object, ...]:
+    """Everything that a camera's station and rules are made of."""
+    rules = tuple(
+        (rule, tuple(place for place in site.places_of(rule) if place.camera == camera_id))
+        for rule in site.rules
+    )
+    return site.cameras[camera_id], tuple(entry for entry in rules if entry[1]), site.site
+
+
+def _changed_sections(before: SiteSettings, after: SiteSettings) -> list[str]:
+    names = ("mqtt", "http", "inference", "ingest", "retention", "state_dir")
+    return [name for name in names if getattr(before, name) != getattr(after, name)]

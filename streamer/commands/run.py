@@ -1,0 +1,49 @@
+"""``ppewatch run``: the daemon, in the foreground; systemd runs just this."""
+
+import argparse
+import logging
+from pathlib import Path
+
+from streamer.commands import ExitCode
+
+HELP = "watch a site: the daemon, in the foreground"
+
+_log = logging.getLogger(__name__)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("site", type=Path, metavar="SITE.yaml")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads SITE.yaml."""
+    from config import load_site
+    from streamer.app import Daemon
+    from streamer.service.sd_notify import ServiceNotifier
+    from streamer.service.signals import Request, SignalRequests
+
+    site = load_site(args.site)
+    notifier = ServiceNotifier.from_environment()
+    with SignalRequests() as signals:
+        daemon = Daemon(site, notifier=notifier)
+        daemon.start(stopping=lambda: signals.wait(0.0) is Request.STOP)
+        while (request := signals.wait(3600.0)) is not Request.STOP:
+            if request is Request.RELOAD:
+                _reload(daemon, args.site)
+        daemon.stop()
+    return ExitCode.DONE
+
+
+def _reload(daemon: object, path: Path) -> None:
+    """Reload, or say what is wrong with the new settings and go on with the old ones."""
+    from config import ConfigError, load_site
+    from streamer.app import Daemon
+
+    assert_daemon: Daemon = daemon  # type: ignore[assignment]
+    try:
+        site = load_site(path)
+    except ConfigError as error:
+        _log.error("not reloaded, the settings in force stay: %s", error)
+        return
+    assert_daemon.reload(site)

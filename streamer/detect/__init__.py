@@ -1,0 +1,1 @@
+"""Looking at pictures and recordings once, without rules: what ``ppewatch detect`` does."""

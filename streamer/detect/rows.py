@@ -1,0 +1,44 @@
+"""Detections as COCO-style rows, one for each thing, as scripts read them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from models.structures import FACE_CATEGORIES, Category, Detections
+
+
+def coco_rows(
+    file_name: str, frame: int | None, detections: Detections, *, min_score: float
+) -> Iterator[dict[str, Any]]:
+    """Rows ``{"file_name", "category", "bbox": [x, y, w, h], "score"}`` in original pixels, best first.
+
+    The score of a face is that of the category: the detector's confidence that there is a face times the
+    classifier's probability that it wears the mask so. ``frame`` and ``landmarks`` are there where they apply.
+    """
+    scores = category_scores(detections)
+    for index in sorted(range(len(detections)), key=lambda n: -scores[n]):
+        if scores[index] < min_score:
+            continue
+        x1, y1, x2, y2 = (float(value) for value in detections.boxes_xyxy[index])
+        row: dict[str, Any] = {
+            "file_name": file_name,
+            "category": Category(int(detections.class_ids[index])).label,
+            "bbox": [round(x1, 2), round(y1, 2), round(x2 - x1, 2), round(y2 - y1, 2)],
+            "score": round(scores[index], 4),
+        }
+        if frame is not None:
+            row["frame"] = frame
+        if detections.landmarks_xy is not None and int(detections.class_ids[index]) in FACE_CATEGORIES:
+            row["landmarks"] = [
+                [round(float(x), 2), round(float(y), 2)] for x, y in detections.landmarks_xy[index]
+            ]
+        yield row
+
+
+def category_scores(detections: Detections) -> list[float]:
+    """The score of each row's category, 0 to 1."""
+    scores = [float(score) for score in detections.scores]
+    if detections.face_mask_probs is not None:
+        for index, class_id in enumerate(detections.class_ids):
+            if int(class_id) in FACE_CATEGORIES:
+                scores[index] *= float(detections.face_mask_probs[index].max())
+    return scores

@@ -1,0 +1,60 @@
+"""One camera from detections to messages: its rules and the composer of its alerts. No threads, no clock."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from models.structures import Detections
+from rules import CameraEngine, Compliance, EndReason, Track, Violation
+from streamer.frame import Frame
+from streamer.judging.composer import AlertComposer, ComposedAlert, Scene
+from streamer.judging.view import CameraView
+
+#: A picture size for a camera that ends an episode before it gave one; cannot happen but for an empty engine.
+_NO_PICTURE = (1, 1)
+
+
+class CameraJudge:
+    """Follows one camera. One thread at a time uses it.
+
+    The daemon and ``ppewatch replay`` run this same class, so a recording gives what the camera would have given.
+    """
+
+    def __init__(
+        self, engine: CameraEngine, view: CameraView, *, new_alert_id: Callable[[Violation], str]
+    ) -> None:
+        self._engine = engine
+        self._composer = AlertComposer(view, new_alert_id=new_alert_id)
+        self._image_hw = _NO_PICTURE
+        self.model_digests: Mapping[str, str] = {}
+
+    def look(self, frame: Frame, detections: Detections) -> list[ComposedAlert]:
+        """Take one look; returns the messages that it leads to."""
+        self._image_hw = frame.image_hw
+        violations = self._engine.observe(detections, frame.captured_at)
+        if not violations:
+            return []
+        return self._compose(violations, Scene(frame, detections, self._engine.tracks))
+
+    def advance(self, at: float) -> list[ComposedAlert]:
+        """Time passes without a frame; ``at`` is UTC epoch seconds."""
+        return self._compose(self._engine.advance(at))
+
+    def finish(self, reason: EndReason, at: float) -> list[ComposedAlert]:
+        """End every open episode."""
+        return self._compose(self._engine.finish(reason, at))
+
+    @property
+    def tracks(self) -> Sequence[Track]:
+        """The people in view."""
+        return self._engine.tracks
+
+    def compliance(self) -> Sequence[Compliance]:
+        """The counts of the camera and of its zones."""
+        return self._engine.compliance()
+
+    def _compose(self, violations: Sequence[Violation], scene: Scene | None = None) -> list[ComposedAlert]:
+        return [
+            self._composer.compose(
+                violation, image_hw=self._image_hw, model_digests=self.model_digests, scene=scene
+            )
+            for violation in violations
+        ]

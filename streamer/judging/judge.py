@@ -1,0 +1,165 @@
+"""The thread that judges: takes looks from the inference, runs each camera's rules, hands on what comes of it."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Event, Lock, Thread
+from typing import Final, Protocol
+
+from rules import Compliance, EndReason, Track
+from streamer.frame import Frame
+from streamer.inference.results import InferenceResult, ResultQueue
+from streamer.judging.camera_judge import CameraJudge
+from streamer.judging.composer import ComposedAlert
+
+_log = logging.getLogger(__name__)
+
+#: How often cameras without frames learn that time has passed.
+_ADVANCE_EVERY_S: Final = 0.5
+_IDLE_WAIT_S: Final = 0.25
+
+
+class Pulse(Protocol):
+    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
+
+    def beat(self) -> None:
+        """Say that the stage is alive."""
+        ...
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A camera and how far its time has come: the frames' own time, carried on by the monotonic clock."""
+
+    judge: CameraJudge
+    captured_at: float | None = None
+    received_mono_s: float = 0.0
+
+    def now(self, mono_s: float) -> float | None:
+        """The present in the frames' time, or None before the first frame."""
+        if self.captured_at is None:
+            return None
+        return self.captured_at + max(0.0, mono_s - self.received_mono_s)
+
+    def saw(self, frame: Frame) -> None:
+        self.captured_at, self.received_mono_s = frame.captured_at, frame.received_mono_s
+
+
+class Judge:
+    """Runs the rules of all cameras in a thread of its own, so that no camera waits for another's snapshot.
+
+    - ``on_alert`` gets every message, in order, in this thread.
+    - ``model_digests`` is asked at each look which weights saw it.
+    - ``wall_clock`` (UTC epoch s) dates the ends of cameras that are taken away before they gave a frame.
+
+    An exception in one camera's rules costs that look, is logged, and leaves the other cameras alone.
+    """
+
+    def __init__(
+        self,
+        *,
+        results: ResultQueue,
+        on_alert: Callable[[ComposedAlert], None],
+        model_digests: Callable[[], Mapping[str, str]],
+        pulse: Pulse,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._results = results
+        self._on_alert = on_alert
+        self._model_digests = model_digests
+        self._pulse = pulse
+        self._wall_clock = wall_clock
+        self._seats: dict[str, _Seat] = {}
+        self._lock = Lock()
+        self._stop = Event()
+        self._failures = 0
+        self._next_advance_s = 0.0
+        self._thread = Thread(target=self._run, name="judge", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float = 10.0) -> None:
+        """Judge what has been seen, end every episode with ``shutdown``, and end the thread."""
+        self._stop.set()
+        self._results.close()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        for camera_id in list(self._seats):
+            self.remove_camera(camera_id, EndReason.SHUTDOWN)
+
+    def set_camera(self, camera_id: str, judge: CameraJudge) -> None:
+        """Add a camera, or give a known one new rules: its open episodes end with ``reload``."""
+        self.remove_camera(camera_id, EndReason.RELOAD)
+        with self._lock:
+            self._seats[camera_id] = _Seat(judge)
+
+    def remove_camera(self, camera_id: str, reason: EndReason) -> None:
+        """Forget a camera, if known; its open episodes end with ``reason``."""
+        with self._lock:
+            seat = self._seats.pop(camera_id, None)
+            if seat is not None:
+                at = seat.now(time.monotonic())
+                self._hand_on(seat.judge.finish(reason, self._wall_clock() if at is None else at))
+
+    def tracks(self) -> dict[str, Sequence[Track]]:
+        """The people in view, by camera."""
+        with self._lock:
+            return {camera_id: tuple(seat.judge.tracks) for camera_id, seat in self._seats.items()}
+
+    def compliance(self) -> dict[str, Sequence[Compliance]]:
+        """The counts, by camera."""
+        with self._lock:
+            return {camera_id: tuple(seat.judge.compliance()) for camera_id, seat in self._seats.items()}
+
+    @property
+    def failures(self) -> int:
+        """Looks lost to exceptions."""
+        return self._failures
+
+    def _run(self) -> None:
+        while not (self._stop.is_set() and not len(self._results)):
+            self._pulse.beat()
+            result = self._results.get(_IDLE_WAIT_S)
+            if result is not None:
+                self._guarded(result.frame.camera_id, lambda seen=result: self._look(seen))
+            self._advance_all()
+
+    def _look(self, result: InferenceResult) -> None:
+        with self._lock:
+            seat = self._seats.get(result.frame.camera_id)
+            if seat is None:
+                return  # removed while its frame was with the models
+            seat.saw(result.frame)
+            seat.judge.model_digests = self._model_digests()
+            self._hand_on(seat.judge.look(result.frame, result.detections))
+
+    def _advance_all(self) -> None:
+        mono_s = time.monotonic()
+        if mono_s < self._next_advance_s:
+            return
+        self._next_advance_s = mono_s + _ADVANCE_EVERY_S
+        for camera_id in list(self._seats):
+            self._guarded(camera_id, lambda name=camera_id: self._advance(name, mono_s))
+
+    def _advance(self, camera_id: str, mono_s: float) -> None:
+        with self._lock:
+            seat = self._seats.get(camera_id)
+            if seat is None or mono_s - seat.received_mono_s < _ADVANCE_EVERY_S:
+                return
+            at = seat.now(mono_s)
+            if at is not None:
+                self._hand_on(seat.judge.advance(at))
+
+    def _hand_on(self, alerts: Sequence[ComposedAlert]) -> None:
+        for alert in alerts:
+            self._on_alert(alert)
+
+    def _guarded(self, camera_id: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # noqa: BLE001 - one camera's defect must not blind the site
+            self._failures += 1
+            _log.exception("camera %s: a look could not be judged", camera_id)

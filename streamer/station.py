@@ -1,0 +1,60 @@
+"""One camera's place in the daemon: its connection and its mailbox, started and stopped together."""
+
+from collections.abc import Callable
+
+from streamer.inference.batcher import Batcher
+from streamer.inference.demand import CameraDemand
+from streamer.ingest.camera import CameraIngest
+from streamer.ingest.host_budget import HostBudget
+from streamer.ingest.mailbox import Mailbox
+from streamer.ingest.retry import RetryPolicy
+from streamer.ingest.source import Source
+from streamer.ingest.status import StreamStatus
+
+
+class CameraStation:
+    """Reads one camera into the batcher. ``stop`` and a new station is how a camera's settings change."""
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        demand: CameraDemand,
+        retry: RetryPolicy,
+        enabled: bool,
+        batcher: Batcher,
+        hosts: HostBudget,
+        on_status: Callable[[str, StreamStatus], None],
+    ) -> None:
+        self.camera_id = demand.camera_id
+        self.demand = demand
+        self._batcher = batcher
+        self._mailbox = Mailbox(self.camera_id, notify=lambda: batcher.frame_ready(demand.camera_id))
+        self._ingest = CameraIngest(
+            source,
+            self._mailbox,
+            hosts=hosts,
+            retry=retry,
+            fps=demand.fps,
+            enabled=enabled,
+            on_status=on_status,
+        )
+
+    def start(self) -> None:
+        """Ask the batcher for looks and begin to connect; returns at once."""
+        self._batcher.set_camera(self.demand, self._mailbox)
+        self._ingest.start()
+
+    def request_stop(self) -> None:
+        """Ask for the end and return at once."""
+        self._ingest.request_stop()
+
+    def stop(self, timeout_s: float = 2.0) -> bool:
+        """End the connection and leave the batcher; whether all threads ended in time."""
+        ended = self._ingest.stop(timeout_s)
+        self._batcher.remove_camera(self.camera_id)
+        return ended
+
+    def status(self) -> StreamStatus:
+        """How the camera stands now."""
+        return self._ingest.status()

@@ -1,0 +1,191 @@
+"""Publishes how the cameras and the people in their zones stand: retained states when they change, stats in between."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from threading import Event, Lock, Thread
+from typing import Any, Final, Protocol
+
+from streamer.alerts.errors import OutboxError
+from streamer.alerts.intake import AlertIntake
+from streamer.alerts.payload import encode_json, stats_json, utc_iso
+from streamer.alerts.publisher import Publisher
+from streamer.inference.camera_looks import CameraLooks
+from streamer.ingest.status import StreamStatus
+from streamer.judging.compliance_payload import compliance_states
+from streamer.judging.judge import Judge
+from streamer.redaction import redact
+from streamer.status.board import StatusBoard
+
+_log = logging.getLogger(__name__)
+
+SCHEMA: Final = 1
+#: Counts of people are published this often while they change.
+_COMPLIANCE_EVERY_S: Final = 2.0
+#: Rates and ages in a camera's status are renewed this often; its state is told at once.
+_STATUS_EVERY_S: Final = 10.0
+_TICK_S: Final = 0.5
+
+
+class Pulse(Protocol):
+    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
+
+    def beat(self) -> None:
+        """Say that the stage is alive."""
+        ...
+
+
+class StatusAnnouncer:
+    """A thread that publishes ``cameras/...`` (retained) and ``stats``."""
+
+    def __init__(
+        self,
+        *,
+        board: StatusBoard,
+        judge: Judge,
+        publisher: Publisher,
+        intake: AlertIntake,
+        site: str,
+        started_at: float,
+        stats_every_s: float,
+        pulse: Pulse,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._board = board
+        self._judge = judge
+        self._publisher = publisher
+        self._intake = intake
+        self._site = site
+        self._started_at = started_at
+        self._stats_every_s = stats_every_s
+        self._pulse = pulse
+        self._wall_clock = wall_clock
+        self._lock = Lock()
+        self._changed: set[str] = set()
+        self._topics: set[str] = set()
+        self._wake = Event()
+        self._stop = Event()
+        self._thread = Thread(target=self._run, name="status", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish the last counts and end."""
+        self._stop.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(5.0)
+
+    def camera_changed(self, camera_id: str) -> None:
+        """A camera's state changed: tell it at once. Any thread may call."""
+        with self._lock:
+            self._changed.add(camera_id)
+        self._wake.set()
+
+    def keep_only(self, camera_ids: Iterable[str]) -> None:
+        """Take the retained states of all other cameras off the broker."""
+        prefixes = tuple(f"cameras/{camera_id}/" for camera_id in camera_ids)
+        self._topics = {topic for topic in self._topics if topic.startswith(prefixes)}
+        try:
+            self._publisher.keep_only_states(self._topics)
+        except OutboxError as error:
+            _log.error("the list of retained states cannot be kept: %s", error)
+
+    def _run(self) -> None:
+        due_s = {"status": 0.0, "compliance": 0.0, "stats": time.monotonic() + self._stats_every_s}
+        while True:
+            self._pulse.beat()
+            now_s = time.monotonic()
+            stopping = self._stop.is_set()
+            with self._lock:
+                changed, self._changed = self._changed, set()
+            if changed or stopping or now_s >= due_s["status"]:
+                self._guarded(self._announce_cameras)
+                due_s["status"] = now_s + _STATUS_EVERY_S
+            if stopping or now_s >= due_s["compliance"]:
+                self._guarded(self._announce_compliance)
+                due_s["compliance"] = now_s + _COMPLIANCE_EVERY_S
+            if now_s >= due_s["stats"]:
+                self._guarded(self._announce_stats)
+                due_s["stats"] = now_s + self._stats_every_s
+            if stopping:
+                return
+            self._wake.wait(_TICK_S)
+            self._wake.clear()
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # noqa: BLE001 - a status that cannot be told must not end the telling of the others
+            _log.exception("a status could not be published")
+
+    def _announce_cameras(self) -> None:
+        looks = {account.camera_id: account for account in self._board.looks().cameras}
+        for camera_id, stream in self._board.streams().items():
+            self._retain(
+                f"cameras/{camera_id}/status", camera_status_json(camera_id, stream, looks.get(camera_id))
+            )
+
+    def _announce_compliance(self) -> None:
+        for camera_id, counts in self._judge.compliance().items():
+            for topic, message in compliance_states(camera_id, counts):
+                self._retain(topic, message)
+
+    def _announce_stats(self) -> None:
+        looks = self._board.looks()
+        fields: dict[str, Any] = {
+            "inference": {
+                **asdict(self._board.worker()),
+                "load": round(looks.load, 3),
+                "overloaded": looks.overloaded,
+                "judging_failures": self._judge.failures,
+            },
+            "cameras": {account.camera_id: _looks_json(account) for account in looks.cameras},
+            "outbox": asdict(self._board.outbox()),
+            "intake": asdict(self._intake.status),
+        }
+        self._publisher.publish_event(
+            "stats",
+            stats_json(at=self._wall_clock(), site=self._site, started_at=self._started_at, fields=fields),
+        )
+
+    def _retain(self, topic: str, message: bytes) -> None:
+        self._topics.add(topic)
+        self._publisher.publish_state(topic, message)
+
+
+def camera_status_json(camera_id: str, stream: StreamStatus, looks: CameraLooks | None) -> bytes:
+    """The retained ``cameras/<camera>/status``. ``reason`` is a stable code, ``detail`` the same for people."""
+    return encode_json(
+        {
+            "schema": SCHEMA,
+            "camera": camera_id,
+            "state": str(stream.state),
+            "reason": stream.code,
+            "detail": redact(stream.reason),
+            "since": utc_iso(stream.since),
+            "fps": round(stream.fps, 1),
+            "analysed_fps": 0.0 if looks is None else round(looks.analysed_fps, 1),
+            "last_frame_age_s": None
+            if stream.last_frame_age_s is None
+            else round(stream.last_frame_age_s, 1),
+            "reconnects": stream.reconnects,
+        }
+    )
+
+
+def _looks_json(account: CameraLooks) -> dict[str, Any]:
+    return {
+        "analysed_fps": round(account.analysed_fps, 2),
+        "wanted_fps": account.wanted_fps,
+        "analysed": account.analysed,
+        "dropped_replaced": account.dropped_replaced,
+        "dropped_stale": account.dropped_stale,
+        "dropped_failed": account.dropped_failed,
+        "missed_looks": account.missed_looks,
+        "latency_p50_s": account.latency_p50_s,
+        "latency_p95_s": account.latency_p95_s,
+    }

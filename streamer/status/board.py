@@ -1,0 +1,167 @@
+"""Every part's state in one place, as the status page, the metrics and the MQTT statuses show it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from streamer.alerts.outbox import Outbox, StoredMessage
+from streamer.alerts.payload import AlertType, parse_utc
+from streamer.alerts.publisher import Publisher, PublisherStatus
+from streamer.inference.batcher import Batcher, BatcherSnapshot
+from streamer.inference.camera_looks import CameraLooks
+from streamer.inference.worker import InferenceWorker
+from streamer.ingest.status import StreamStatus
+from streamer.service.heartbeats import Heartbeats
+from streamer.station import CameraStation
+from streamer.web.status import AlertSummary, CameraStatus, OutboxStatus, StageStatus, WorkerStatus
+
+#: Messages that are read for each alert that is asked for: its new, its end and some updates.
+_MESSAGES_PER_ALERT = 6
+
+
+class StatusBoard:
+    """Implements ``streamer.web.status.StatusSource`` over the running parts. Any thread may call.
+
+    Raises ``OutboxError`` when the outbox cannot be read.
+    """
+
+    def __init__(
+        self,
+        *,
+        stations: Mapping[str, CameraStation],
+        batcher: Batcher,
+        worker: InferenceWorker,
+        outbox: Outbox,
+        publisher: Publisher,
+        broker_address: str,
+        heartbeats: Heartbeats,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._stations = stations
+        self._batcher = batcher
+        self._worker = worker
+        self._outbox = outbox
+        self._publisher = publisher
+        self._broker_address = broker_address
+        self._heartbeats = heartbeats
+        self._wall_clock = wall_clock
+
+    def streams(self) -> dict[str, StreamStatus]:
+        """How every camera's connection stands."""
+        return {camera_id: station.status() for camera_id, station in list(self._stations.items())}
+
+    def looks(self) -> BatcherSnapshot:
+        """What every camera got of the inference."""
+        return self._batcher.snapshot()
+
+    def publishing(self) -> PublisherStatus:
+        """How the broker's side stands."""
+        return self._publisher.status
+
+    def cameras(self) -> Sequence[CameraStatus]:
+        """Every configured camera, in the order of the configuration."""
+        looks = {account.camera_id: account for account in self.looks().cameras}
+        return [
+            _camera_status(camera_id, stream, looks.get(camera_id))
+            for camera_id, stream in self.streams().items()
+        ]
+
+    def alerts(self, limit: int) -> Sequence[AlertSummary]:
+        """The latest episodes, newest first, at most ``limit``."""
+        episodes: dict[str, list[StoredMessage]] = {}
+        for message in self._outbox.latest(limit=limit * _MESSAGES_PER_ALERT):
+            episodes.setdefault(message.alert_id, []).append(message)
+        return [_alert_summary(messages) for messages in list(episodes.values())[:limit]]
+
+    def stages(self) -> Sequence[StageStatus]:
+        """Every stage that must beat."""
+        return [
+            StageStatus(name=stage.name, late=stage.late, last_beat_age_s=stage.age_s, limit_s=stage.limit_s)
+            for stage in self._heartbeats.ages()
+        ]
+
+    def worker(self) -> WorkerStatus:
+        """The inference worker."""
+        status = self._worker.status()
+        looks = self.looks().cameras
+        latencies = sorted(account.latency_p50_s for account in looks if account.latency_p50_s is not None)
+        return WorkerStatus(
+            ready=status.working,
+            device=status.device,
+            frames=status.frames,
+            batches=status.batches,
+            failed_batches=status.failures,
+            frames_per_s=sum(account.analysed_fps for account in looks),
+            latency_s=latencies[len(latencies) // 2] if latencies else None,
+            models=dict(status.digests),
+        )
+
+    def outbox(self) -> OutboxStatus:
+        """The outbox and the connection to the broker."""
+        stats = self._outbox.stats()
+        return OutboxStatus(
+            connected=self._publisher.status.connected,
+            broker=self._broker_address,
+            last_seq=stats.last_seq,
+            pending=stats.pending,
+            pending_bytes=stats.pending_bytes,
+            kept=stats.kept,
+            dropped=stats.dropped,
+            oldest_pending_age_s=None
+            if stats.oldest_pending_at is None
+            else max(0.0, self._wall_clock() - stats.oldest_pending_at),
+        )
+
+    def snapshot(self, alert_id: str) -> bytes | None:
+        """The alert's latest JPEG, or None when there is none (any more)."""
+        for message in reversed(self._outbox.messages_of(alert_id)):
+            if message.snapshot is not None and message.snapshot.exists():
+                return message.snapshot.read_bytes()
+        return None
+
+
+def _camera_status(camera_id: str, stream: StreamStatus, looks: CameraLooks | None) -> CameraStatus:
+    return CameraStatus(
+        camera=camera_id,
+        state=str(stream.state),
+        reason=stream.reason,
+        since=stream.since,
+        fps=0.0 if looks is None else looks.analysed_fps,
+        wanted_fps=None if looks is None else looks.wanted_fps,
+        last_frame_age_s=stream.last_frame_age_s,
+        reconnects=stream.reconnects,
+        dropped_frames=0
+        if looks is None
+        else looks.dropped_replaced + looks.dropped_stale + looks.dropped_failed,
+    )
+
+
+def _alert_summary(messages: Sequence[StoredMessage]) -> AlertSummary:
+    """``messages`` of one alert, newest first."""
+    told: dict[str, Any] = json.loads(messages[0].body)
+    pictured = next((body for body in map(_body, messages) if body["snapshot"] is not None), None)
+    reasons = [seen["reason"] for seen in told["evidence"].values()]
+    ended_at = told["ended_at"]
+    return AlertSummary(
+        alert_id=told["alert_id"],
+        camera=told["camera"],
+        zone=told["zone"],
+        rule=told["rule"],
+        missing=tuple(told["missing"]),
+        severity=told["severity"],
+        phase="ended" if told["type"] == AlertType.END else "open",
+        started_at=parse_utc(told["started_at"]),
+        confirmed_at=parse_utc(told["confirmed_at"]),
+        ended_at=None if ended_at is None else parse_utc(ended_at),
+        end_reason=told["end_reason"],
+        score=told["score"],
+        reason="; ".join(reasons),
+        snapshot_sha256=None if pictured is None else pictured["snapshot"]["sha256"],
+        delivered=all(message.acked_at is not None for message in messages),
+    )
+
+
+def _body(message: StoredMessage) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(message.body)
+    return told

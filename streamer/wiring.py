@@ -1,0 +1,166 @@
+"""From a site's settings to the arguments of the parts: with ``app`` and the commands the only readers of settings."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, Literal, cast
+
+from pydantic import SecretStr
+
+from config import (
+    CameraSettings,
+    MqttSettings,
+    RetentionSettings,
+    RuleSettings,
+    SiteSettings,
+    config_revision,
+)
+from models.structures import Gear
+from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Zone
+from streamer.alerts.broker import Broker, BrokerTls
+from streamer.alerts.outbox_history import OutboxLimits
+from streamer.alerts.privacy import Blur
+from streamer.inference.demand import CameraDemand
+from streamer.ingest.retry import RetryPolicy
+from streamer.ingest.source import Source
+from streamer.judging.view import CameraView, SnapshotStyle
+
+#: Detections below this are of no use to the tracker (``rules.tuning.Tuning.low_score``).
+LEAST_SCORE: Final = 0.2
+
+
+def source_of(camera: CameraSettings) -> Source:
+    """How a camera is read."""
+    return Source(
+        url=camera.url.address.get_secret_value(),
+        user=_revealed(camera.user),
+        password=_revealed(camera.password),
+        rtsp_transport=cast(Literal["tcp", "udp"], str(camera.transport)),
+        loop=camera.loop,
+        folder_fps=camera.fps,
+        open_timeout_s=camera.reconnect.connect_timeout_s,
+        stall_s=camera.reconnect.stall_s,
+        decode_threads=camera.decode.threads,
+        skip_frame="NONKEY" if camera.decode.keyframes_only else "DEFAULT",
+    )
+
+
+def retry_of(camera: CameraSettings) -> RetryPolicy:
+    """When a lost camera is tried again."""
+    return RetryPolicy(
+        base_s=camera.reconnect.initial_delay_s,
+        cap_s=camera.reconnect.max_delay_s,
+        floor_s=min(0.2, camera.reconnect.initial_delay_s),
+    )
+
+
+def demand_of(camera_id: str, camera: CameraSettings) -> CameraDemand:
+    """What a camera asks of the inference."""
+    return CameraDemand(
+        camera_id=camera_id,
+        fps=camera.fps,
+        priority=str(camera.priority),
+        longest_side_px=camera.input_size_px,
+    )
+
+
+def engine_of(site: SiteSettings, camera_id: str) -> CameraEngine:
+    """The rules that hold at a camera."""
+    camera = site.cameras[camera_id]
+    return CameraEngine(
+        camera_id,
+        zones=[Zone(name, zone.polygon_xy, Anchor(str(zone.anchor))) for name, zone in camera.zones.items()],
+        rules=[
+            rule_of(settings, zones)
+            for settings in site.rules
+            if settings.enabled and (zones := _zones_of(site, settings, camera_id))
+        ],
+        timezone=site.site.timezone,
+    )
+
+
+def rule_of(settings: RuleSettings, zones: tuple[str | None, ...]) -> Rule:
+    """One rule as it holds in ``zones`` of one camera (None: in the whole picture)."""
+    return Rule(
+        name=settings.name,
+        require=tuple(Gear(str(gear)) for gear in settings.require),
+        zones=zones,
+        dwell_s=settings.dwell_s,
+        clear_s=settings.clear_s,
+        cooldown_s=settings.cooldown_s,
+        update_s=settings.update_s,
+        schedule=Schedule(
+            tuple(ShiftWindow(window.days, window.starts_at, window.ends_at) for window in settings.schedule)
+        ),
+        allow_incorrect="incorrect" in settings.allow,
+        alert_per=AlertPer(str(settings.alert_per)),
+    )
+
+
+def view_of(site: SiteSettings, camera_id: str) -> CameraView:
+    """What a camera's alerts show."""
+    camera = site.cameras[camera_id]
+    snapshots = camera.snapshots
+    return CameraView(
+        camera_id=camera_id,
+        site=site.site.name,
+        topic_prefix=site.mqtt.topic_prefix,
+        config_revision=config_revision(site),
+        snapshots=SnapshotStyle(
+            enabled=snapshots.enabled,
+            max_bytes=snapshots.max_bytes,
+            longest_side_px=snapshots.longest_side_px,
+            quality=snapshots.quality,
+            timezone=site.site.timezone if snapshots.timestamp else None,
+            blur=Blur(str(camera.privacy.blur)),
+        ),
+        zone_polygons={name: zone.polygon_xy for name, zone in camera.zones.items()},
+        privacy_polygons=tuple(camera.privacy.polygons),
+        severities={rule.name: str(rule.severity) for rule in site.rules},
+    )
+
+
+def broker_of(mqtt: MqttSettings) -> Broker:
+    """How the broker is reached."""
+    tls = BrokerTls(
+        ca_file=mqtt.tls_ca_certs,
+        cert_file=mqtt.tls_client_cert,
+        key_file=mqtt.tls_client_key,
+        insecure=mqtt.tls_insecure,
+    )
+    return Broker(
+        host=mqtt.host,
+        port=mqtt.port,
+        user=_revealed(mqtt.user),
+        password=_revealed(mqtt.password),
+        tls=tls if mqtt.tls else None,
+        protocol=cast(Literal["3.1.1", "5"], str(mqtt.protocol)),
+        keepalive_s=round(mqtt.keepalive_s),
+    )
+
+
+def outbox_limits_of(retention: RetentionSettings) -> OutboxLimits:
+    """How much the outbox keeps; what waits for the broker may take as much as what it has taken."""
+    return OutboxLimits(
+        acked_age_s=retention.max_age_s,
+        acked_bytes=retention.max_bytes,
+        backlog_bytes=retention.max_bytes,
+        min_free_bytes=retention.min_free_bytes,
+    )
+
+
+def weights_of(site: SiteSettings) -> Mapping[str, Path]:
+    """Weights files that the site names in place of those installed."""
+    named = {
+        "retinaface": site.inference.retinaface_weights,
+        "mask_state": site.inference.mask_state_weights,
+    }
+    return {name: path for name, path in named.items() if path is not None}
+
+
+def _zones_of(site: SiteSettings, rule: RuleSettings, camera_id: str) -> tuple[str | None, ...]:
+    return tuple(place.zone for place in site.places_of(rule) if place.camera == camera_id)
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    """The value, at the last moment before it is used."""
+    return None if secret is None else secret.get_secret_value()
