@@ -19,7 +19,7 @@ class HttpCamera:
     With ``user`` and ``password`` everything asks for them (Basic).
     """
 
-    def __init__(
+    def __init__(  # noqa: C901 - the handler class lives inside
         self, *, user: str | None = None, password: str = "", clip: Path | None = None, fps: float = 20.0
     ) -> None:
         wanted = None
@@ -60,8 +60,8 @@ class HttpCamera:
                     while not closing.is_set():
                         if stall_after is None or number < stall_after:
                             data = pictures[number % len(pictures)]
-                            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
-                            self.wfile.write(head.encode() + data + b"\r\n")
+                            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}"
+                            self.wfile.write(head.encode() + b"\r\n\r\n" + data + b"\r\n")
                         number += 1
                         time.sleep(1 / fps)
                 except OSError:

@@ -102,13 +102,15 @@ class Feeder(threading.Thread):
         first = units[0].dts if units[0].dts != Gst.CLOCK_TIME_NONE else units[0].pts
         self.first = first
         last = max(unit.pts for unit in units)
-        self.period = last - min(unit.pts for unit in units) + (units[0].duration or Gst.SECOND // 25)
+        known = units[0].duration not in (0, Gst.CLOCK_TIME_NONE)
+        interval = units[0].duration if known else Gst.SECOND // 25
+        self.period = last - min(unit.pts for unit in units) + interval
 
     def run(self) -> None:
         begin, offset = time.monotonic(), 0
         while True:
             for unit in self.units:
-                buffer = unit.copy()
+                buffer = unit.copy_deep()  # copy() would be the same buffer once more, times and all
                 decode_at = (unit.dts if unit.dts != Gst.CLOCK_TIME_NONE else unit.pts) - self.first + offset
                 buffer.pts = unit.pts - self.first + offset
                 buffer.dts = decode_at
@@ -131,7 +133,10 @@ class Factory(GstRtspServer.RTSPMediaFactory):
         if args.file:
             codec, self.units = read_access_units(args.file)
             pacing = "is-live=true format=time do-timestamp=false block=true max-bytes=4000000"
-            line = f"appsrc name=src {pacing} caps={BYTE_STREAM[codec]} ! {PARSE[codec]} ! {PAY[codec]} pt=96"
+            # The access units hold their parameter sets already; repeated before each slice they would
+            # split them.
+            pay = PAY[codec].replace("config-interval=-1", "config-interval=0")
+            line = f"appsrc name=src {pacing} caps={BYTE_STREAM[codec]} ! {PARSE[codec]} ! {pay} pt=96"
             line += (
                 f" mtu=600 ! identity name=pay0 drop-probability={args.loss}" if args.loss else " name=pay0"
             )
