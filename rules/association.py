@@ -19,7 +19,7 @@ from rules.quality import overlap_quality, pose_quality, ramp, size_quality, tru
 #: Detector scores between which a look counts from not at all to whole.
 _DOUBTFUL_SCORE: Final = 0.2
 _SURE_SCORE: Final = 0.5
-#: What a hat that is carried, by a person whose bare head nobody judged, says of the head: weak, and with little weight.
+#: What a carried hat says of a head that was seen but not judged bare: weak, and with little weight.
 _CARRIED_SCORE: Final = 0.35
 _CARRIED_QUALITY: Final = 0.3
 
@@ -58,7 +58,7 @@ def associate(
     garment_of = {
         id(face): parts.face_masks[garments[row]] for row, face in enumerate(faces) if row in garments
     }
-    used = {index for index in hard_hats.values()}
+    used = set(hard_hats.values())
     loose = [hat for index, hat in enumerate(parts.hard_hats) if index not in used]
     seen = [head.box for head in heads if not head.is_inferred]
     people = []
@@ -97,8 +97,8 @@ def _heads(parts: Parts) -> list[_Head]:
     bare_of = dict(optimal_pairs(costs))
     heads = []
     for row, face in enumerate(parts.faces):
-        bare = parts.bare_heads[bare_of[row]] if row in bare_of else None
-        heads.append(_Head(bare.box if bare is not None else head_from_face(face.box), face, bare))
+        around = parts.bare_heads[bare_of[row]] if row in bare_of else None
+        heads.append(_Head(around.box if around is not None else head_from_face(face.box), face, around))
     taken = set(bare_of.values())
     heads += [
         _Head(bare.box, None, bare) for column, bare in enumerate(parts.bare_heads) if column not in taken

@@ -1,8 +1,9 @@
 """Counting compliance: how many persons, for how long, with, without, and for how long nobody could tell."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from models.structures import Gear
+from models.structures import Gear, GearState
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +46,78 @@ class Compliance:
         """Part of all person-seconds in which it could be told; None when nobody was there."""
         total = self.observable_s + self.unknown_s
         return self.observable_s / total if total > 0 else None
+
+
+@dataclass(slots=True)
+class _Sums:
+    since: float
+    seconds: dict[GearState, float]
+    now: dict[GearState, int]
+
+
+class ComplianceCounter:
+    """Adds up person-seconds by zone and gear, anew from each start of a period."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[str | None, Gear], _Sums] = {}
+
+    def begin(self, zone: str | None, gear: Gear, since: float) -> None:
+        """A period that began at ``since`` (UTC epoch seconds) holds here; a later one starts the sums over."""
+        sums = self._sums.get((zone, gear))
+        if sums is None or since > sums.since:
+            self._sums[zone, gear] = _Sums(since, dict.fromkeys(GearState, 0.0), dict.fromkeys(GearState, 0))
+
+    def clear_now(self) -> None:
+        """Forget who is there; a new frame is counted."""
+        for sums in self._sums.values():
+            sums.now = dict.fromkeys(GearState, 0)
+
+    def add(
+        self, zone: str | None, gear: Gear, *, now: GearState, seconds: float, seconds_state: GearState
+    ) -> None:
+        """One person is there in state ``now``, and has been for ``seconds`` in ``seconds_state``."""
+        sums = self._sums[zone, gear]
+        sums.now[now] += 1
+        sums.seconds[seconds_state] += seconds
+
+    def report(self) -> tuple[Compliance, ...]:
+        """All counts: the camera's first, then by zone and gear."""
+        return tuple(
+            Compliance(
+                zone=zone,
+                gear=gear,
+                since=sums.since,
+                with_now=sums.now[GearState.WORN],
+                without_now=sums.now[GearState.MISSING] + sums.now[GearState.INCORRECT],
+                incorrect_now=sums.now[GearState.INCORRECT],
+                indeterminate_now=sums.now[GearState.UNKNOWN],
+                worn_s=sums.seconds[GearState.WORN],
+                missing_s=sums.seconds[GearState.MISSING],
+                incorrect_s=sums.seconds[GearState.INCORRECT],
+                unknown_s=sums.seconds[GearState.UNKNOWN],
+            )
+            for (zone, gear), sums in sorted(
+                self._sums.items(), key=lambda item: (item[0][0] is not None, item[0][0] or "", item[0][1])
+            )
+        )
+
+    def export(self) -> list[dict[str, Any]]:
+        """For JSON."""
+        return [
+            {
+                "zone": zone,
+                "gear": gear.value,
+                "since": sums.since,
+                "seconds": {state.value: value for state, value in sums.seconds.items()},
+            }
+            for (zone, gear), sums in self._sums.items()
+        ]
+
+    def restore(self, rows: list[dict[str, Any]]) -> None:
+        """Take what ``export`` gave."""
+        for row in rows:
+            seconds = dict.fromkeys(GearState, 0.0) | {
+                GearState(state): float(value) for state, value in row["seconds"].items()
+            }
+            key = (row["zone"], Gear(row["gear"]))
+            self._sums[key] = _Sums(float(row["since"]), seconds, dict.fromkeys(GearState, 0))

@@ -53,7 +53,7 @@ class Timeline:
     @property
     def outage_s(self) -> float:
         """Frames farther apart than this leave a hole in what is known."""
-        return max(self._tuning.outage_s, 3 * self.interval_s)
+        return max(self._tuning.outage_s, 3.5 * self.interval_s)
 
     def frame(self, captured_at: float) -> float | None:
         """Take a frame's time; returns the seconds since the frame before, or None for a late or repeated frame."""

@@ -28,7 +28,8 @@ class Tuning:
     Tracks (ADR 0013):
 
     - ``start_score``: a detection that belongs to no track starts one from this score on.
-    - ``high_score``: detections from this score on choose their track first; those from ``low_score`` take what is left.
+    - ``high_score``: detections from this score on choose their track first; those from ``low_score`` take
+      what is left.
     - ``confirm_looks``: sightings until a track is confirmed. ``tentative_s``: time it may be unseen before that.
     - ``lost_s``: a track unseen for longer is given up.
     - ``gate``: chi-square bound (4 degrees of freedom) of the Mahalanobis gate.

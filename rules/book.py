@@ -1,0 +1,378 @@
+"""The episodes of one camera: opening, holding back, handing over, telling and closing them (ADR 0014)."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from rules.crowds import Crowds
+from rules.dwell import DwellClock
+from rules.episodes import Episode, Key
+from rules.geometry import Point
+from rules.person import Person
+from rules.rule import AlertPer, Rule
+from rules.ruling import Ruling, verdicts
+from rules.suppressions import Suppressions
+from rules.trace import Trace
+from rules.tracker import alike, distance_in_heads
+from rules.tuning import Tuning
+from rules.violations import EndReason, Phase, Suppression, Violation
+
+#: Where something lost is expected is not predicted further ahead than this.
+_AHEAD_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A closed episode while it still holds back others near its place."""
+
+    violation_id: str
+    key: Key
+    owner: int
+    point: Point
+    unit_px: float
+    until_t: float
+
+
+class EpisodeBook:
+    """Open episodes by rule, place and track; closed ones while they cool down."""
+
+    def __init__(
+        self, camera_id: str, *, rules: tuple[Rule, ...], tuning: Tuning, wall: Callable[[float], float]
+    ) -> None:
+        self._camera_id = camera_id
+        self._rules = rules
+        self._tuning = tuning
+        self._wall = wall
+        self._out: list[Violation] = []
+        self.numbers: dict[str, int] = {}
+        self.open: dict[tuple[Key, int], Episode] = {}
+        self.closed: list[Closed] = []
+        self.suppressions = Suppressions()
+        self.crowds = Crowds()
+
+    def take(self) -> list[Violation]:
+        """What is to be told, in order; it is told once."""
+        out, self._out = self._out, []
+        return out
+
+    def of(self, key: Key, track_id: int) -> Episode | None:
+        """The open episode of a track."""
+        return self.open.get((key, track_id))
+
+    def ids_of(self, track_id: int) -> tuple[str, ...]:
+        """Ids of the open episodes that a track is part of."""
+        return tuple(
+            crowd.violation_id
+            if episode.is_silent and (crowd := self.crowds.open.get(key)) is not None
+            else episode.violation_id
+            for (key, owner), episode in sorted(self.open.items(), key=lambda item: _order(item[0]))
+            if owner == track_id and (not episode.is_silent or key in self.crowds.open)
+        )
+
+    def hold_reason(self, key: Key, person: Person, t: float) -> Closed | None:
+        """The closed (or gone and not yet closed) episode that holds a new one of this person back, if any."""
+        self.closed = [entry for entry in self.closed if entry.until_t > t]
+        per_zone = self._rules[key[0]].alert_per is AlertPer.ZONE
+        if per_zone and key in self.crowds.open:
+            return None
+        gone = [
+            Closed(e.violation_id, e.key, e.owner, e.point, e.unit_px, float("inf"))
+            for e in self.open.values()
+            if e.unseen_s > self._tuning.lost_s and not e.is_silent
+        ]
+        for entry in (*self.closed, *gone):
+            if entry.key != key:
+                continue
+            away = distance_in_heads(person.followed.last_point, entry.point, entry.unit_px)
+            if per_zone or entry.owner == person.track_id or away <= self._tuning.cooldown_near:
+                return entry
+        return None
+
+    def hold(self, key: Key, person: Person, clock: DwellClock, by: Closed, t: float) -> None:
+        """Hold a due episode back, and say so once."""
+        if clock.held_by == by.violation_id:
+            return
+        clock.held_by = by.violation_id
+        clock.trace.add(t, "held", f"due, but {by.violation_id} was near this place: cooldown")
+        until = None if by.until_t == float("inf") else self._wall(by.until_t)
+        self.suppress(key, person, t, reason="cooldown", because_of=by.violation_id, until=until)
+
+    def suppress(
+        self,
+        key: Key,
+        person: Person,
+        t: float,
+        *,
+        reason: str,
+        because_of: str | None = None,
+        until: float | None = None,
+    ) -> None:
+        """Count an episode that is not opened."""
+        rule = self._rules[key[0]]
+        self.suppressions.add(
+            Suppression(self._wall(t), rule.name, key[1], person.track_id, reason, because_of, until)
+        )
+
+    def begin(
+        self, key: Key, person: Person, clock: DwellClock, *, ruling: Ruling, t: float, snapshot_score: float
+    ) -> None:
+        """Open an episode and tell it."""
+        rule = self._rules[key[0]]
+        silent = rule.alert_per is AlertPer.ZONE
+        episode = Episode(
+            violation_id="" if silent else self.next_id(rule),
+            key=key,
+            rule=rule,
+            owner=person.track_id,
+            started_t=clock.start_t,
+            confirmed_t=t,
+            gear=ruling.missing,
+            score=0.0,
+            box=person.followed.observation.box_xyxy,
+            head=person.followed.observation.head_xyxy,
+            evidence={},
+            point=person.followed.last_point,
+            unit_px=person.followed.unit_px,
+            snapshot_score=snapshot_score,
+            told_t=t,
+            told_gear=ruling.missing,
+            is_silent=silent,
+            trace=clock.trace,
+        )
+        self.refresh(episode, person, ruling, t)
+        seconds = f"missing for {t - clock.start_t:.1f} s"
+        episode.trace.add(t, "opened", seconds if clock.held_by is None else f"{seconds}, after the cooldown")
+        self.open[key, person.track_id] = episode
+        if not silent:
+            self._tell(episode, Phase.OPENED, redraw=True)
+
+    @staticmethod
+    def refresh(episode: Episode, person: Person, ruling: Ruling, t: float) -> None:
+        """Take what the latest frame shows of an episode's person."""
+        followed = person.followed
+        episode.box, episode.head = followed.observation.box_xyxy, followed.observation.head_xyxy
+        episode.point, episode.unit_px = followed.last_point, followed.unit_px
+        ahead = followed.ahead(1.0)
+        episode.heading = (ahead[0] - episode.point[0], ahead[1] - episode.point[1])
+        episode.last_seen_t, episode.unseen_s = t, 0.0
+        if ruling.missing:
+            episode.with_gear(ruling.missing)
+            episode.evidence = verdicts(episode.rule, person.beliefs)
+            episode.score = max(episode.evidence[gear].score for gear in ruling.missing)
+
+    def update(self, episode: Episode, t: float, snapshot_score: float) -> None:
+        """Tell an open episode anew, at most every ``update_s``, when it is better seen or more is missing."""
+        if t - episode.told_t < episode.rule.update_s:
+            return
+        better = snapshot_score > self._tuning.better_snapshot * episode.snapshot_score
+        if not better and episode.gear == episode.told_gear:
+            return
+        episode.told_t, episode.told_gear = t, episode.gear
+        episode.snapshot_score = max(snapshot_score, episode.snapshot_score)
+        episode.trace.add(t, "updated", "better seen" if better else "more gear is missing")
+        if not episode.is_silent:
+            self._tell(episode, Phase.UPDATED, redraw=better)
+
+    def hand_over(self, episode: Episode, person: Person, t: float, detail: str) -> None:
+        """Let another track go on with an open episode."""
+        del self.open[episode.key, episode.owner]
+        episode.trace.add(
+            t, "inherited", f"track {person.track_id} goes on for track {episode.owner}: {detail}"
+        )
+        person.met[episode.owner] = t
+        episode.owner, episode.unseen_s, episode.clearing = person.track_id, 0.0, None
+        self.open[episode.key, person.track_id] = episode
+        because_of = episode.violation_id
+        if episode.is_silent and episode.key in self.crowds.open:
+            because_of = self.crowds.open[episode.key].violation_id
+        self.suppress(episode.key, person, t, reason="inherited", because_of=because_of)
+
+    def heir_of(
+        self,
+        key: Key,
+        person: Person,
+        t: float,
+        image_hw: tuple[int, int],
+        is_still_missing: Callable[[int], bool],
+    ) -> tuple[Episode, str] | None:
+        """The open episode that this person, who has none and whose gear is missing, goes on with, and why.
+
+        Either its track could not be told from this one a short while ago and now has its gear, or is gone; or its
+        person is gone and this one began where it must be.
+        """
+        found: list[tuple[float, int, Episode, str]] = []
+        for (other_key, owner), episode in self.open.items():
+            if other_key != key or owner == person.track_id:
+                continue
+            away = self._away(episode, person, t)
+            met = person.met.get(owner)
+            if met is not None and t - met <= self._tuning.swap_s and not is_still_missing(owner):
+                found.append((away, owner, episode, "they met and changed places"))
+            elif self._may_be(episode, person, t, away, image_hw):
+                found.append((away, owner, episode, "it began where the other was lost"))
+        if not found:
+            return None
+        _, _, episode, why = min(found, key=lambda entry: entry[:2])
+        return episode, why
+
+    def claimed(self, episode: Episode, person: Person, t: float, image_hw: tuple[int, int]) -> bool:
+        """Whether this person, not yet judged, may turn out to be the one of a gone episode."""
+        return self._may_be(episode, person, t, self._away(episode, person, t), image_hw)
+
+    def close(
+        self, episode: Episode, t: float, *, ended_t: float, reason: EndReason, cool: bool = True
+    ) -> None:
+        """Close an episode and tell it."""
+        ended_t = max(min(ended_t, t), episode.confirmed_t)
+        del self.open[episode.key, episode.owner]
+        episode.trace.add(t, "closed", f"{reason.value}, {max(0.0, t - ended_t):.1f} s ago")
+        if episode.is_silent:
+            self.crowds.leave(episode, ended_t, reason)
+            return
+        if cool and episode.rule.cooldown_s > 0:
+            self._cool(episode, t)
+        self._tell(episode, Phase.CLOSED, ended_t=ended_t, reason=reason)
+
+    def settle_crowds(self, t: float) -> None:
+        """Open, update and close the episodes of rules that alert per zone, after everybody has been judged."""
+        for key in self.crowds.keys(self.open):
+            members = [episode for (other, _), episode in self.open.items() if other == key]
+            crowd = self.crowds.open.get(key)
+            if crowd is None and members:
+                leader = _leader(members)
+                crowd = replace(
+                    leader,
+                    violation_id=self.next_id(leader.rule),
+                    is_silent=False,
+                    count=len(members),
+                    started_t=min(member.started_t for member in members),
+                    trace=Trace(list(leader.trace.entries), leader.trace.left_out),
+                )
+                self.crowds.last_left.pop(key, None)
+                self.crowds.open[key] = crowd
+                self._tell(crowd, Phase.OPENED, redraw=True)
+            elif crowd is not None and members:
+                self._update_crowd(crowd, members, t)
+            elif crowd is not None:
+                del self.crowds.open[key]
+                ended_t, reason = self.crowds.last_left.pop(key)
+                crowd.trace.add(t, "closed", f"the last one: {reason.value}")
+                if crowd.rule.cooldown_s > 0:
+                    self._cool(crowd, t)
+                self._tell(crowd, Phase.CLOSED, ended_t=max(ended_t, crowd.confirmed_t), reason=reason)
+
+    def gone(self, people: dict[int, Person]) -> Iterator[Episode]:
+        """Open episodes whose track has ended."""
+        for (_, owner), episode in sorted(self.open.items(), key=lambda item: _order(item[0])):
+            if owner not in people:
+                yield episode
+
+    def in_order(self) -> list[Episode]:
+        """Open episodes by rule, place and track."""
+        return [episode for _, episode in sorted(self.open.items(), key=lambda item: _order(item[0]))]
+
+    def next_id(self, rule: Rule) -> str:
+        """The id of the next episode of a rule."""
+        number = self.numbers.get(rule.name, 0) + 1
+        self.numbers[rule.name] = number
+        return f"{self._camera_id}/{rule.name}/{number}"
+
+    def _update_crowd(self, crowd: Episode, members: list[Episode], t: float) -> None:
+        leader = _leader(members)
+        more = len(members) > crowd.count
+        better = leader.snapshot_score > self._tuning.better_snapshot * crowd.snapshot_score
+        crowd.box, crowd.head, crowd.owner = leader.box, leader.head, leader.owner
+        crowd.evidence, crowd.score = leader.evidence, leader.score
+        crowd.gear = tuple(gear for gear in crowd.rule.require if any(gear in m.gear for m in members))
+        if (more or better) and t - crowd.told_t >= crowd.rule.update_s:
+            crowd.told_t, crowd.count = t, len(members)
+            crowd.snapshot_score = max(crowd.snapshot_score, leader.snapshot_score)
+            crowd.trace.add(t, "updated", f"{len(members)} persons")
+            self._tell(crowd, Phase.UPDATED, redraw=better or more)
+        crowd.count = min(crowd.count, len(members))
+
+    def _away(self, episode: Episode, person: Person, t: float) -> float:
+        """Distance in head heights of a person from where the episode's was last seen, or must be by now."""
+        followed = person.followed
+        ahead_s = min(t - episode.last_seen_t, _AHEAD_S)
+        expected = (
+            episode.point[0] + ahead_s * episode.heading[0],
+            episode.point[1] + ahead_s * episode.heading[1],
+        )
+        return min(
+            distance_in_heads(followed.last_point, point, episode.unit_px)
+            for point in (episode.point, expected)
+        )
+
+    def _may_be(
+        self, episode: Episode, person: Person, t: float, away: float, image_hw: tuple[int, int]
+    ) -> bool:
+        since = t - episode.last_seen_t
+        followed = person.followed
+        if episode.unseen_s <= 0 or followed.first_seen_t <= episode.last_seen_t:
+            return False
+        if followed.first_seen_t - episode.last_seen_t > self._tuning.inherit_s:
+            return False
+        ahead_s = min(since, _AHEAD_S)
+        x = episode.point[0] + ahead_s * episode.heading[0]
+        y = episode.point[1] + ahead_s * episode.heading[1]
+        if not (0 <= x <= image_hw[1] and 0 <= y <= image_hw[0]):
+            return False
+        reach = self._tuning.near + self._tuning.max_speed / 2 * ahead_s
+        return away <= reach and alike(followed.unit_px, episode.unit_px)
+
+    def _cool(self, episode: Episode, t: float) -> None:
+        self.closed.append(
+            Closed(
+                episode.violation_id,
+                episode.key,
+                episode.owner,
+                episode.point,
+                episode.unit_px,
+                t + episode.rule.cooldown_s,
+            )
+        )
+
+    def _tell(
+        self,
+        episode: Episode,
+        phase: Phase,
+        *,
+        ended_t: float | None = None,
+        reason: EndReason | None = None,
+        redraw: bool = False,
+    ) -> None:
+        started_at = self._wall(episode.started_t)
+        confirmed_at = max(started_at, self._wall(episode.confirmed_t))
+        self._out.append(
+            Violation(
+                violation_id=episode.violation_id,
+                camera_id=self._camera_id,
+                track_id=episode.owner,
+                rule=episode.rule.name,
+                gear=episode.gear,
+                zone=episode.key[1],
+                phase=phase,
+                started_at=started_at,
+                confirmed_at=confirmed_at,
+                # a clock that was set back in between must not end an episode before it began
+                ended_at=None if ended_t is None else max(confirmed_at, self._wall(ended_t)),
+                end_reason=reason,
+                score=episode.score,
+                box_xyxy=episode.box,
+                head_xyxy=episode.head,
+                evidence=episode.evidence,
+                count=episode.count,
+                redraw=redraw,
+                snapshot_score=episode.snapshot_score,
+                trace=episode.trace.told(self._wall),
+            )
+        )
+
+
+def _order(item: tuple[Key, int]) -> tuple[int, str, int]:
+    (rule, place), owner = item
+    return rule, place or "", owner
+
+
+def _leader(members: list[Episode]) -> Episode:
+    return min(members, key=lambda member: (-member.snapshot_score, member.owner))

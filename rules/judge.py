@@ -1,0 +1,214 @@
+"""From beliefs to episodes: what every rule says of every person at a frame, and what follows from it."""
+
+from collections.abc import Mapping, Sequence
+
+from models.structures import GearState
+from rules.book import EpisodeBook
+from rules.dwell import TOLERANCE_S, DwellClock, Moment
+from rules.episodes import Episode, Key
+from rules.geometry import height
+from rules.person import Person
+from rules.rule import Rule
+from rules.ruling import Ruling, rule_on
+from rules.tuning import Tuning
+from rules.violations import EndReason
+
+
+class Judge:
+    """Runs the dwell clocks, and opens, continues and closes episodes in the book."""
+
+    def __init__(self, rules: tuple[Rule, ...], book: EpisodeBook, tuning: Tuning) -> None:
+        self._rules = rules
+        self._book = book
+        self._tuning = tuning
+
+    def judge(
+        self,
+        people: Mapping[int, Person],
+        moment: Moment,
+        *,
+        active: Sequence[int],
+        image_hw: tuple[int, int],
+        input_scale: float,
+    ) -> None:
+        """Judge everybody by the rules that are ``active`` (positions among the camera's)."""
+        ordered = [person for _, person in sorted(people.items())]
+        # those who have an episode come first: what they free may be inherited by the others
+        for index in active:
+            rule = self._rules[index]
+            for place in rule.places:
+                key = (index, place)
+                rulings = {person.track_id: self._ruling(rule, person) for person in ordered}
+                for person in ordered:
+                    episode = self._book.of(key, person.track_id)
+                    if episode is not None:
+                        self._go_on(episode, person, rulings[person.track_id], moment, input_scale)
+                for person in ordered:
+                    if self._book.of(key, person.track_id) is None:
+                        self._begin(
+                            key, person, moment, rulings=rulings, image_hw=image_hw, input_scale=input_scale
+                        )
+                self._end_gone(key, people, rulings, moment, image_hw)
+        self._book.settle_crowds(moment.t)
+
+    def _ruling(self, rule: Rule, person: Person) -> Ruling:
+        return rule_on(rule, person.beliefs, person.followed.observation if person.is_seen else None)
+
+    def _go_on(
+        self,
+        episode: Episode,
+        person: Person,
+        ruling: Ruling,
+        moment: Moment,
+        input_scale: float,
+    ) -> None:
+        """Continue or close the episode of a person whose track goes on."""
+        t, place = moment.t, episode.key[1]
+        if not person.is_seen:
+            episode.unseen_s = person.followed.unseen_s
+            return
+        self._book.refresh(episode, person, ruling, t)
+        holding: EndReason | None = None
+        if person.is_static:
+            episode.trace.add(t, "static", "it never moves and has no body: no person")
+            self._book.suppress(episode.key, person, t, reason="static", because_of=episode.violation_id)
+            self._book.close(episode, t, ended_t=t, reason=EndReason.LEFT_VIEW, cool=False)
+            return
+        if not person.is_in(place):
+            holding = EndReason.LEFT_ZONE
+            episode.clears(t, person.outside_since(place) or t, holding)
+        elif ruling.verdict is GearState.WORN:
+            holding = EndReason.WORN
+            episode.clears(t, t if ruling.worn_since is None else ruling.worn_since, holding)
+        elif ruling.verdict is GearState.MISSING and ruling.supports and person.is_clearly_in(place):
+            episode.violates(t)
+            self._book.update(episode, t, _snapshot_score(episode.score, person, input_scale))
+        if holding is not None and episode.is_clear(t) and episode.clearing is not None:
+            self._book.close(episode, t, ended_t=episode.clearing.since_t, reason=episode.clearing.reason)
+
+    def _begin(
+        self,
+        key: Key,
+        person: Person,
+        moment: Moment,
+        *,
+        rulings: Mapping[int, Ruling],
+        image_hw: tuple[int, int],
+        input_scale: float,
+    ) -> None:
+        """Run the dwell clock of a person without an episode; open, inherit or hold one back when it is due."""
+        t, place, ruling = moment.t, key[1], rulings[person.track_id]
+        if person.is_static or (person.is_seen and not person.is_clearly_in(place)):
+            person.clocks.pop(key, None)
+            return
+        if not ruling.looked:
+            return
+        clock = self._clock(key, person, ruling, moment)
+        if clock is None or ruling.verdict is not GearState.MISSING or not ruling.supports:
+            return
+        clock.know(moment)
+        heir = self._book.heir_of(key, person, t, image_hw, lambda owner: _is_missing(rulings.get(owner)))
+        if heir is not None:
+            episode, why = heir
+            self._book.hand_over(episode, person, t, why)
+            self._book.refresh(episode, person, ruling, t)
+            del person.clocks[key]
+            return
+        if not (person.followed.is_confirmed and clock.is_due(self._rules[key[0]].dwell_s)):
+            return
+        held_by = self._book.hold_reason(key, person, t)
+        if held_by is not None:
+            self._book.hold(key, person, clock, held_by, t)
+            return
+        score = max(person.beliefs[gear].verdict().score for gear in ruling.missing)
+        self._book.begin(
+            key, person, clock, ruling=ruling, t=t, snapshot_score=_snapshot_score(score, person, input_scale)
+        )
+        del person.clocks[key]
+
+    def _clock(self, key: Key, person: Person, ruling: Ruling, moment: Moment) -> DwellClock | None:
+        clock = person.clocks.get(key)
+        if not ruling.is_run:
+            person.clocks.pop(key, None)
+            return None
+        if clock is None or not clock.look(moment, self._tuning):
+            person.clocks.pop(key, None)
+            if not ruling.supports:
+                return None
+            anew = clock is not None
+            reasons = [
+                person.followed.observation.gear[gear].reason
+                for gear in self._rules[key[0]].require
+                if gear in person.followed.observation.gear
+            ]
+            detail = f"track {person.track_id}" + (", anew after a long pause: " if anew else ": ")
+            clock = person.clocks[key] = DwellClock.started(moment.t, detail + "; ".join(reasons))
+        return clock
+
+    def _end_gone(
+        self,
+        key: Key,
+        people: Mapping[int, Person],
+        rulings: Mapping[int, Ruling],
+        moment: Moment,
+        image_hw: tuple[int, int],
+    ) -> None:
+        """Close the episodes whose persons have been gone for long enough."""
+        t = moment.t
+        for episode in self._book.in_order():
+            if episode.key != key:
+                continue
+            person = people.get(episode.owner)
+            if person is not None and person.is_seen:
+                continue
+            if person is None:
+                episode.unseen_s += moment.interval_s if moment.is_outage else moment.passed_s
+            needed_s = max(episode.rule.clear_s, self._tuning.lost_s)
+            episode.clears(t, episode.last_seen_t, EndReason.LEFT_VIEW)
+            clearing = episode.clearing
+            if clearing is None:
+                continue
+            if clearing.reason is EndReason.LEFT_VIEW and (
+                episode.unseen_s < needed_s - TOLERANCE_S
+                or self._is_claimed(episode, people, rulings, t, image_hw)
+            ):
+                continue
+            if clearing.reason is not EndReason.LEFT_VIEW and not episode.is_clear(t):
+                continue
+            self._book.close(episode, t, ended_t=clearing.since_t, reason=clearing.reason)
+
+    def _is_claimed(
+        self,
+        episode: Episode,
+        people: Mapping[int, Person],
+        rulings: Mapping[int, Ruling],
+        t: float,
+        image_hw: tuple[int, int],
+    ) -> bool:
+        """Whether somebody who came where this person was lost has not been judged yet."""
+        for track_id, person in sorted(people.items()):
+            recent = t - person.followed.first_seen_t <= self._tuning.unknown_pause_s
+            undecided = rulings[track_id].verdict is GearState.UNKNOWN
+            if (
+                recent
+                and undecided
+                and person.is_seen
+                and person.is_in(episode.key[1])
+                and self._book.of(episode.key, track_id) is None
+                and self._book.claimed(episode, person, t, image_hw)
+            ):
+                return True
+        return False
+
+
+def _is_missing(ruling: Ruling | None) -> bool:
+    return ruling is not None and ruling.verdict is GearState.MISSING
+
+
+def _snapshot_score(score: float, person: Person, input_scale: float) -> float:
+    """Pixels of the head's height at the network's input, times how sure and how clear the look is."""
+    observation = person.followed.observation
+    if observation.head_xyxy is None:
+        return 0.0
+    quality = max((evidence.quality for evidence in observation.gear.values()), default=0.0)
+    return round(height(observation.head_xyxy) * input_scale * score * quality, 3)

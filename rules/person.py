@@ -1,0 +1,53 @@
+"""What the engine keeps of one followed person."""
+
+from dataclasses import dataclass, field
+
+from models.structures import Gear
+from rules.dwell import DwellClock
+from rules.episodes import Key
+from rules.evidence import GearBelief
+from rules.presence import Presence
+from rules.stillness import Stillness
+from rules.tracker import FollowedPerson
+
+
+@dataclass(eq=False, slots=True)
+class Person:
+    """A followed person with beliefs on gear, presence in zones and the dwell clocks of the rules.
+
+    ``met`` holds the tracks that this one could not be told apart from, and when. ``is_static``: no person after all.
+    """
+
+    followed: FollowedPerson
+    still: Stillness
+    beliefs: dict[Gear, GearBelief] = field(default_factory=dict)
+    presences: dict[str, Presence] = field(default_factory=dict)
+    clocks: dict[Key, DwellClock] = field(default_factory=dict)
+    met: dict[int, float] = field(default_factory=dict)
+    is_static: bool = False
+    unseen_before_s: float = 0.0
+
+    @property
+    def track_id(self) -> int:
+        """The id of the track."""
+        return self.followed.track_id
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether the latest frame shows this person."""
+        return self.followed.is_seen
+
+    def is_in(self, place: str | None) -> bool:
+        """Whether the person is in a zone; None is the whole picture."""
+        presence = None if place is None else self.presences.get(place)
+        return place is None or (presence is not None and presence.is_inside)
+
+    def is_clearly_in(self, place: str | None) -> bool:
+        """Whether the person is in a zone, and not just about to have left it."""
+        presence = None if place is None else self.presences.get(place)
+        return place is None or (presence is not None and presence.is_clearly_inside)
+
+    def outside_since(self, place: str | None) -> float | None:
+        """Since when the person is outside a zone, as far as known."""
+        presence = None if place is None else self.presences.get(place)
+        return None if presence is None else presence.outside_since

@@ -1,0 +1,32 @@
+"""Episodes that were not opened: counted, and the latest kept to be explained."""
+
+from collections import deque
+from typing import Final
+
+from rules.violations import Suppression
+
+#: How many are kept to be shown.
+KEPT: Final = 200
+
+
+class Suppressions:
+    """Counts by reason since the engine began, and the latest ``KEPT`` in full."""
+
+    def __init__(self) -> None:
+        self._latest: deque[Suppression] = deque(maxlen=KEPT)
+        self._counts: dict[str, int] = {}
+
+    def add(self, suppression: Suppression) -> None:
+        """Count one."""
+        self._latest.append(suppression)
+        self._counts[suppression.reason] = self._counts.get(suppression.reason, 0) + 1
+
+    @property
+    def latest(self) -> tuple[Suppression, ...]:
+        """Oldest first."""
+        return tuple(self._latest)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many for each reason."""
+        return dict(sorted(self._counts.items()))
