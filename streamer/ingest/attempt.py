@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Event, Thread
+from typing import Final
 
 from streamer.frame import Frame
 from streamer.ingest.connection import run_connection
@@ -15,6 +16,9 @@ from streamer.ingest.source import Source
 from streamer.ingest.status import RateMeter
 
 logger = logging.getLogger(__name__)
+
+#: What libav had read to find out the format comes as one burst when a stream opens: no measure of its rate.
+_BURST_S: Final = 1.0
 
 
 class Attempt:
@@ -41,8 +45,8 @@ class Attempt:
         self.last_packet_mono_s: float | None = None
         self.last_good_mono_s: float | None = None
         self.error: IngestError | None = None
-        self.rate = RateMeter()
         self.started_mono_s = time.monotonic()
+        self._rate = RateMeter()
         self._source = source
         self._mailbox = mailbox
         self._changed = changed
@@ -77,6 +81,14 @@ class Attempt:
             return 0.0
         return (self.last_good_mono_s or self.opened_mono_s) - self.opened_mono_s
 
+    def fps(self, now_mono_s: float) -> float:
+        """Frames per second that come; the declared rate until it can be measured, 0 before the first frame."""
+        if self.stream is None or self.opened_mono_s is None:
+            return 0.0
+        if now_mono_s - self.opened_mono_s < 2 * _BURST_S:
+            return self.stream.fps or 0.0
+        return self._rate.rate(now_mono_s)
+
     def opened(self, stream: StreamFormat) -> None:
         """See ``ConnectionSink``."""
         self.stream = stream
@@ -87,8 +99,9 @@ class Attempt:
     def progressed(self, received_mono_s: float, good_frames: int) -> None:
         """See ``ConnectionSink``."""
         self.last_packet_mono_s = received_mono_s
-        for _ in range(good_frames):
-            self.rate.add(received_mono_s)
+        if self.opened_mono_s is not None and received_mono_s - self.opened_mono_s > _BURST_S:
+            for _ in range(good_frames):
+                self._rate.add(received_mono_s)
         if good_frames:
             self.last_good_mono_s = received_mono_s
 

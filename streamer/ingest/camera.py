@@ -124,7 +124,7 @@ class CameraIngest:
                 code=self._code,
                 reason=self._reason,
                 since=self._since,
-                fps=round(self._attempt.rate.rate(now), 2) if self._attempt else 0.0,
+                fps=round(self._attempt.fps(now), 2) if self._attempt else 0.0,
                 last_frame_age_s=None if last_s is None else max(0.0, now - last_s),
                 reconnects=self._reconnects,
             )

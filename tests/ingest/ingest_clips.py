@@ -14,8 +14,7 @@ from streamer.ingest.source import Source
 
 
 def picture(number: int, size_hw: tuple[int, int] = (120, 160)) -> np.ndarray:
-    """RGB with smooth colours and a bright square that moves on with each number: frames can be told apart.
-    """
+    """RGB with smooth colours and a bright square that moves on with each number: frames can be told apart."""
     height, width = size_hw
     rows, columns = np.mgrid[0:height, 0:width]
     rgb = np.stack([rows * 255 // height, columns * 255 // width, np.full_like(rows, 128)], axis=-1).astype(
