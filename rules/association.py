@@ -14,7 +14,7 @@ from rules.headgear import assign_hats
 from rules.matching import optimal_pairs
 from rules.parts import Part, Parts, parts_of
 from rules.proportions import body_from_head, head_from_body, head_from_face
-from rules.quality import overlap_quality, pose_quality, ramp, size_quality, truncation_quality
+from rules.quality import overlap_qualities, pose_quality, ramp, size_quality, truncation_quality
 
 #: Detector scores between which a look counts from not at all to whole.
 _DOUBTFUL_SCORE: Final = 0.2
@@ -60,16 +60,14 @@ def associate(
     }
     used = set(hard_hats.values())
     loose = [hat for index, hat in enumerate(parts.hard_hats) if index not in used]
-    seen = [head.box for head in heads if not head.is_inferred]
+    visible = [row for row, head in enumerate(heads) if not head.is_inferred]
+    clear = dict(zip(visible, overlap_qualities([heads[row].box for row in visible]), strict=True))
     people = []
     for row, head in enumerate(heads):
         hard_hat = parts.hard_hats[hard_hats[row]] if row in hard_hats else None
         box = _seen_box(head, hard_hat)
         body = head.body.box if head.body is not None else body_from_head(head.box)
-        quality = 0.0
-        if box is not None:
-            others = [other for other in seen if other is not head.box]
-            quality = _look_quality(box, others, detections, head)
+        quality = 0.0 if box is None else clear.get(row, 1.0) * _look_quality(box, detections, head)
         gear: dict[Gear, GearEvidence] = {}
         if Gear.HARD_HAT in gears:
             hat = parts.hats[hats[row]] if row in hats else None
@@ -148,7 +146,7 @@ def _seen_box(head: _Head, hard_hat: Part | None) -> Box | None:
     return hard_hat.box if hard_hat is not None else None
 
 
-def _look_quality(box: Box, others: Sequence[Box], detections: Detections, head: _Head) -> float:
+def _look_quality(box: Box, detections: Detections, head: _Head) -> float:
     sharpness = (
         head.face.sharpness
         if head.face is not None
@@ -160,7 +158,6 @@ def _look_quality(box: Box, others: Sequence[Box], detections: Detections, head:
     return (
         size_quality(height(box), detections.input_scale)
         * truncation_quality(box, detections.image_hw)
-        * overlap_quality(box, others)
         * ramp(score, _DOUBTFUL_SCORE, _SURE_SCORE)
         * min(1.0, sharpness)
     )

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import Box, center, height, width
+from rules.geometry import Box
 
 Vector = NDArray[np.float64]
 
@@ -106,7 +106,9 @@ class BoxFilter:
 
 def measures(boxes: list[Box]) -> Vector:
     """Middle x, middle y, width and height of boxes, float64 (N, 4)."""
-    return np.array([_measure(box) for box in boxes], np.float64).reshape(-1, 4)
+    corners = np.array(boxes, np.float64).reshape(-1, 4)
+    first, last = corners[:, :2], corners[:, 2:]
+    return np.concatenate([(first + last) / 2, last - first], axis=1)
 
 
 def mahalanobis(means: Vector, spreads: Vector, seen: Vector) -> tuple[Vector, Vector]:
@@ -119,4 +121,5 @@ def mahalanobis(means: Vector, spreads: Vector, seen: Vector) -> tuple[Vector, V
 
 
 def _measure(box: Box) -> Vector:
-    return np.array([*center(box), width(box), height(box)], np.float64)
+    x1, y1, x2, y2 = box
+    return np.array([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1], np.float64)

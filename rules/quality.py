@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import Box, area, covered, height, overlap
+from rules.geometry import Box, area, overlap
 
 #: Heights at the network's input between which quality rises from 0 to 1, in pixels.
 TOO_SMALL_PX: Final = 10.0
@@ -65,12 +65,18 @@ def truncation_quality(box: Box, image_hw: tuple[int, int]) -> float:
     return ramp(overlap(box, (0.0, 0.0, float(image_hw[1]), float(image_hw[0]))) / own, 0.6, 0.9)
 
 
-def overlap_quality(box: Box, others: Sequence[Box]) -> float:
-    """By how much other heads hide of this one; ``others`` are all other heads of the picture.
+def overlap_qualities(boxes: Sequence[Box]) -> list[float]:
+    """For each head of a picture, by how much the others hide of it: whole up to 10 %, nothing from half on.
 
     The larger head is the nearer one and hides; of two of one size (within 15 %) nobody can say, so both suffer.
     """
-    hidden = max(
-        (covered(box, by=other) for other in others if height(other) > 0.85 * height(box)), default=0.0
-    )
-    return ramp(hidden, 0.5, 0.1)
+    if len(boxes) < 2:
+        return [1.0] * len(boxes)
+    x1, y1, x2, y2 = np.array(boxes, np.float64).T
+    across = np.minimum(x2[:, None], x2[None, :]) - np.maximum(x1[:, None], x1[None, :])
+    along = np.minimum(y2[:, None], y2[None, :]) - np.maximum(y1[:, None], y1[None, :])
+    own = np.maximum((x2 - x1) * (y2 - y1), 1e-9)
+    hidden = np.maximum(across, 0.0) * np.maximum(along, 0.0) / own[:, None]
+    hidden[(y2 - y1)[None, :] <= 0.85 * (y2 - y1)[:, None]] = 0.0
+    np.fill_diagonal(hidden, 0.0)
+    return [ramp(part, 0.5, 0.1) for part in hidden.max(axis=1).tolist()]

@@ -194,21 +194,27 @@ class Tracker:
     ) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
         """Pairs (row of ``people``, column of ``persons``), and the costs they were chosen by."""
         costs = self._costs(persons)
-        sure = np.array([person.score >= self._tuning.high_score for person in persons], bool)
-        fresh = np.array([person.unseen_s <= self._tuning.tentative_s for person in self.people], bool)
-        free_rows = np.ones(len(self.people), bool)
-        free_columns = np.ones(len(persons), bool)
-        reach = self._reach(persons, t) if len(persons) and self.people else costs
+        sure = [person.score >= self._tuning.high_score for person in persons]
+        fresh = [followed.unseen_s <= self._tuning.tentative_s for followed in self.people]
+        rows, columns = list(range(len(self.people))), list(range(len(persons)))
         pairs: list[tuple[int, int]] = []
-        for stage, rows, columns in ((costs, None, sure), (costs, fresh, None), (reach, None, sure)):
-            open_rows = free_rows if rows is None else free_rows & rows
-            open_columns = free_columns if columns is None else free_columns & columns
-            if not open_rows.any() or not open_columns.any():
-                continue
-            found = optimal_pairs(np.where(open_rows[:, None] & open_columns[None, :], stage, np.inf))
-            for row, column in found:
-                free_rows[row] = free_columns[column] = False
-            pairs += found
+
+        def match(stage_rows: list[int], stage_columns: list[int], by_reach: bool) -> None:
+            if not stage_rows or not stage_columns:
+                return
+            stage = (
+                self._reach(stage_rows, [persons[column] for column in stage_columns], t)
+                if by_reach
+                else costs[np.ix_(stage_rows, stage_columns)]
+            )
+            for row, column in optimal_pairs(stage):
+                pairs.append((stage_rows[row], stage_columns[column]))
+                rows.remove(stage_rows[row])
+                columns.remove(stage_columns[column])
+
+        match(list(rows), [column for column in columns if sure[column]], False)
+        match([row for row in rows if fresh[row]], list(columns), False)
+        match(list(rows), [column for column in columns if sure[column]], True)
         return sorted(pairs), costs
 
     def _costs(self, persons: Sequence[PersonObservation]) -> NDArray[np.float64]:
@@ -255,10 +261,13 @@ class Tracker:
                 costs[row, column] = np.inf
         return costs
 
-    def _reach(self, persons: Sequence[PersonObservation], t: float) -> NDArray[np.float64]:
-        """Distances (T, N) in head heights, infinite where nobody could have gone since last seen."""
-        costs = np.full((len(self.people), len(persons)), np.inf)
-        for row, followed in enumerate(self.people):
+    def _reach(
+        self, rows: Sequence[int], persons: Sequence[PersonObservation], t: float
+    ) -> NDArray[np.float64]:
+        """Distances in head heights, infinite where nobody could have gone since last seen."""
+        costs = np.full((len(rows), len(persons)), np.inf)
+        for position, row in enumerate(rows):
+            followed = self.people[row]
             since = min(t - followed.last_seen_t, _MAX_REACH_S)
             for column, person in enumerate(persons):
                 box = person.head_xyxy if person.head_xyxy is not None else head_from_body(person.box_xyxy)
@@ -266,7 +275,7 @@ class Tracker:
                 if away <= self._tuning.near + self._tuning.max_speed / 2 * since and alike(
                     height(box), followed.unit_px
                 ):
-                    costs[row, column] = away
+                    costs[position, column] = away
         return costs
 
     def _doubtful(
