@@ -124,6 +124,7 @@ class Batcher:
     def sizes_to_prepare(self) -> list[tuple[int, int]]:
         """Input sizes of cameras that wait because ``set_limit`` has not yet been called for them."""
         with self._changed:
+            self._learn_sizes()
             return self._unprepared()
 
     def set_limit(self, input_hw: tuple[int, int], limit: int) -> None:

@@ -11,13 +11,11 @@ PRIORITY_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
     {"low": 0.5, "normal": 1.0, "high": 2.0, "critical": 4.0}
 )
 
-#: Longest side of the network's input for large pictures, in pixels. On a 1080p shop camera, a network that
-#: looks at 640 pixels finds 0.5 faces a frame where 1280 finds 3.9: faces of 47 pixels shrink to 16, the
-#: smallest anchor.
+#: Longest side of the network's input for large pictures, in pixels: docs/adr/0034-input-size.md has the figures.
 LARGE_INPUT_PX: Final = 1280
 
-#: Pictures up to this longest side are enlarged: their faces are small already.
-SMALL_PICTURE_PX: Final = 640
+#: Smaller pictures are enlarged by up to this factor: their faces are small already.
+SMALL_PICTURE_SCALE: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +52,10 @@ class CameraDemand:
 def default_input_size(image_hw: tuple[int, int]) -> int:
     """Longest side, in pixels, at which a camera's pictures are looked at when its settings say nothing.
 
-    1280 for 1080p and above (and for 720p, which is 1280 wide), the picture's own size below that, and twice
-    its own size up to 640 (360p and smaller), where faces are often under 16 pixels, the detector's smallest
-    anchor. Raises ``ValueError`` on sizes below one pixel.
+    1280 for 1080p and above (and for 720p, which is 1280 wide). Smaller pictures are enlarged 1.5 times, up to
+    1280, since most of their faces are near 16 pixels, the detector's smallest anchor: 360p is looked at in
+    960. Raises ``ValueError`` on sizes below one pixel.
     """
     if min(image_hw) <= 0:
         raise ValueError(f"image_hw must be above 0, got {image_hw}")
-    longest = max(image_hw)
-    if longest <= SMALL_PICTURE_PX:
-        return 2 * longest
-    return min(longest, LARGE_INPUT_PX)
+    return min(LARGE_INPUT_PX, round(SMALL_PICTURE_SCALE * max(image_hw)))

@@ -27,7 +27,7 @@ class Recovery:
         if not 0 < backoff_s <= backoff_cap_s:
             raise ValueError(f"backoff must be above 0 and at most its cap, got {backoff_s}, {backoff_cap_s}")
         self.wished_device = device
-        self.device = device
+        self.device: str = device
         self._backoff_s = backoff_s
         self._backoff_cap_s = backoff_cap_s
         self._breakdowns = 0

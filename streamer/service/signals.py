@@ -39,7 +39,7 @@ class SignalRequests:
         self._receiver, self._sender = socket.socketpair()
         self._receiver.setblocking(False)
         self._sender.setblocking(False)
-        self._pending: list[Request] = []
+        self._pending: set[Request] = set()
         self._old_handlers: dict[signal.Signals, Any] = {}
         self._old_wakeup = -1
 
@@ -62,14 +62,18 @@ class SignalRequests:
         self._close()
 
     def wait(self, timeout_s: float) -> Request | None:
-        """The next request, or None after ``timeout_s``. STOP goes first; several reloads become one."""
+        """The next request, or None after ``timeout_s``.
+
+        STOP goes before RELOAD and is final: every later call returns it at once. Several reloads become one.
+        """
         end_s = time.monotonic() + timeout_s
         while True:
             self._read()
-            for wanted in (Request.STOP, Request.RELOAD):
-                if wanted in self._pending:
-                    self._pending = [request for request in self._pending if request is not wanted]
-                    return wanted
+            if Request.STOP in self._pending:
+                return Request.STOP
+            if Request.RELOAD in self._pending:
+                self._pending.discard(Request.RELOAD)
+                return Request.RELOAD
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 return None
@@ -91,9 +95,9 @@ class SignalRequests:
                     if number == signal.SIGINT:
                         signal.signal(signal.SIGINT, signal.SIG_DFL)
                     if number == 0 or number in _STOP_SIGNALS:
-                        self._pending.append(Request.STOP)
+                        self._pending.add(Request.STOP)
                     elif number == signal.SIGHUP:
-                        self._pending.append(Request.RELOAD)
+                        self._pending.add(Request.RELOAD)
 
 
 def _do_nothing(_number: int, _frame: FrameType | None) -> None:

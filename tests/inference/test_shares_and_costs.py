@@ -53,10 +53,10 @@ def test_the_guaranteed_share_holds_for_the_least_weight_and_shrinks_for_all_whe
         ((2160, 3840), 1280),
         ((1920, 1080), 1280),
         ((720, 1280), 1280),
-        ((576, 704), 704),
-        ((480, 640), 1280),
-        ((360, 640), 1280),
-        ((240, 320), 640),
+        ((576, 704), 1056),
+        ((480, 640), 960),
+        ((360, 640), 960),
+        ((240, 320), 480),
     ],
 )
 def test_the_default_input_size(image_hw, expected):

@@ -79,13 +79,19 @@ def test_a_second_interrupt_ends_a_daemon_that_takes_its_time(tmp_path):
         assert process.wait(5) == -signal.SIGINT
 
 
-def test_requests_that_came_together_are_told_stop_first_and_reloads_once():
+def test_several_reloads_become_one():
     with SignalRequests() as signals:
-        for number in (signal.SIGHUP, signal.SIGHUP, signal.SIGTERM):
-            signal.raise_signal(number)
-        assert signals.wait(1) is Request.STOP
+        for _ in range(3):
+            signal.raise_signal(signal.SIGHUP)
         assert signals.wait(1) is Request.RELOAD
         assert signals.wait(0) is None
+
+
+def test_the_end_goes_first_and_is_final_whoever_asks_again():
+    with SignalRequests() as signals:
+        for number in (signal.SIGHUP, signal.SIGTERM):
+            signal.raise_signal(number)
+        assert [signals.wait(1) for _ in range(3)] == [Request.STOP] * 3
 
 
 def test_a_flood_of_signals_while_the_main_thread_is_busy_neither_blocks_nor_is_lost():
