@@ -3,7 +3,8 @@
 import importlib.metadata
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import cast
 
 from config import SiteSettings, config_revision
 from models.detector import Detector
@@ -12,10 +13,11 @@ from streamer import wiring
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
+from streamer.detector_loading import Device, load_detector
 from streamer.errors import StreamerError
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.results import ResultQueue
-from streamer.inference.worker import InferenceWorker
+from streamer.inference.worker import DetectorFactory, InferenceWorker
 from streamer.inference.worker_status import WorkerState
 from streamer.ingest.host_budget import HostBudget
 from streamer.judging.alert_ids import random_alert_id
@@ -30,9 +32,9 @@ from streamer.service.supervisor import Supervisor
 from streamer.station import CameraStation
 from streamer.status.announcer import StatusAnnouncer
 from streamer.status.board import StatusBoard
-from streamer.web.access import Credentials
+from streamer.web.access import Credentials, WebServerError
 from streamer.web.app import create_app
-from streamer.web.server import WebServer, WebServerError
+from streamer.web.server import WebServer
 
 _log = logging.getLogger(__name__)
 
@@ -68,13 +70,13 @@ class Daemon:
         self._results = ResultQueue()
         self._outbox = Outbox(site.state_dir, limits=wiring.outbox_limits_of(site.retention))
         self._intake = AlertIntake(self._outbox, notify=self._stored)
-        mqtt_pulse = self._heartbeats.add("mqtt")
+        self._mqtt_pulse = self._heartbeats.add("mqtt")
         self._publisher = Publisher(
             wiring.broker_of(site.mqtt),
             self._outbox,
             topic_prefix=site.mqtt.topic_prefix,
             client_id=site.mqtt.client_id,
-            housekeeping=lambda: (mqtt_pulse.beat(), self._intake.housekeeping())[1],
+            housekeeping=self._keep_house,
         )
         self._worker = InferenceWorker(
             batcher=self._batcher,
@@ -195,6 +197,10 @@ class Daemon:
         )
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
 
+    def _keep_house(self) -> None:
+        self._mqtt_pulse.beat()
+        self._intake.housekeeping()
+
     def _stored(self) -> None:
         self._publisher.notify()
 
@@ -270,14 +276,12 @@ class Daemon:
         return f"{len(self._site.cameras)} cameras, {len(self._site.rules)} rules"
 
 
-def detector_factory(site: SiteSettings) -> Callable[..., Detector]:
+def detector_factory(site: SiteSettings) -> DetectorFactory:
     """Builds the models that the site asks for; called in the worker's thread, which then loads TensorFlow."""
-    weights: Mapping[str, object] = wiring.weights_of(site)
+    weights = wiring.weights_of(site)
 
     def build(*, device: str) -> Detector:
-        from models.loading import load_default_detector  # noqa: PLC0415 - the worker's thread pays for TensorFlow
-
-        return load_default_detector(device=device, models=weights, score_threshold=wiring.LEAST_SCORE)  # type: ignore[arg-type]
+        return load_detector(device=cast(Device, device), models=weights)
 
     return build
 

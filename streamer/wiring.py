@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Literal, cast
 
 from pydantic import SecretStr
 
@@ -23,9 +23,6 @@ from streamer.inference.demand import CameraDemand
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.judging.view import CameraView, SnapshotStyle
-
-#: Detections below this are of no use to the tracker (``rules.tuning.Tuning.low_score``).
-LEAST_SCORE: Final = 0.2
 
 
 def source_of(camera: CameraSettings) -> Source:

@@ -91,7 +91,7 @@ class Detections:
 
     def select(self, index: NDArray[Any]) -> Self:
         """The rows that ``index`` (booleans (N,) or integers) chooses, in its order."""
-        chosen = {
+        chosen: dict[str, Any] = {
             name: None if (value := getattr(self, name)) is None else value[index]
             for name in (
                 "boxes_xyxy",

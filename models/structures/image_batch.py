@@ -37,12 +37,16 @@ class ImageBatch:
         pixels.setflags(write=False)
         set_field = object.__setattr__
         set_field(self, "pixels", pixels)
-        set_field(self, "scales", read_only_array(self.scales, name="scales", dtype=np.float32, shape=(count,)))
+        set_field(
+            self, "scales", read_only_array(self.scales, name="scales", dtype=np.float32, shape=(count,))
+        )
         set_field(
             self, "pads_xy", read_only_array(self.pads_xy, name="pads_xy", dtype=np.float32, shape=(count, 2))
         )
         set_field(
-            self, "image_hw", read_only_array(self.image_hw, name="image_hw", dtype=np.int32, shape=(count, 2))
+            self,
+            "image_hw",
+            read_only_array(self.image_hw, name="image_hw", dtype=np.int32, shape=(count, 2)),
         )
         if (self.scales <= 0).any() or (self.pads_xy < 0).any() or (self.image_hw <= 0).any():
             raise ValueError("scales and image_hw must be above 0, pads_xy at least 0")
@@ -57,7 +61,7 @@ class ImageBatch:
 
     def points_to_image(self, points_xy: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         """Map points (..., 2) from pixels of batch picture ``index`` to pixels of its original."""
-        return ((points_xy - self.pads_xy[index]) / self.scales[index]).astype(np.float32)
+        return np.asarray((points_xy - self.pads_xy[index]) / self.scales[index], np.float32)
 
     def boxes_to_image(self, boxes_xyxy: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         """Map boxes (N, 4) from pixels of batch picture ``index`` to pixels of its original. Not clipped."""

@@ -33,7 +33,7 @@ def measure_decode(clip: Path, *, frames: int = 200) -> dict[str, Any]:
         now = time.perf_counter()
         ours_s.append(now - last)
         input_hw = input_hw_for(frame.image_hw, default_input_size(frame.image_hw))
-        frame.rgb(letterbox_geometry(frame.image_hw, input_hw).resized_hw)
+        frame.rgb(letterbox_geometry(frame.image_hw, input_hw).content_hw)
         small = time.perf_counter()
         small_s.append(small - now)
         frame.rgb()

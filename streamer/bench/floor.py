@@ -20,7 +20,8 @@ def decode_and_detect_s(
     warmed up before.
     """
     source = Source(str(clip), paced=False, loop=True, start_epoch_s=0.0)
-    decoding, detecting = [], []
+    decoding: list[float] = []
+    detecting: list[float] = []
     started = time.perf_counter()
     for frame in read_frames(source, Session(camera_id="floor", sink=NoSink(), fps=fps)):
         decoded = time.perf_counter()

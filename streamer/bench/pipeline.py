@@ -14,7 +14,6 @@ from typing import Any, Final
 import yaml
 
 from config import load_site
-from models.loading import load_default_detector
 from streamer import wiring
 from streamer.alerts.listen import AlertReader, PictureCheck, ReceivedAlert, listen
 from streamer.alerts.payload import parse_utc
@@ -22,6 +21,7 @@ from streamer.app import Daemon
 from streamer.bench.figures import peak_memory_mb, percentiles_ms
 from streamer.bench.floor import decode_and_detect_s
 from streamer.demo.broker import EmbeddedBroker
+from streamer.detector_loading import load_detector
 
 #: Rules with different dwell times make several alerts, each with a deciding frame of its own, out of one person.
 _DWELLS_S: Final = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1)
@@ -33,9 +33,7 @@ def measure_pipeline(clip: Path, *, cameras: int, fps: float, seconds: float) ->
     ``latency`` runs from the reception of the frame that decided an alert until a subscriber has it with its picture
     verified. The floor is one look alone: decoding of one sampling interval plus detection on one frame.
     """
-    floor_decode_s, floor_detect_s = decode_and_detect_s(
-        clip, load_default_detector(score_threshold=wiring.LEAST_SCORE), frames=40, fps=fps
-    )
+    floor_decode_s, floor_detect_s = decode_and_detect_s(clip, load_detector(), frames=40, fps=fps)
     received: list[ReceivedAlert] = []
     with tempfile.TemporaryDirectory(prefix="ppewatch-bench-") as folder, _broker() as (broker_name, port):
         site_path = Path(folder) / "site.yaml"

@@ -67,15 +67,15 @@ def run(args: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from models.errors import ModelError
-    from models.loading import load_default_detector
     from streamer.detect.material import material_files
+    from streamer.detector_loading import load_detector
     from streamer.errors import StreamerError
 
     if args.every < 1:
         raise UsageError("--every is at least 1")
     files = material_files(args.sources)
     # the detector's own threshold is below what is asked for: a row's score is the product of two
-    detector = load_default_detector(device=args.device, score_threshold=min(0.5, max(0.02, args.min_score)))
+    detector = load_detector(device=args.device, score_threshold=min(0.5, max(0.02, args.min_score)))
     rows: list[dict[str, Any]] = []
     failed = 0
     for name, path in tqdm(files, unit="file", disable=len(files) < 2 or not sys.stderr.isatty()):

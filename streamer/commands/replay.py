@@ -61,8 +61,8 @@ def _moment(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Replay and report."""
-    from models.loading import load_default_detector
     from streamer import wiring
+    from streamer.detector_loading import load_detector
     from streamer.judging.alert_ids import repeatable_alert_id
     from streamer.judging.camera_judge import CameraJudge
     from streamer.replay.recording import Progress, replay
@@ -77,8 +77,8 @@ def run(args: argparse.Namespace) -> int:
             "ppewatch replay: rules have a schedule: say with --start when the recording began",
             file=sys.stderr,
         )
-    detector = load_default_detector(
-        device=args.device, models=wiring.weights_of(site), score_threshold=wiring.LEAST_SCORE
+    detector = load_detector(
+        device=args.device, models=wiring.weights_of(site)
     )
     judge = CameraJudge(
         wiring.engine_of(site, camera_id),

@@ -3,8 +3,12 @@
 import argparse
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamer.commands import ExitCode
+
+if TYPE_CHECKING:
+    from streamer.app import Daemon
 
 HELP = "watch a site: the daemon, in the foreground"
 
@@ -35,15 +39,13 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
-def _reload(daemon: object, path: Path) -> None:
+def _reload(daemon: "Daemon", path: Path) -> None:
     """Reload, or say what is wrong with the new settings and go on with the old ones."""
     from config import ConfigError, load_site
-    from streamer.app import Daemon
 
-    assert_daemon: Daemon = daemon  # type: ignore[assignment]
     try:
         site = load_site(path)
     except ConfigError as error:
         _log.error("not reloaded, the settings in force stay: %s", error)
         return
-    assert_daemon.reload(site)
+    daemon.reload(site)

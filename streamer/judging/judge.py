@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
@@ -124,7 +125,7 @@ class Judge:
             self._pulse.beat()
             result = self._results.get(_IDLE_WAIT_S)
             if result is not None:
-                self._guarded(result.frame.camera_id, lambda seen=result: self._look(seen))
+                self._guarded(result.frame.camera_id, partial(self._look, result))
             self._advance_all()
 
     def _look(self, result: InferenceResult) -> None:
@@ -142,7 +143,7 @@ class Judge:
             return
         self._next_advance_s = mono_s + _ADVANCE_EVERY_S
         for camera_id in list(self._seats):
-            self._guarded(camera_id, lambda name=camera_id: self._advance(name, mono_s))
+            self._guarded(camera_id, partial(self._advance, camera_id, mono_s))
 
     def _advance(self, camera_id: str, mono_s: float) -> None:
         with self._lock:

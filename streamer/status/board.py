@@ -100,6 +100,7 @@ class StatusBoard:
     def outbox(self) -> OutboxStatus:
         """The outbox and the connection to the broker."""
         stats = self._outbox.stats()
+        oldest = self._outbox.pending(limit=1)
         return OutboxStatus(
             connected=self._publisher.status.connected,
             broker=self._broker_address,
@@ -108,9 +109,7 @@ class StatusBoard:
             pending_bytes=stats.pending_bytes,
             kept=stats.kept,
             dropped=stats.dropped,
-            oldest_pending_age_s=None
-            if stats.oldest_pending_at is None
-            else max(0.0, self._wall_clock() - stats.oldest_pending_at),
+            oldest_pending_age_s=max(0.0, self._wall_clock() - oldest[0].created_at) if oldest else None,
         )
 
     def snapshot(self, alert_id: str) -> bytes | None:
