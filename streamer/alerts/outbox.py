@@ -14,10 +14,11 @@ costs a duplicate, no message.
 
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from streamer.alerts.outbox_db import MESSAGE_COLUMNS, OutboxDatabase, readable_pending
@@ -33,6 +34,12 @@ from streamer.alerts.outbox_history import History, OutboxLimits, Tally
 from streamer.alerts.payload import Alert, AlertType
 
 _log = logging.getLogger(__name__)
+
+#: On a full disk this many delivered messages go at once, that often at most for one alert.
+_ROOM_BATCH: Final = 20
+_ROOM_ATTEMPTS: Final = 50
+
+_T = TypeVar("_T")
 
 _INSERT: Final = f"INSERT INTO messages ({MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
@@ -122,12 +129,7 @@ class Outbox:
         trace_json = None if trace is None else json.dumps(trace, ensure_ascii=False).encode()
         with self._db.lock:
             try:
-                seq = self._store(alert, snapshot_jpeg, at, trace_json)
-            except OutboxFullError:
-                # delivered history is worth less than an alert that nobody has seen
-                if not self._history.give_up(batch=500):
-                    raise
-                seq = self._store(alert, snapshot_jpeg, at, trace_json)
+                seq = self._making_room(lambda: self._store(alert, snapshot_jpeg, at, trace_json))
             except OutboxDamagedError as error:
                 self._db.close()
                 self._db = self._start_anew(error)
@@ -137,15 +139,8 @@ class Outbox:
 
     def acknowledge(self, seq: int, *, at: float) -> None:
         """The broker has taken the message. Unknown and already acknowledged numbers are ignored."""
-        with self._db.transaction(durable=False) as db:
-            row = db.execute(
-                "UPDATE messages SET acked_at = ? WHERE seq = ? AND acked_at IS NULL "
-                "RETURNING snapshot_bytes + length(body)",
-                (at, seq),
-            ).fetchone()
-        if row is not None:
-            self._pending.add(-1, -row[0])
-            self._history.kept.add(1, row[0])
+        with self._db.lock:
+            self._making_room(lambda: self._acknowledge(seq, at))
 
     def enforce_limits(self, *, at: float, batch: int = 500) -> int:
         """Remove delivered messages that are too old or too much, with their pictures, oldest first.
@@ -269,6 +264,30 @@ class Outbox:
             raise
         self._pending.add(1, len(body) + size)
         return seq
+
+    def _acknowledge(self, seq: int, at: float) -> None:
+        with self._db.transaction(durable=False) as db:
+            row = db.execute(
+                "UPDATE messages SET acked_at = ? WHERE seq = ? AND acked_at IS NULL "
+                "RETURNING snapshot_bytes + length(body)",
+                (at, seq),
+            ).fetchone()
+        if row is not None:
+            self._pending.add(-1, -row[0])
+            self._history.kept.add(1, row[0])
+
+    def _making_room(self, action: Callable[[], _T]) -> _T:
+        """Do ``action``; on a full disk give up history bit by bit: it is worth less than what nobody has seen."""
+        attempt = 0
+        while True:
+            try:
+                return action()
+            except OutboxFullError:
+                # the journal's own room first, then history
+                if attempt == _ROOM_ATTEMPTS or (attempt and not self._history.give_up(batch=_ROOM_BATCH)):
+                    raise
+                self._db.release_journal()
+                attempt += 1
 
     def _bound_backlog(self) -> None:
         """Drop what is over the limits of the backlog: updates first, then the oldest, never the last one."""

@@ -59,13 +59,23 @@ class OutboxDatabase:
 
     def _prepare(self, max_pages: int | None) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
-        # a disk that fills up must not find a WAL file of unbounded size
-        self._db.execute("PRAGMA journal_size_limit = 8388608")
+        # a disk that fills up should find little room taken by a journal: 1 MB instead of 4, and given back
+        self._db.execute("PRAGMA wal_autocheckpoint = 256")
+        self._db.execute("PRAGMA journal_size_limit = 1048576")
         if max_pages is not None:
             self._db.execute(f"PRAGMA max_page_count = {int(max_pages)}")
         if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise OutboxDamagedError(f"{self.path}: the database is malformed")
         self._db.executescript(_SCHEMA)
+
+    def release_journal(self) -> None:
+        """Move the journal into the database and give its room back, where that can be done."""
+        try:
+            with self.reading() as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except OutboxFullError:
+            # the database itself would have to grow; the journal stays as it is and loses nothing
+            return
 
     def close(self) -> None:
         """Close the connection; what is stored stays."""

@@ -19,34 +19,36 @@ class Subscriber:
         broker: Mosquitto,
         topic_filter: str = "#",
         *,
+        qos: int = 1,
         persistent_id: str = "",
     ) -> None:
         self._broker = broker
         self.messages: list[tuple[str, bytes, bool]] = []
-        self._ready = threading.Event()
+        self._subscriptions = 0
+        self._subscribed = threading.Condition()
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id=persistent_id, clean_session=not persistent_id
         )
         self._client.reconnect_delay_set(0.05, 0.1)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic_filter, qos=1)
-        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_connect = lambda client, *_: client.subscribe(topic_filter, qos=qos)
+        self._client.on_subscribe = self._suback
         self._client.on_message = self._message
-        self._client.on_disconnect = lambda *_: self._ready.clear()
 
     def __enter__(self) -> "Subscriber":
         self._client.connect(self._broker.host, self._broker.port)
         self._client.loop_start()
-        self.wait_ready()
+        self.wait_subscribed(1)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def wait_ready(self) -> None:
-        """Wait until the broker has confirmed the subscription."""
-        if not self._ready.wait(10):
-            raise TimeoutError("the subscriber is not subscribed")
+    def wait_subscribed(self, times: int) -> None:
+        """Wait until a broker has confirmed the subscription that often, once for each connection."""
+        with self._subscribed:
+            if not self._subscribed.wait_for(lambda: self._subscriptions >= times, 10):
+                raise TimeoutError("the subscriber is not subscribed")
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish with QoS 1 and wait for the acknowledgement."""
@@ -59,6 +61,11 @@ class Subscriber:
     def alerts(self, prefix: str) -> list[dict[str, Any]]:
         """The alert messages below ``prefix``, in order."""
         return [json.loads(payload) for payload in self.of(f"{prefix}/alerts")]
+
+    def _suback(self, *_: object) -> None:
+        with self._subscribed:
+            self._subscriptions += 1
+            self._subscribed.notify_all()
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
         self.messages.append((message.topic, bytes(message.payload), bool(message.retain)))
