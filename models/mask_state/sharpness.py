@@ -14,13 +14,19 @@ from numpy.typing import NDArray
 
 _GRID_PX: Final = 32
 _LUMA_WEIGHTS: Final = (0.299, 0.587, 0.114)
+# Variance that rounding to whole grey values gives the luminance, and the gain of the Laplacian on such noise
+# (the sum of its squared weights): without it, faint pictures would seem sharper than they are.
+_ROUNDING_VARIANCE: Final = sum(weight**2 for weight in _LUMA_WEIGHTS) / 12
+_LAPLACIAN_NOISE_GAIN: Final = 4**2 + 4
 # Grey values: below this spread there is nothing to measure (a covered lens, a white wall).
 _LEAST_SPREAD: Final = 2.0
 
-#: Normalised Laplacian energies that stand for 0 and for 1; see the card of the weights for how they were
-#: chosen.
+#: Normalised Laplacian energies that stand for 0 and for 1. Measured on 688 labelled faces of 40 pixels and
+#: more, shrunk and enlarged again, or blurred: 0.01 is the median of faces of 4 pixels and of a blur of a
+#: tenth of the face, where the classifier's error has grown by half; 0.12 is that of faces of 10 pixels and
+#: of a blur of a twenty-fifth, where it has hardly begun to grow.
 BLURRED_ENERGY: Final = 0.01
-SHARP_ENERGY: Final = 0.10
+SHARP_ENERGY: Final = 0.12
 
 
 def laplacian_energy(crop_rgb: NDArray[np.uint8]) -> float:
@@ -29,16 +35,18 @@ def laplacian_energy(crop_rgb: NDArray[np.uint8]) -> float:
 
     ``crop_rgb``: uint8 (S, S, 3), a square around a face, at any scale.
     """
+    luma = crop_rgb.astype(np.float32) @ np.array(_LUMA_WEIGHTS, np.float32)
     shrinks = crop_rgb.shape[0] > _GRID_PX
-    grid = cv2.resize(
-        crop_rgb, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    luma = cv2.resize(
+        luma, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
-    luma = grid.astype(np.float64) @ np.array(_LUMA_WEIGHTS)
     spread = float(luma.std())
     if spread < _LEAST_SPREAD:
         return 0.0
-    laplacian = cv2.Laplacian(luma, cv2.CV_64F, ksize=1, borderType=cv2.BORDER_REFLECT_101)
-    return float(np.mean(np.square(laplacian)) / spread**2)
+    laplacian = cv2.Laplacian(luma, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REFLECT_101)
+    averaged_pixels = max(1.0, (crop_rgb.shape[0] / _GRID_PX) ** 2)
+    rounding = _LAPLACIAN_NOISE_GAIN * _ROUNDING_VARIANCE / averaged_pixels
+    return max(0.0, float(np.mean(np.square(laplacian))) - rounding) / spread**2
 
 
 def sharpness(crop_rgb: NDArray[np.uint8]) -> float:

@@ -33,7 +33,7 @@ from models.training.mask_state_cache import CropCache, load_cache
 from models.training.mask_state_learner import MaskStateLearner
 from models.training.mask_state_recipe import MaskStateRecipe, read_mask_state_recipe
 from models.training.retinaface_checkpoint import load_state, recipe_text, save_state
-from models.weights import digest_of, save_weights
+from models.weights import digest_of, load_weights, save_weights
 from models.weights.keras_variables import assign_tensors, named_variables
 
 _DEGRADED_SEED: Final = 20_000_003
@@ -50,16 +50,17 @@ def train_mask_state(
 ) -> Path:
     """Train as ``recipe`` says and return the best weights, ``<out>/best.safetensors``.
 
-    ``initial``: a PyTorch file with an ImageNet backbone, or None for random weights. ``out`` also gets
-    ``state.safetensors`` (to resume). ``report`` gets one line per round. Raises ``TrainingError`` when the
-    loss is not finite or ``out`` belongs to another recipe, ``WeightsError`` when ``initial`` does not fit.
+    ``initial``: weights of this classifier, a PyTorch file with an ImageNet backbone, or None for random
+    ones. ``out`` also gets ``state.safetensors`` (to resume). ``report`` gets one line per round. Raises
+    ``TrainingError`` when the loss is not finite or ``out`` belongs to another recipe, ``WeightsError`` when
+    ``initial`` does not fit.
     """
     cv2.setNumThreads(1)  # threads make whole batches; more inside each would fight with the training itself
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     network, shadow = build_mask_state_network(recipe.network), build_mask_state_network(recipe.network)
     if initial is not None:
-        load_backbone(network, initial)
+        load_initial(network, initial)
     learner = MaskStateLearner(network, recipe)
     text = recipe_text(asdict(recipe) | {"initial": None if initial is None else digest_of(initial)})
     best = -1.0
@@ -104,11 +105,16 @@ def train_mask_state(
     return out / "best.safetensors"
 
 
-def load_backbone(model: keras.Model, path: Path) -> None:
-    """Give ``model`` the backbone of an ImageNet classifier published for PyTorch.
+def load_initial(model: keras.Model, path: Path) -> None:
+    """Give ``model`` the weights of this classifier, or the backbone of an ImageNet classifier published for
+    PyTorch (any file but ``.safetensors``).
 
     Raises ``WeightsError`` when the file cannot be read, names anything but tensors, or does not fit.
     """
+    if path.suffix == ".safetensors":
+        stored = load_weights(path, architecture=ARCHITECTURE)
+        assign_tensors(model, stored.tensors, origin=path)
+        return
     state = state_dict_of(read_torch_file(path), origin=path)
     tensors = backbone_tensors_from_state_dict(state, RetinaFaceConfig(), origin=path)
     variables = named_variables(model)
@@ -207,9 +213,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m models.training.mask_state", description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--crops", type=Path, required=True, help="folder that mask_state_prepare has filled")
-    parser.add_argument(
-        "--init", type=Path, help="ImageNet classifier as a PyTorch file; else random weights"
-    )
+    parser.add_argument("--init", type=Path, help="weights to start from; else random ones")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )

@@ -5,14 +5,18 @@ A data folder holds one folder per source with ``train.json``, ``val.json`` and 
 - ``faces``: boxes of faces in three classes; ``group`` marks images that are near duplicates of each other.
 - ``face_crops``, ``mask_kinds``: one label per image and no box; a face detector finds the face.
 - ``face_landmarks``: five points per face, nobody masked; the box is drawn from the points.
-- ``heads``, ``hard_hats``: boxes of heads; those in which the face detector sees no trace of a face are the
-  backs and tops of heads of which nobody could tell.
-- ``persons``, ``hard_hats``: what lies away from every head is background.
+- ``hard_hats``: the faces that the face detector finds are unmasked but for a few in a hundred (seen by eye).
+- ``heads``, ``hard_hats``: boxes of heads. Those in which the face detector sees no trace of a face are the
+  backs and tops of heads of which nobody could tell; what it finds away from every head is no face.
+- ``persons``, ``hard_hats``: squares away from every labelled box are background.
+
+On unmasked faces of which the landmarks are known, face masks are drawn as well
+(``models.data.face_masks_drawn``), worn as required or pulled down: real pictures of wrong wear are few.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +51,9 @@ _FACE_LABELS: Final = {
 _SMALLEST_FACE_PX: Final = 8.0
 _SMALLEST_DRAWN_PX: Final = 24.0
 _LEAST_EYE_DISTANCE_PX: Final = 6.0
+_SMALLEST_HEAD_PX: Final = 22.0
+#: Lower scores are scattered over every texture.
+_TRACE_SCORE: Final = 0.04
 _CALIBRATION_SHARE: Final = 10  # one group of so many
 
 
@@ -159,8 +166,11 @@ def landmark_faces(data: Path) -> list[FaceExample]:
     return examples
 
 
-def helmeted_faces(data: Path, located: LocatedFaces, *, min_face_px: float = 16.0) -> list[FaceExample]:
+def helmeted_faces(
+    data: Path, located: LocatedFaces, *, sources: Iterable[str], min_face_px: float = 16.0
+) -> list[FaceExample]:
     """Faces that the face detector found in ``hard_hats``, taken as unmasked."""
+    wanted = set(sources)
     return [
         FaceExample(
             file=data / "hard_hats" / image["file_name"],
@@ -170,6 +180,7 @@ def helmeted_faces(data: Path, located: LocatedFaces, *, min_face_px: float = 16
             landmarks_xy=_points(np.array(row[5:15], np.float64).reshape(5, 2)),
         )
         for image in read_coco(data / "hard_hats" / "train.json")["images"]
+        if image["source"] in wanted
         for row in located.get(f"hard_hats/{image['file_name']}", ())
         if row[4] >= 0.6 and max(row[2] - row[0], row[3] - row[1]) >= min_face_px
     ]
@@ -211,7 +222,12 @@ def box_around_landmarks(landmarks_xy: NDArray[np.float64]) -> tuple[float, floa
 
 
 def faceless_heads(
-    data: Path, folder: str, located: LocatedFaces, *, sources: Iterable[str], min_head_px: float = 22.0
+    data: Path,
+    folder: str,
+    located: LocatedFaces,
+    *,
+    sources: Iterable[str],
+    min_head_px: float = _SMALLEST_HEAD_PX,
 ) -> list[FaceExample]:
     """Head boxes of at least ``min_head_px`` in which the detector saw no trace of a face: backs and tops
     of heads."""
@@ -230,7 +246,7 @@ def faceless_heads(
         # boxes of hard hats often end at the brim, above the face
         reach = height if names[annotation["category_id"]] == "hard_hat" else 0.0
         head = (x, y, x + width, y + height + reach)
-        if any(_touches(_box(row), head) for row in located[key] if row[4] >= 0.04):
+        if any(_touches(_box(row), head) for row in located[key] if row[4] >= _TRACE_SCORE):
             continue
         examples.append(
             FaceExample(
@@ -241,6 +257,70 @@ def faceless_heads(
             )
         )
     return examples
+
+
+def found_on_heads(
+    data: Path, folder: str, located: LocatedFaces, *, sources: Iterable[str]
+) -> list[tuple[FaceExample, FaceExample]]:
+    """Pairs of a labelled head and the box of the best face that the detector found on it, even a doubtful
+    one.
+
+    Both are ``not_visible`` if the head is turned away, which nobody has labelled: an earlier classifier must
+    tell it from the head, so that the later one learns it from the detector's box, often on a neck or an ear.
+    """
+    pairs = []
+    for image, heads in _heads_by_image(data, folder, sources):
+        file, rows = data / folder / image["file_name"], located.get(f"{folder}/{image['file_name']}", ())
+        for head in heads:
+            on_head = [row for row in rows if row[4] >= _TRACE_SCORE and _touches(_box(row), head)]
+            if on_head and min(head[2] - head[0], head[3] - head[1]) >= _SMALLEST_HEAD_PX:
+                best = max(on_head, key=lambda row: row[4])
+                source = f"{folder}/turned"
+                pairs.append(
+                    (
+                        FaceExample(file, head, NOT_VISIBLE, source),
+                        FaceExample(file, _box(best), NOT_VISIBLE, source),
+                    )
+                )
+    return pairs
+
+
+def false_alarms(
+    data: Path,
+    folder: str,
+    located: LocatedFaces,
+    *,
+    sources: Iterable[str],
+    scores: tuple[float, float],
+) -> list[FaceExample]:
+    """Faces of a score in ``scores`` that the detector found away from every labelled head: machines,
+    letters, hands. Where small heads are unlabelled, a low upper limit keeps them out.
+    """
+    examples = []
+    for image, heads in _heads_by_image(data, folder, sources):
+        for row in located.get(f"{folder}/{image['file_name']}", ()):
+            # a hat's box ends above the face
+            near = [(x1, y1, x2, y2 + (y2 - y1)) for x1, y1, x2, y2 in heads]
+            if scores[0] <= row[4] <= scores[1] and not any(_overlaps(_box(row), head) for head in near):
+                file = data / folder / image["file_name"]
+                examples.append(FaceExample(file, _box(row), NOT_VISIBLE, f"{folder}/false_alarm"))
+    return examples
+
+
+def _heads_by_image(
+    data: Path, folder: str, sources: Iterable[str]
+) -> Iterator[tuple[dict[str, Any], list[tuple[float, float, float, float]]]]:
+    coco = read_coco(data / folder / "train.json")
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
+    for annotation in coco["annotations"]:
+        if names[annotation["category_id"]] != "person":
+            x, y, width, height = annotation["bbox"]
+            boxes.setdefault(annotation["image_id"], []).append((x, y, x + width, y + height))
+    wanted = set(sources)
+    for image in coco["images"]:
+        if image["source"] in wanted:
+            yield image, boxes.get(image["id"], [])
 
 
 def backgrounds(

@@ -15,11 +15,12 @@ import numpy as np
 from tqdm import tqdm
 
 from models.errors import ModelError
-from models.letterbox import FILL_RGB
+from models.letterbox import FILL_RGB, input_hw_for, letterbox_batch
+from models.mask_state.calibration import MaskStates
 from models.mask_state.classifier import MaskStateClassifier
 from models.pictures import read_picture
 from models.retinaface.detector import RetinaFaceDetector
-from models.structures import ImageBatch
+from models.structures import ImageBatch, Picture
 from models.training import mask_state_examples as sources
 from models.training.mask_state_augmentation import plain_crops
 from models.training.mask_state_cache import build_cache, save_cache
@@ -27,10 +28,18 @@ from models.training.mask_state_examples import WITH_MASK, FaceExample, LocatedF
 
 _CANVAS_PX: Final = 640
 # Close-ups need a frame around them, or a face as large as the picture is larger than the largest anchor.
-_LONGEST_PX: Final = {"face_crops": 480, "mask_kinds": 480, "heads": 640, "hard_hats": 640}
+_CLOSE_UPS: Final = ("face_crops", "mask_kinds")
+_CLOSE_UP_PX: Final = 480
+# Longest side at which the detector looks, by folder and source: small heads must be told from no heads.
+_LONGEST_PX: Final = {
+    ("heads", "scutB"): 1280,
+    ("hard_hats", "sfchd"): 1920,
+    ("hard_hats", "shwd"): 640,
+    ("hard_hats", "site"): 640,
+    ("hard_hats", "kagglehats"): 640,
+    ("hard_hats", "hhw"): 640,
+}
 _LEAST_SCORE: Final = 0.02
-# scutA shows heads too small to tell a face from a back; the heads of sfchd are too small for the canvas
-_HEAD_SOURCES: Final = ("scutB",)
 _HAT_SOURCES: Final = ("shwd", "site", "kagglehats", "hhw")
 _SEED: Final = 1
 
@@ -41,12 +50,21 @@ def locate_faces(data: Path, detector_weights: Path) -> dict[str, list[list[floa
     Raises ``WeightsError``, ``DataSetError``, ``PictureError``.
     """
     detector = RetinaFaceDetector(detector_weights, score_threshold=_LEAST_SCORE)
-    located = {}
-    for folder, longest_px in _LONGEST_PX.items():
+    located: dict[str, list[list[float]]] = {}
+    folders = [*_CLOSE_UPS, *dict.fromkeys(folder for folder, _ in _LONGEST_PX)]
+    for folder in folders:
         for image in tqdm(
             sources.read_coco(data / folder / "train.json")["images"], desc=f"faces in {folder}"
         ):
-            faces = detector.detect(_framed(data / folder / image["file_name"], longest_px))[0]
+            picture = read_picture(data / folder / image["file_name"])
+            longest_px = _LONGEST_PX.get((folder, image["source"]))
+            if folder in _CLOSE_UPS:
+                batch = _framed(picture)
+            elif longest_px is not None:
+                batch = letterbox_batch([picture], input_hw_for(picture.image_hw, longest_px))
+            else:
+                continue
+            (faces,) = detector.detect(batch)
             rows = np.column_stack([faces.boxes_xyxy, faces.scores, faces.landmarks_xy.reshape(-1, 10)])
             located[f"{folder}/{image['file_name']}"] = np.round(rows, 3).tolist()
     return located
@@ -55,22 +73,36 @@ def locate_faces(data: Path, detector_weights: Path) -> dict[str, list[list[floa
 def gather_examples(data: Path, located: LocatedFaces, earlier: Path | None) -> list[FaceExample]:
     """Everything to learn from, the held-out split included.
 
-    ``earlier``: weights of an earlier classifier. Helmeted faces, which are taken as unmasked, are left out
-    where it sees a mask or no face; without it helmeted faces are not used. Raises ``DataSetError``,
-    ``WeightsError``.
+    ``earlier``: weights of an earlier classifier, which tells helmeted faces that are unmasked and heads that
+    are turned away; without it these are not used. Raises ``DataSetError``, ``WeightsError``.
     """
-    unmasked = sources.landmark_faces(data)
+    unmasked, turned = sources.landmark_faces(data), []
     if earlier is not None:
-        unmasked += _unmasked_only(sources.helmeted_faces(data, located), earlier)
+        classifier = MaskStateClassifier(earlier)
+        unmasked += _unmasked_only(sources.helmeted_faces(data, located, sources=_HAT_SOURCES), classifier)
+        turned = _turned_only(sources.found_on_heads(data, "heads", located, sources=("scutB",)), classifier)
     return [
         *sources.labelled_faces(data, "train"),
         *sources.image_level_faces(data, "face_crops", located),
         *sources.image_level_faces(data, "mask_kinds", located),
         *unmasked,
         *sources.drawn_on(unmasked, seed=_SEED, worn=0.25, lowered=0.25),
-        *sources.faceless_heads(data, "heads", located, sources=_HEAD_SOURCES),
-        *sources.faceless_heads(data, "hard_hats", located, sources=_HAT_SOURCES),
-        *sources.backgrounds(data, "hard_hats", per_image=2, seed=_SEED, sources=("sfchd", *_HAT_SOURCES)),
+        *turned,
+        *_not_visible(data, located),
+    ]
+
+
+def _not_visible(data: Path, located: LocatedFaces) -> list[FaceExample]:
+    """Backs of heads, what detectors take for faces, and background."""
+    hats, plant = _HAT_SOURCES, ("sfchd",)
+    return [
+        *sources.faceless_heads(data, "heads", located, sources=("scutB",), min_head_px=22),
+        *sources.faceless_heads(data, "hard_hats", located, sources=hats, min_head_px=22),
+        *sources.faceless_heads(data, "hard_hats", located, sources=plant, min_head_px=14),
+        *sources.false_alarms(data, "heads", located, sources=("scutB",), scores=(0.1, 1.0)),
+        *sources.false_alarms(data, "hard_hats", located, sources=plant, scores=(0.1, 1.0)),
+        *sources.false_alarms(data, "hard_hats", located, sources=hats, scores=(0.1, 0.3)),
+        *sources.backgrounds(data, "hard_hats", per_image=2, seed=_SEED, sources=(*plant, *hats)),
         *sources.backgrounds(
             data, "persons", per_image=4, seed=_SEED, sources=("coco128", "coco_mini", "clinic")
         ),
@@ -100,9 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--detector", type=Path, required=True, help="weights of a RetinaFace")
-    parser.add_argument(
-        "--earlier", type=Path, help="weights of an earlier classifier, to use helmeted faces"
-    )
+    parser.add_argument("--earlier", type=Path, help="weights of an earlier classifier (see gather_examples)")
     chosen = parser.parse_args(argv)
     try:
         prepare(data=chosen.data, out=chosen.out, detector_weights=chosen.detector, earlier=chosen.earlier)
@@ -112,11 +142,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _framed(file: Path, longest_px: int) -> ImageBatch:
-    """The picture of ``file`` at ``longest_px`` in the middle of a canvas of the mean colour."""
-    picture = read_picture(file)
+def _framed(picture: Picture) -> ImageBatch:
+    """The picture, scaled to the size of close-ups, in the middle of a canvas of the mean colour."""
     height, width = picture.image_hw
-    scale = longest_px / max(height, width)
+    scale = _CLOSE_UP_PX / max(height, width)
     drawn = picture.rgb((max(1, round(height * scale)), max(1, round(width * scale))))
     top, left = (_CANVAS_PX - drawn.shape[0]) // 2, (_CANVAS_PX - drawn.shape[1]) // 2
     pixels = np.empty((1, _CANVAS_PX, _CANVAS_PX, 3), np.uint8)
@@ -130,15 +159,26 @@ def _framed(file: Path, longest_px: int) -> ImageBatch:
     )
 
 
-def _unmasked_only(faces: list[FaceExample], earlier: Path) -> list[FaceExample]:
-    """Those of ``faces`` that the classifier ``earlier`` does not take for masked or for no face."""
-    classifier = MaskStateClassifier(earlier)
-    # a cache is sorted by file: judge them in that order
-    ordered = sorted(faces, key=lambda face: str(face.file))
-    cache = build_cache(ordered, title="helmeted faces")
-    states = classifier.judge(plain_crops(cache, classifier.geometry, range(len(cache))))
+def _unmasked_only(faces: list[FaceExample], classifier: MaskStateClassifier) -> list[FaceExample]:
+    """Those of ``faces`` that ``classifier`` does not take for masked or for no face."""
+    states, order = _judged(faces, classifier)
     kept = (states.probs[:, WITH_MASK] < 0.5) & (states.visibility >= 0.5)
-    return [face for face, keep in zip(ordered, kept, strict=True) if keep]
+    return [faces[i] for i, keep in zip(order, kept, strict=True) if keep]
+
+
+def _turned_only(
+    pairs: list[tuple[FaceExample, FaceExample]], classifier: MaskStateClassifier
+) -> list[FaceExample]:
+    """The found boxes of ``pairs`` of which ``classifier`` says that the whole head is turned away."""
+    states, order = _judged([head for head, _ in pairs], classifier)
+    return [pairs[i][1] for i, visible in zip(order, states.visibility, strict=True) if visible < 0.1]
+
+
+def _judged(faces: list[FaceExample], classifier: MaskStateClassifier) -> tuple[MaskStates, list[int]]:
+    """What ``classifier`` says, and of which of ``faces``: a cache is sorted by file."""
+    order = sorted(range(len(faces)), key=lambda i: str(faces[i].file))
+    cache = build_cache([faces[i] for i in order], title="for the earlier classifier")
+    return classifier.judge(plain_crops(cache, classifier.geometry, range(len(cache)))), order
 
 
 if __name__ == "__main__":
