@@ -65,7 +65,7 @@ class Simulation:
         camera_id = camera.demand.camera_id
         self.schedule.set_camera(camera.demand, self.now_s)
         self.schedule.set_input(camera_id, camera.input_hw)
-        self.schedule.set_limit(camera.input_hw, self.max_batch)
+        self.schedule.set_limit(camera.input_hw, self.max_batch, self.now_s)
         self.looks_s.setdefault(camera_id, [])
         self._arrivals[camera_id] = max(self.now_s, camera.from_s) + self._random.random() / camera.sends_fps
         if camera not in self.cameras:

@@ -130,7 +130,7 @@ class Batcher:
     def set_limit(self, input_hw: tuple[int, int], limit: int) -> None:
         """Say how many pictures of a size the models take at once now; 0: none."""
         with self._changed:
-            self._schedule.set_limit(input_hw, limit)
+            self._schedule.set_limit(input_hw, limit, self._clock())
             self._changed.notify_all()
 
     def record_batch(self, input_hw: tuple[int, int], count: int, latency_s: float) -> None:

@@ -30,8 +30,8 @@ class CameraLooks:
     - ``dropped_failed``: frames lost with a failing batch or because the models cannot take them.
     - ``dropped_replaced``: frames that a newer one replaced in the mailbox before their turn, mostly by
       intent: a camera sends more frames than are looked at.
-    - ``missed_looks``: looks that were wanted, for which a frame was waiting, and that did not happen
-      (starvation).
+    - ``missed_looks``: looks that were wanted, for which models and a frame were ready, and that did not happen
+      (starvation); counted at the look that comes after all.
     - ``waiting_s``: how long the present frame has been waiting past its due time; 0 when none is.
     - ``latency_p50_s``, ``latency_p95_s``: from a frame's arrival to its detections, over recent looks; None
       before the first.
@@ -106,6 +106,12 @@ class CameraState:
         """When the due look should have ended: as the next one is due (an implicit deadline)."""
         return self.due_s + self.granted_period_s
 
+    def models_ready(self, now_s: float) -> None:
+        """Looks become possible: the time in which the models were not ready is not held against the schedule."""
+        self.last_look_s = max(self.last_look_s, now_s - 1 / self.demand.fps)
+        if self.waiting_since_s is not None:
+            self.waiting_since_s = now_s
+
     def look(self, now_s: float) -> None:
         """A look begins: the next one is planned, and a wait beyond the wish is accounted."""
         self._account_wait(now_s)
@@ -141,7 +147,7 @@ class CameraState:
             dropped_stale=self.dropped_stale,
             dropped_failed=self.dropped_failed,
             dropped_replaced=dropped_replaced,
-            missed_looks=self.missed_looks + int(waiting_s * self.demand.fps),
+            missed_looks=self.missed_looks,
             waiting_s=waiting_s,
             latency_p50_s=_percentile(self._latencies_s, 0.50),
             latency_p95_s=_percentile(self._latencies_s, 0.95),

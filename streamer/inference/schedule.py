@@ -103,10 +103,15 @@ class LookSchedule:
         self.cameras[camera_id].input_hw = input_hw
         self._planned_s = float("-inf")
 
-    def set_limit(self, input_hw: tuple[int, int], limit: int) -> None:
+    def set_limit(self, input_hw: tuple[int, int], limit: int, now_s: float) -> None:
         """Allow batches of up to ``limit`` pictures of a size; 0, as at first, keeps its cameras waiting."""
+        became_ready = limit > 0 and self._limits.get(input_hw, 0) == 0
         self._limits[input_hw] = limit
         self._planned_s = float("-inf")
+        if became_ready:
+            for state in self.cameras.values():
+                if state.input_hw == input_hw:
+                    state.models_ready(now_s)
 
     def limit_known(self, input_hw: tuple[int, int]) -> bool:
         """Whether ``set_limit`` was called for a size."""

@@ -126,7 +126,7 @@ def test_cameras_come_change_and_go_at_run_time():
 
 def ready_schedule(costs, *, window_s=0.0, max_batch=4, hw=LARGE_HW):
     schedule = LookSchedule(max_batch=max_batch, collect_window_s=window_s)
-    schedule.set_limit(hw, max_batch)
+    schedule.set_limit(hw, max_batch, 0.0)
     for count, seconds in costs.items():
         schedule.latencies.observe(hw, count, seconds)
     return schedule
@@ -156,7 +156,7 @@ def test_where_no_batch_meets_the_deadline_the_one_with_most_looks_per_second_ru
 
 def test_a_large_batch_does_not_make_a_due_camera_of_another_size_late():
     schedule = ready_schedule({1: 0.10, 2: 0.20, 3: 0.30, 4: 0.40})
-    schedule.set_limit(SMALL_HW, 4)
+    schedule.set_limit(SMALL_HW, 4, 0.0)
     schedule.latencies.observe(SMALL_HW, 1, 0.05)
     for camera_id in ("a", "b", "c", "d"):
         join(schedule, camera_id, 0.0, fps=1.0)
@@ -190,12 +190,25 @@ def test_nothing_runs_before_its_size_is_ready_or_without_a_frame():
     assert schedule.choose(0.0) == Wait(None)
     schedule.set_input("a", LARGE_HW)
     assert schedule.choose(0.0) == Wait(None)
-    schedule.set_limit(LARGE_HW, 1)
+    schedule.set_limit(LARGE_HW, 1, 0.0)
     assert schedule.choose(0.0) == Choice(LARGE_HW, ("a",))
     schedule.looked("a", 0.0)
     assert schedule.choose(0.0) == Wait(None)
     schedule.frame_waiting("a", 0.1)
     assert schedule.choose(0.1) == Wait(pytest.approx(0.2, abs=0.05))
+
+
+def test_the_time_before_the_models_are_ready_is_no_starvation():
+    schedule = LookSchedule()
+    join(schedule, "a", 0.0)
+    schedule.set_limit(LARGE_HW, 0, 1.0)
+    schedule.set_limit(LARGE_HW, 1, 20.0)
+    assert schedule.choose(20.0) == Choice(LARGE_HW, ("a",))
+    schedule.looked("a", 20.05)
+    assert schedule.cameras["a"].missed_looks == 0
+    schedule.frame_waiting("a", 20.1)
+    schedule.looked("a", 21.05)  # due at 20.25, four periods earlier
+    assert schedule.cameras["a"].missed_looks == 4
 
 
 @pytest.mark.parametrize("wrong", [{"max_batch": 0}, {"collect_window_s": -1}])
