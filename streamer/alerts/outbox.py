@@ -24,6 +24,7 @@ from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullEr
 from streamer.alerts.outbox_db import MESSAGE_COLUMNS, OutboxDatabase, readable_pending
 from streamer.alerts.outbox_files import (
     SequenceReserve,
+    lock_folder,
     move_aside,
     remove_parts,
     remove_snapshot,
@@ -76,7 +77,7 @@ class OutboxStats:
 
 
 class Outbox:
-    """The outbox of one site. Every method may be called from any thread; one process opens it at a time.
+    """The outbox of one site. Every method may be called from any thread; one process at a time may open it.
 
     A damaged database is moved aside (``recovered_from``); a new one takes over what can still be read of the
     undelivered messages and goes on above every ``seq`` ever given out. ``max_pages`` caps the database file,
@@ -93,19 +94,24 @@ class Outbox:
         self.recovered_from: Path | None = None
         try:
             state_dir.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._lock_file = lock_folder(state_dir)
             remove_parts(state_dir)
             self._reserve = SequenceReserve(state_dir / "outbox.reserved")
+        except BlockingIOError as error:
+            raise OutboxError(f"{state_dir} is in use by another ppewatch") from error
         except OSError as error:
             raise OutboxError(f"cannot use the state directory {state_dir}: {error.strerror}") from error
         self._path = state_dir / "outbox.sqlite3"
         try:
-            self._db = self._open()
-        except OutboxDamagedError as error:
-            self._db = self._start_anew(error)
+            self._db = self._open_or_start_anew()
+        except BaseException:
+            self._lock_file.close()
+            raise
 
     def close(self) -> None:
         """Close the database; what is stored stays."""
         self._db.close()
+        self._lock_file.close()
 
     def __enter__(self) -> Self:
         return self
@@ -200,6 +206,12 @@ class Outbox:
                 db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, json.dumps(value)))
 
     # -- inside -------------------------------------------------------------------------------------
+
+    def _open_or_start_anew(self) -> OutboxDatabase:
+        try:
+            return self._open()
+        except OutboxDamagedError as error:
+            return self._start_anew(error)
 
     def _open(self) -> OutboxDatabase:
         database = OutboxDatabase(self._path, max_pages=self._max_pages)

@@ -1,13 +1,14 @@
 """The files beside the outbox database: pictures, and the reserve of sequence numbers."""
 
 import errno
+import fcntl
 import logging
 import os
 import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from streamer.alerts.payload import check_alert_id
 
@@ -53,6 +54,20 @@ class SequenceReserve:
             upper = seq + RESERVE_STEP - 1
             write_durably(self._path, f"{upper}\n".encode())
             self.upper = upper
+
+
+def lock_folder(folder: Path) -> IO[bytes]:
+    """Take the folder for this process until the file that is returned is closed or the process ends.
+
+    Raises ``OSError``, ``BlockingIOError`` when another one has it.
+    """
+    file = open(folder / "outbox.lock", "ab", opener=_private)  # noqa: SIM115 - open as long as the lock is held
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def snapshot_path(state_dir: Path, alert_id: str, frame_time: float, seq: int) -> Path:

@@ -221,6 +221,13 @@ def test_a_state_directory_that_cannot_be_used_is_a_typed_error(tmp_path: Path):
         Outbox(tmp_path / "file" / "state")
 
 
+def test_two_at_once_on_one_state_directory_are_refused(state_dir: Path):
+    with Outbox(state_dir):
+        with pytest.raises(OutboxError, match="in use by another"):
+            Outbox(state_dir)
+    Outbox(state_dir).close()
+
+
 def test_pictures_and_database_are_not_for_everybody(state_dir: Path):
     jpeg = picture_bytes(1)
     with Outbox(state_dir) as outbox:
