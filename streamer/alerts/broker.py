@@ -134,7 +134,7 @@ def connection_error(error: Exception, broker: Broker) -> BrokerError:
     """The typed error for an exception of connecting, without anything secret in it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return BrokerRefusedError(f"{broker.address}: its certificate is not trusted: {error.verify_message}")
-    if isinstance(error, ssl.SSLError):
+    if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return BrokerRefusedError(f"{broker.address}: no TLS: {_short(error)} (is this the TLS port?)")
     reason = _short(error)
     if isinstance(error, socket.gaierror):
@@ -162,7 +162,7 @@ def refusal(code: ReasonCode, *, what: str) -> BrokerError | None:
 
 def _short(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "TLS failed").lower().replace("_", " ")
+        return str(getattr(error, "reason", None) or "it failed").lower().replace("_", " ")
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__

@@ -222,9 +222,8 @@ def test_a_state_directory_that_cannot_be_used_is_a_typed_error(tmp_path: Path):
 
 
 def test_two_at_once_on_one_state_directory_are_refused(state_dir: Path):
-    with Outbox(state_dir):
-        with pytest.raises(OutboxError, match="in use by another"):
-            Outbox(state_dir)
+    with Outbox(state_dir), pytest.raises(OutboxError, match="in use by another"):
+        Outbox(state_dir)
     Outbox(state_dir).close()
 
 
