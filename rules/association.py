@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from models.structures import Detections, Gear, GearEvidence, GearState, PersonObservation
 from rules.face_masks import assign_face_masks, face_mask_evidence
-from rules.geometry import Box, center, covered, height, width
+from rules.geometry import Box, center, covered, height, overlap, width
 from rules.headgear import assign_hats
 from rules.matching import optimal_pairs
 from rules.parts import Part, Parts, parts_of
-from rules.proportions import body_from_head, head_from_body, head_from_face
+from rules.proportions import body_from_head, head_from_body, head_from_face, head_under_hat
 from rules.quality import overlap_qualities, pose_quality, ramp, size_quality, truncation_quality
 
 #: Detector scores between which a look counts from not at all to whole.
@@ -39,12 +39,18 @@ class _Head:
 
 
 def associate(
-    detections: Detections, *, gears: Collection[Gear] = tuple(Gear), min_score: float = 0.2
+    detections: Detections,
+    *,
+    gears: Collection[Gear] = tuple(Gear),
+    min_score: float = 0.2,
+    lone_hat_score: float = 0.45,
 ) -> list[PersonObservation]:
     """Put faces, heads, hats, masks and bodies of one frame together to persons.
 
     Every face or bare head is a person, and so is every PERSON box; heads find their bodies, hats and masks their heads
-    by optimal assignment, so the order of the detections does not matter. A hat alone is no person. Where only a head
+    by optimal assignment, so the order of the detections does not matter. A hard hat alone, carried by nobody seen,
+    may be all that shows of a person who turned, or lie on a table: it gets no more than ``lone_hat_score``, too little
+    to start a track but enough to carry one on. Where only a head
     was seen the body is estimated from its proportions (``rules.proportions``) and reaches out of the picture if need
     be. ``gears`` are those to give evidence on; rows below ``min_score`` are left out. Sorted by position.
     """
@@ -81,7 +87,25 @@ def associate(
             )
         scores = [part.score for part in (head.face, head.bare, head.body) if part is not None]
         people.append(PersonObservation(body, box, max(scores), head.body is None, gear))
+    bodies = [(person.box_xyxy, person.head_xyxy) for person in people]
+    for hat in loose:
+        on_somebody = any(_is_carried(body, head, [hat]) for body, head in bodies)
+        if not on_somebody and not any(head is not None and overlap(head, hat.box) for _, head in bodies):
+            people.append(_under_lone_hat(hat, detections, gears, lone_hat_score))
     return sorted(people, key=lambda person: (person.box_xyxy, person.head_xyxy or ()))
+
+
+def _under_lone_hat(
+    hat: Part, detections: Detections, gears: Collection[Gear], lone_hat_score: float
+) -> PersonObservation:
+    head = head_under_hat(hat.box)
+    quality = _look_quality(head, detections, _Head(head, bare=hat))
+    gear = {}
+    if Gear.HARD_HAT in gears:
+        gear[Gear.HARD_HAT] = _hard_hat_evidence(_Head(head), hat, None, quality, False)
+    if Gear.FACE_MASK in gears:
+        gear[Gear.FACE_MASK] = face_mask_evidence(None, None, 0.0)
+    return PersonObservation(body_from_head(head), head, min(hat.score, lone_hat_score), True, gear)
 
 
 def _heads(parts: Parts) -> list[_Head]:
@@ -186,12 +210,15 @@ def _hard_hat_evidence(
     bare_score = max(head.bare.score if head.bare is not None else 0.0, hat.score if hat is not None else 0.0)
     bare_name = "hat" if hat is not None and hat.score >= bare_score else "bare head"
     if hard_hat is not None:
-        score = hard_hat.score if bare_score == 0 else hard_hat.score / (hard_hat.score + bare_score)
+        # a doubtful hat does not make a bare head likely, nor the other way round
+        score = (
+            max(0.5, hard_hat.score) if bare_score == 0 else hard_hat.score / (hard_hat.score + bare_score)
+        )
         reason = f"hard hat {hard_hat.score:.2f} on the head"
         if bare_score:
             reason += f", against {bare_name} {bare_score:.2f}"
     elif bare_score:
-        score = 1.0 - bare_score
+        score = min(0.5, 1.0 - bare_score)
         reason = f"{bare_name} {bare_score:.2f}, no hard hat on it" + (", one is carried" if carried else "")
     elif carried and head.face is not None:
         score, quality = _CARRIED_SCORE, quality * _CARRIED_QUALITY
@@ -200,4 +227,6 @@ def _hard_hat_evidence(
         return GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "top of the head not judged")
     if quality <= 0:
         return GearEvidence(GearState.UNKNOWN, score, 0.0, f"{reason}, but too unclear to tell")
-    return GearEvidence(GearState.WORN if score >= 0.5 else GearState.MISSING, score, quality, reason)
+    return GearEvidence(
+        GearState.WORN if hard_hat is not None and score >= 0.5 else GearState.MISSING, score, quality, reason
+    )

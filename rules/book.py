@@ -244,6 +244,7 @@ class EpisodeBook:
                     violation_id=self.next_id(leader.rule),
                     is_silent=False,
                     count=len(members),
+                    told_count=len(members),
                     started_t=min(member.started_t for member in members),
                     trace=Trace(list(leader.trace.entries), leader.trace.left_out),
                 )
@@ -278,17 +279,17 @@ class EpisodeBook:
 
     def _update_crowd(self, crowd: Episode, members: list[Episode], t: float) -> None:
         leader = _leader(members)
-        more = len(members) > crowd.count
+        crowd.count = max(crowd.count, len(members))
+        more = crowd.count > crowd.told_count
         better = leader.snapshot_score > self._tuning.better_snapshot * crowd.snapshot_score
         crowd.box, crowd.head, crowd.owner = leader.box, leader.head, leader.owner
         crowd.evidence, crowd.score = leader.evidence, leader.score
         crowd.gear = tuple(gear for gear in crowd.rule.require if any(gear in m.gear for m in members))
         if (more or better) and t - crowd.told_t >= crowd.rule.update_s:
-            crowd.told_t, crowd.count = t, len(members)
+            crowd.told_t, crowd.told_count = t, crowd.count
             crowd.snapshot_score = max(crowd.snapshot_score, leader.snapshot_score)
             crowd.trace.add(t, "updated", f"{len(members)} persons")
             self._tell(crowd, Phase.UPDATED, redraw=better or more)
-        crowd.count = min(crowd.count, len(members))
 
     def _away(self, episode: Episode, person: Person, t: float) -> float:
         """Distance in head heights of a person from where the episode's was last seen, or must be by now."""

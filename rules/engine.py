@@ -88,7 +88,10 @@ class CameraEngine:
         )
         gears = {gear for index, rule in self._active() for gear in rule.require}
         persons = associate(
-            detections, gears=[gear for gear in Gear if gear in gears], min_score=self._tuning.low_score
+            detections,
+            gears=[gear for gear in Gear if gear in gears],
+            min_score=self._tuning.low_score,
+            lone_hat_score=0.9 * self._tuning.start_score,
         )
         was_unseen_s = {track_id: person.followed.unseen_s for track_id, person in self._people.items()}
         step = self._tracker.step(
@@ -97,6 +100,7 @@ class CameraEngine:
             passed_s=passed_s,
             interval_s=moment.interval_s,
             is_outage=moment.is_outage,
+            image_hw=detections.image_hw,
         )
         self._keep_people(step, was_unseen_s, moment)
         self._place(step.seen, detections.image_hw, moment.t)

@@ -50,6 +50,7 @@ class Episode:
     snapshot_score: float = 0.0
     told_gear: tuple[Gear, ...] = ()
     count: int = 1
+    told_count: int = 1
     is_silent: bool = False
     clearing: Clearing | None = None
     trace: Trace = field(default_factory=Trace)

@@ -36,6 +36,8 @@ class Judge:
         # those who have an episode come first: what they free may be inherited by the others
         for index in active:
             rule = self._rules[index]
+            for person in ordered:
+                person.take_post(index, rule.places)
             for place in rule.places:
                 key = (index, place)
                 rulings = {person.track_id: self._ruling(rule, person) for person in ordered}
@@ -98,7 +100,8 @@ class Judge:
     ) -> None:
         """Run the dwell clock of a person without an episode; open, inherit or hold one back when it is due."""
         t, place, ruling = moment.t, key[1], rulings[person.track_id]
-        if person.is_static or (person.is_seen and not person.is_clearly_in(place)):
+        is_here = person.is_posted(*key) and person.is_clearly_in(place)
+        if person.is_static or (person.is_seen and not is_here):
             person.clocks.pop(key, None)
             return
         if not ruling.looked:

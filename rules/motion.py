@@ -73,9 +73,10 @@ class BoxFilter:
             + density * dt_s**3 / 3
         )
         self._cross_var = self._cross_var + dt_s * self._velocity_var + density * dt_s**2 / 2
-        self._velocity_var = np.minimum(
-            self._velocity_var + density * dt_s, _MAX_VELOCITY_VARIANCE * self.unit_px**2
-        )
+        grown = self._velocity_var + density * dt_s
+        self._velocity_var = np.minimum(grown, _MAX_VELOCITY_VARIANCE * self.unit_px**2)
+        # the covariance stays positive definite when its parts shrink together
+        self._cross_var = self._cross_var * np.sqrt(self._velocity_var / grown)
 
     def correct(self, box: Box) -> None:
         """Take a detection of the present moment."""

@@ -15,7 +15,8 @@ from rules.tracker import FollowedPerson
 class Person:
     """A followed person with beliefs on gear, presence in zones and the dwell clocks of the rules.
 
-    ``met`` holds the tracks that this one could not be told apart from, and when. ``is_static``: no person after all.
+    ``met`` holds the tracks that this one could not be told apart from, and when. ``posts`` is the place where the
+    person is for each rule. ``is_static``: no person after all.
     """
 
     followed: FollowedPerson
@@ -24,6 +25,7 @@ class Person:
     presences: dict[str, Presence] = field(default_factory=dict)
     clocks: dict[Key, DwellClock] = field(default_factory=dict)
     met: dict[int, float] = field(default_factory=dict)
+    posts: dict[int, str | None] = field(default_factory=dict)
     is_static: bool = False
     unseen_before_s: float = 0.0
 
@@ -41,6 +43,23 @@ class Person:
         """Whether the person is in a zone; None is the whole picture."""
         presence = None if place is None else self.presences.get(place)
         return place is None or (presence is not None and presence.is_inside)
+
+    def take_post(self, rule: int, places: tuple[str | None, ...]) -> None:
+        """Find the one place of a rule where the person is: the one before while it lasts, else the first.
+
+        So zones of one rule that overlap do not alarm twice.
+        """
+        if rule in self.posts and self.is_in(self.posts[rule]):
+            return
+        self.posts.pop(rule, None)
+        for place in places:
+            if self.is_in(place):
+                self.posts[rule] = place
+                return
+
+    def is_posted(self, rule: int, place: str | None) -> bool:
+        """Whether this is the place of the rule where the person is."""
+        return rule in self.posts and self.posts[rule] == place
 
     def is_clearly_in(self, place: str | None) -> bool:
         """Whether the person is in a zone, and not just about to have left it."""

@@ -44,3 +44,19 @@ def head_from_body(body_xyxy: Box) -> Box:
     half = HEAD_BREADTH * head_height / 2
     middle = (body_xyxy[0] + body_xyxy[2]) / 2
     return middle - half, body_xyxy[1], middle + half, body_xyxy[1] + head_height
+
+
+def head_under_hat(hat_xyxy: Box) -> Box:
+    """The head below a hard hat of which nothing else was seen.
+
+    Detectors are taught either the hat, wider than high, or the whole head with the hat on, which is higher than wide;
+    the first is told from the second by its shape. A hard hat is about 0.9 head heights wide and stands about a fifth
+    of one above the crown.
+    """
+    if width(hat_xyxy) <= 1.1 * height(hat_xyxy):
+        return hat_xyxy
+    head_height = width(hat_xyxy) / 0.9
+    half = HEAD_BREADTH * head_height / 2
+    middle = (hat_xyxy[0] + hat_xyxy[2]) / 2
+    top = hat_xyxy[1] + 0.2 * head_height
+    return middle - half, top, middle + half, top + head_height

@@ -146,6 +146,7 @@ class Tracker:
         passed_s: float,
         interval_s: float,
         is_outage: bool,
+        image_hw: tuple[int, int],
     ) -> Step:
         """Take one frame's persons at time ``t``, ``passed_s`` after the frame before.
 
@@ -170,8 +171,9 @@ class Tracker:
                 self._begin(observation, t)
         for followed in self.people:
             followed.is_confirmed = followed.is_confirmed or followed.sightings >= self._tuning.confirm_looks
-        ended = [followed for followed in self.people if self._is_over(followed, interval_s)]
-        self.people = [followed for followed in self.people if not self._is_over(followed, interval_s)]
+        over = [self._is_over(followed, interval_s, image_hw) for followed in self.people]
+        ended = [followed for followed, is_over in zip(self.people, over, strict=True) if is_over]
+        self.people = [followed for followed, is_over in zip(self.people, over, strict=True) if not is_over]
         return Step([followed for followed in self.people if followed.is_seen], ended, doubtful)
 
     def clear(self) -> list[FollowedPerson]:
@@ -185,7 +187,12 @@ class Tracker:
         self._next_id += 1
         self.people.append(followed)
 
-    def _is_over(self, followed: FollowedPerson, interval_s: float) -> bool:
+    def _is_over(self, followed: FollowedPerson, interval_s: float, image_hw: tuple[int, int]) -> bool:
+        """Whether a track is given up: unseen for too long, or on its way out of the picture."""
+        x, y = center(followed.head_box)
+        is_outside = not (0 <= x < image_hw[1] and 0 <= y < image_hw[0])
+        if is_outside and followed.unseen_s > max(self._tuning.missed_look_s, 1.5 * interval_s):
+            return True
         patience = self._tuning.lost_s if followed.is_confirmed else self._tuning.tentative_s
         return followed.unseen_s > max(patience, 2.5 * interval_s)
 

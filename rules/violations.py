@@ -72,7 +72,7 @@ class Violation:
     - ``score``: 0 to 1, how probable the missing gear is missing.
     - ``box_xyxy``, ``head_xyxy``: where the person was last seen, original pixels, not clipped.
     - ``evidence``: the verdict on every gear that the rule requires.
-    - ``count``: persons that the episode stands for now, 1 unless the rule alerts per zone.
+    - ``count``: the most persons at once that the episode has stood for, 1 unless the rule alerts per zone.
     - ``redraw``: this step's frame shows the person better than any before it: draw the snapshot anew.
     - ``snapshot_score``: by which that is decided (pixels of head height at the network's input times score).
     - ``trace``: what ``ppewatch explain`` prints, oldest first.
