@@ -83,6 +83,7 @@ class Daemon:
             load_detector=detector_factory(site),
             sink=self._results.put,
             device=str(inference.device),
+            initial_sizes=wiring.expected_input_sizes(site),
             pulse=self._heartbeats.add("inference"),
         )
         self._judge = Judge(

@@ -14,12 +14,13 @@ from config import (
     SiteSettings,
     config_revision,
 )
+from models.letterbox import input_hw_for
 from models.structures import Gear
 from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Zone
 from streamer.alerts.broker import Broker, BrokerTls
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
-from streamer.inference.demand import CameraDemand
+from streamer.inference.demand import CameraDemand, default_input_size
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.judging.view import CameraView, SnapshotStyle
@@ -114,6 +115,20 @@ def view_of(site: SiteSettings, camera_id: str) -> CameraView:
         privacy_polygons=tuple(camera.privacy.polygons),
         severities={rule.name: str(rule.severity) for rule in site.rules},
     )
+
+
+def expected_input_sizes(site: SiteSettings) -> list[tuple[int, int]]:
+    """Input sizes (H, W) to prepare before the first frame is there: those of 1080p cameras, by far the most usual.
+
+    Cameras of other sizes are prepared for when their first frame comes.
+    """
+    full_hd_hw = (1080, 1920)
+    wanted_px = {
+        camera.input_size_px or default_input_size(full_hd_hw)
+        for camera in site.cameras.values()
+        if camera.enabled and camera.url.is_network
+    }
+    return [input_hw_for(full_hd_hw, longest_px) for longest_px in sorted(wanted_px)]
 
 
 def broker_of(mqtt: MqttSettings) -> Broker:

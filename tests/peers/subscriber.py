@@ -25,11 +25,21 @@ class Received:
 class Subscriber:
     """Subscribes to everything below ``prefix`` with QoS 1. Its session outlives the broker's restarts."""
 
-    def __init__(self, port: int, prefix: str, *, client_id: str = "test-subscriber") -> None:
+    def __init__(
+        self,
+        port: int,
+        prefix: str,
+        *,
+        client_id: str = "test-subscriber",
+        user: str | None = None,
+        password: str | None = None,
+    ) -> None:
         self.messages: list[Received] = []
         self._prefix = prefix
         self._arrived = threading.Condition()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
+        if user is not None:
+            self._client.username_pw_set(user, password)
         self._client.reconnect_delay_set(0.2, 0.5)
         self._client.on_connect = lambda client, *_: client.subscribe(f"{prefix}/#", 1)
         self._client.on_message = self._on_message
