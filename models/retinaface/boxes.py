@@ -55,14 +55,14 @@ def box_iou(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[
     nothing."""
     overlap = _overlap(first, second)
     union = _area(first)[:, None] + _area(second)[None, :] - overlap
-    return np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return np.asarray(np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0))
 
 
 def box_coverage(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much of every box (N, 4) lies inside every box (M, 4): (N, M), 0 to 1."""
     overlap = _overlap(first, second)
     area = np.broadcast_to(_area(first)[:, None], overlap.shape)
-    return np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0)
+    return np.asarray(np.divide(overlap, area, out=np.zeros_like(overlap), where=area > 0))
 
 
 def _overlap(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        recipe = read_recipe(options.recipe, data=options.data, init=options.init)
+        recipe = read_recipe(options.recipe, data=options.data, init=options.init, teacher=options.teacher)
         best = train_retinaface(recipe, options.out, report=lambda line: print(line, flush=True))
     except ModelError as error:
         print(error, file=sys.stderr)

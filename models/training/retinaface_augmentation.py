@@ -62,7 +62,7 @@ def draw_tile(
         subject = subjects[rng.integers(len(subjects))]
     else:
         subject = np.array([0, 0, pixels.shape[1] / 4, pixels.shape[0] / 4], np.float32)
-    centre = ((subject[:2] + subject[2:]) / 2).astype(np.float64)
+    centre: NDArray[np.float64] = ((subject[:2] + subject[2:]) / 2).astype(np.float64)
     wanted = np.exp(rng.uniform(*np.log(heights_px)))
     # beyond twice its size a picture is only blurred, and one that leaves most of its tile empty teaches
     # little
@@ -70,7 +70,8 @@ def draw_tile(
     scale = min(2.0, max(least, float(wanted) / max(1.0, float(subject[3] - subject[1]))))
     shrunk = scale if scale < 0.7 else 1.0
     if shrunk < 1:
-        pixels, centre, scale = _shrunk(pixels, shrunk), centre * shrunk, 1.0
+        pixels, scale = _shrunk(pixels, shrunk), 1.0
+        centre *= shrunk
     degrees = rng.normal(0, 8) if rng.random() < 0.8 else rng.uniform(-35, 35)
     mirror = bool(rng.random() < 0.5)
     target = _target(centre * scale, np.array(pixels.shape[1::-1]) * scale, mirror, side_px, rng)
@@ -83,7 +84,7 @@ def draw_tile(
 def change_light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
     """Colour, blur, noise and compression as cameras add them, each now and then. uint8 (S, S, 3) to the
     same."""
-    image = pixels.astype(np.float32)
+    image: NDArray[Any] = pixels.astype(np.float32)
     if rng.random() < 0.7:
         image = image * rng.uniform(0.6, 1.4) + rng.uniform(-25, 25)
     if rng.random() < 0.4:
@@ -123,7 +124,7 @@ def _target(
     before = np.array([drawn_wh[0] - centre[0] if mirror else centre[0], centre[1]])
     after = drawn_wh - before
     low, high = np.minimum(before, side_px - after), np.maximum(before, side_px - after)
-    return np.clip(rng.uniform(low, high), 0.08 * side_px, 0.92 * side_px)
+    return np.asarray(np.clip(rng.uniform(low, high), 0.08 * side_px, 0.92 * side_px))
 
 
 def _placement(

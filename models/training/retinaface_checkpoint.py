@@ -41,7 +41,7 @@ def save_state(path: Path, state: RunState) -> None:
     temporary = path.with_suffix(".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tensors = {name: np.ascontiguousarray(value) for name, value in state.tensors.items()}
+        tensors = {name: np.asarray(value, order="C") for name, value in state.tensors.items()}
         safetensors.numpy.save_file(tensors, temporary, metadata=metadata)
         temporary.replace(path)
     except OSError as error:

@@ -95,6 +95,26 @@ def head_example(
     )
 
 
+def landmark_example(picture: LabelledPicture, points_xy: NDArray[np.float32], seen: Faces) -> FaceExample:
+    """A close-up of one face with labelled points (5, 2) and no box: the box is the teacher's.
+
+    Nothing to learn from when the teacher is not sure of a face that holds the points.
+    """
+    holds = ((seen.boxes_xyxy[:, None, :2] <= points_xy) & (points_xy <= seen.boxes_xyxy[:, None, 2:])).all(
+        axis=(1, 2)
+    )
+    sure = np.flatnonzero(holds & (seen.scores >= HEAD_FACE_SCORE))[:1]
+    boxes = seen.boxes_xyxy[sure]
+    return FaceExample(
+        picture.path,
+        boxes,
+        np.repeat(points_xy[None], len(sure), axis=0),
+        np.ones(len(sure), np.bool_),
+        np.zeros((0, 4), np.float32),
+        boxes,
+    )
+
+
 def _with_face_room(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Some label a helmet alone, and not the face below it: enlarge to where that face may be."""
     side = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]

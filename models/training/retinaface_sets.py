@@ -13,12 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DataSetError
-from models.evaluation.coco_faces import read_coco
+from models.evaluation.coco_faces import LabelledPicture, read_coco
+from models.evaluation.landmarks import read_landmarks
 from models.retinaface.anchors import anchors_for
+from models.retinaface.faces import Faces
 from models.training.retinaface_augmentation import draw_canvas
-from models.training.retinaface_examples import FaceExample, face_example, head_example
+from models.training.retinaface_examples import (
+    FaceExample,
+    face_example,
+    head_example,
+    landmark_example,
+)
 from models.training.retinaface_targets import Targets, targets_for
-from models.training.retinaface_teacher import teacher_faces
+from models.training.retinaface_teacher import CLOSE_UP_SIDES_PX, LONGEST_SIDES_PX, teacher_faces
 
 _AHEAD: Final = 4
 
@@ -29,18 +36,18 @@ class TrainingSet:
 
     - ``coco_file``: its path. ``share``: how often it is drawn, relative to the other sets.
     - ``labels``: ``faces``: the boxes are faces; ``heads``: boxes of ``head_categories`` are heads from any
-      side.
+      side; ``landmarks``: close-ups of one face with five points each.
     - ``exhaustive_sources``: sources in which every face is labelled; elsewhere faces that the teacher sees
       besides are ignored.
-    - ``trust_teacher``: heads on which the teacher sees nothing are seen from behind (see ``head_example``).
+    - ``trusted_sources``: sources in which a head on which the teacher sees nothing is seen from behind.
     """
 
     coco_file: Path
     share: float
-    labels: Literal["faces", "heads"] = "faces"
+    labels: Literal["faces", "heads", "landmarks"] = "faces"
     exhaustive_sources: tuple[str, ...] = ()
     head_categories: tuple[str, ...] = ()
-    trust_teacher: bool = False
+    trusted_sources: tuple[str, ...] = ()
 
 
 def load_examples(training_set: TrainingSet, *, teacher: Path, cache: Path) -> list[FaceExample]:
@@ -50,23 +57,25 @@ def load_examples(training_set: TrainingSet, *, teacher: Path, cache: Path) -> l
     ``PictureError``.
     """
     pictures = read_coco(training_set.coco_file)
-    seen = teacher_faces(pictures, teacher, cache)
-    if training_set.labels == "faces":
-        examples = [
-            face_example(picture, faces, exhaustive=picture.source in training_set.exhaustive_sources)
-            for picture, faces in zip(pictures, seen, strict=True)
-        ]
-    else:
-        examples = [
-            head_example(
+    close_ups = training_set.labels == "landmarks"
+    sides = CLOSE_UP_SIDES_PX if close_ups else LONGEST_SIDES_PX
+    seen = teacher_faces(pictures, teacher, cache, longest_sides_px=sides)
+    points = dict(read_landmarks(training_set.coco_file)) if close_ups else {}
+
+    def example(picture: LabelledPicture, faces: Faces) -> FaceExample:
+        if training_set.labels == "faces":
+            return face_example(picture, faces, exhaustive=picture.source in training_set.exhaustive_sources)
+        if training_set.labels == "heads":
+            return head_example(
                 picture,
                 faces,
                 head_categories=training_set.head_categories,
-                trust_teacher=training_set.trust_teacher,
+                trust_teacher=picture.source in training_set.trusted_sources,
             )
-            for picture, faces in zip(pictures, seen, strict=True)
-        ]
-    examples = [example for example in examples if len(example.subjects_xyxy)]
+        return landmark_example(picture, points[picture.path], faces)
+
+    examples = [example(picture, faces) for picture, faces in zip(pictures, seen, strict=True)]
+    examples = [made for made in examples if len(made.subjects_xyxy)]
     if not examples:
         raise DataSetError(f"{training_set.coco_file}: holds nothing to learn from")
     return examples

@@ -27,19 +27,29 @@ LEAST_SCORE: Final = 0.05
 #: Longest sides at which the teacher looks: small faces need the larger, very large ones the smaller.
 LONGEST_SIDES_PX: Final = (640, 1280)
 
+#: The same for close-ups of 80 x 80 pixels.
+CLOSE_UP_SIDES_PX: Final = (128,)
 
-def teacher_faces(pictures: Sequence[LabelledPicture], weights_path: Path, cache: Path) -> list[Faces]:
+
+def teacher_faces(
+    pictures: Sequence[LabelledPicture],
+    weights_path: Path,
+    cache: Path,
+    *,
+    longest_sides_px: Sequence[int] = LONGEST_SIDES_PX,
+) -> list[Faces]:
     """What the network of ``weights_path`` sees in each picture, of scores from 0.05; original pixels.
 
-    Kept in the folder ``cache`` by picture list and weights, since it takes minutes. Raises ``WeightsError``,
-    ``PictureError``.
+    It looks at each of ``longest_sides_px``. Kept in the folder ``cache``, since it takes minutes. Raises
+    ``WeightsError``, ``PictureError``.
     """
     detector = RetinaFaceDetector(weights_path, score_threshold=LEAST_SCORE)
     names = "\n".join(str(picture.path) for picture in pictures)
-    key = hashlib.sha256((names + detector.digest).encode()).hexdigest()
+    key = hashlib.sha256(f"{names}\n{detector.digest}\n{list(longest_sides_px)}".encode()).hexdigest()
     file = cache / f"teacher_{key[:16]}.npz"
     if not file.exists():
-        found = [_look(detector, picture) for picture in tqdm(pictures, desc="teacher", unit="picture")]
+        progress = tqdm(pictures, desc="teacher", unit="picture", mininterval=5)
+        found = [_look(detector, picture, longest_sides_px) for picture in progress]
         cache.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".partial.npz")
         np.savez(
@@ -56,13 +66,13 @@ def teacher_faces(pictures: Sequence[LabelledPicture], weights_path: Path, cache
         return [Faces(*row) for row in zip(*parts, strict=True)]
 
 
-def _look(detector: RetinaFaceDetector, picture: LabelledPicture) -> Faces:
+def _look(detector: RetinaFaceDetector, picture: LabelledPicture, longest_sides_px: Sequence[int]) -> Faces:
     pixels = read_picture(picture.path)
     if pixels.image_hw != picture.image_hw:
         raise PictureError(f"{picture.path}: is {pixels.image_hw}, its label file says {picture.image_hw}")
     looks = [
         detector.detect(letterbox_batch([pixels], input_hw_for(pixels.image_hw, longest)))[0]
-        for longest in LONGEST_SIDES_PX
+        for longest in longest_sides_px
     ]
     boxes = np.concatenate([faces.boxes_xyxy for faces in looks])
     scores = np.concatenate([faces.scores for faces in looks])

@@ -66,7 +66,7 @@ def save_weights(
     """
     _check_finite(path, tensors)
     data = safetensors.numpy.save(
-        {name: np.ascontiguousarray(tensors[name], dtype=np.float32) for name in sorted(tensors)},
+        {name: np.asarray(tensors[name], np.float32, order="C") for name in sorted(tensors)},
         metadata={
             "format": FORMAT,
             "format_version": FORMAT_VERSION,

@@ -20,9 +20,14 @@ def named_variables(model: keras.Model) -> dict[str, Any]:
 def tensors_of(model: keras.Model) -> dict[str, NDArray[np.float32]]:
     """Copies of the model's weights by name."""
     return {
-        name: np.array(keras.ops.convert_to_numpy(variable), np.float32)
-        for name, variable in named_variables(model).items()
+        name: numbers_of(variable).astype(np.float32) for name, variable in named_variables(model).items()
     }
+
+
+def numbers_of(variable: Any) -> NDArray[Any]:
+    """A copy of the value of a Keras variable of any backend, in its own type."""
+    # numpy.array(variable) makes numpy warn that Keras does not know its argument ``copy``
+    return np.array(variable.__array__())
 
 
 def assign_tensors(

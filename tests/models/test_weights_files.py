@@ -36,6 +36,7 @@ def test_round_trip(tmp_path: Path) -> None:
     for name, tensor in TENSORS.items():
         np.testing.assert_array_equal(stored.tensors[name], tensor)
         assert stored.tensors[name].dtype == np.float32
+        assert stored.tensors[name].shape == tensor.shape
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
