@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from models.errors import WeightsError
+from models.structures import Gear
 from models.weights.store import STORE
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ Device = Literal["auto", "cpu", "gpu"]
 
 #: The networks of the default detector, by the names of ``Detector.digests`` and of the shipped files.
 NETWORKS: Final = ("retinaface", "mask_state")
+
+#: The gear of which they can tell whether it is worn; any other stays unknown for ever.
+SEEN_GEAR: Final = frozenset({Gear.FACE_MASK})
 
 
 def load_default_detector(

@@ -74,7 +74,11 @@ def read_picture(path: Path) -> ArrayPicture:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise PictureError(f"{path}: cannot be read: {error.strerror}") from error
-    bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    try:
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    except cv2.error as error:
+        # raised, not returned, where the header claims more pixels than OPENCV_IO_MAX_IMAGE_PIXELS
+        raise PictureError(f"{path}: is no picture that can be decoded: too large or damaged") from error
     if bgr is None:
         raise PictureError(f"{path}: is no picture that can be decoded")
     return ArrayPicture(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8))

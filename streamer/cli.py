@@ -1,15 +1,20 @@
 """The ``ppewatch`` command: arguments, logging and errors as people and scripts expect them."""
 
 import argparse
+import contextlib
 import importlib
 import importlib.metadata
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
-from streamer.commands import ExitCode, UsageError
+from streamer.commands import ExitCode
+from streamer.commands.parser import CommandParser
+from streamer.commands.process_title import hide_passwords_in_process_title
 
 COMMANDS: Final = (
     "run",
@@ -26,38 +31,58 @@ COMMANDS: Final = (
     "bench",
 )
 
+#: Libraries that tell every packet when everything is logged.
+_CHATTY_LIBRARIES: Final = ("asyncio", "transitions", "amqtt", "h5py", "matplotlib", "PIL")
+
+#: Read by native libraries when they are loaded, which is after this: TensorFlow and OpenCV speak of errors only,
+#: and OpenCV refuses a picture that claims more pixels than any camera gives before it takes memory for it.
+_NATIVE_SETTINGS: Final = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "OPENCV_LOG_LEVEL": "ERROR",
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(200_000_000),
+}
+
+_ROOT: Final = Path(__file__).resolve().parents[1]
+
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration."""
-    args = _parser().parse_args(argv)
-    _start_logging(args)
-    command = importlib.import_module(f"streamer.commands.{args.command}")
+    """Run one command; returns the exit code: 0 done, 1 failed, 2 wrong usage or configuration.
+
+    ``--help``, ``--version`` and arguments that do not parse raise ``SystemExit`` as usual.
+    """
+    if argv is None:
+        hide_passwords_in_process_title()
+    args = _parser().parse(argv)
     try:
-        return int(command.run(args))
+        _start_logging(args)
+        command = importlib.import_module(f"streamer.commands.{args.command}")
+        code = int(command.run(args))
+        # here and not at the interpreter's end, where nobody could tell that the reader has gone
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return ExitCode.FAILED
-    except BrokenPipeError:
-        # the reader of our output has gone (`| head`); nothing is wrong, and nothing more can be printed
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
-    except Exception as error:
-        if args.debug:
-            raise
-        code = _exit_code(error)
-        if code is None:
-            raise
-        print(f"ppewatch {args.command}: {error}", file=sys.stderr)
-        return code
+    except Exception as error:  # noqa: BLE001 - the last place where an error becomes words
+        if isinstance(error, BrokenPipeError) and _stdout_is_gone():
+            return ExitCode.DONE
+        return _report(error, args)
+    return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--debug", action="store_true", help="log in detail and show tracebacks")
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="ppewatch",
         description="Says, with evidence, who is without the protective equipment that a zone requires.",
     )
     parser.add_argument("--version", action="version", version=f"ppewatch {_version()}")
+    parser.add_argument("--debug", action="store_true", help="log in detail and show tracebacks")
+    common = CommandParser(add_help=False)
+    # suppressed: a default here would undo a --debug before the command's name
+    common.add_argument(
+        "--debug",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="log in detail and show tracebacks",
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"streamer.commands.{name}")
@@ -82,37 +107,90 @@ def _start_logging(args: argparse.Namespace) -> None:
         if under_systemd
         else "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
     )
-    chatty = args.command in {"run", "demo"} or args.debug
-    logging.basicConfig(
-        level=logging.DEBUG if args.debug else logging.INFO if chatty else logging.WARNING, format=layout
-    )
-    # libraries that tell every packet at these levels
-    for name in ("asyncio", "transitions", "amqtt", "h5py", "matplotlib", "PIL"):
+    usual = logging.INFO if args.command in {"run", "demo"} else logging.WARNING
+    logging.basicConfig(level=logging.DEBUG if args.debug else usual, format=layout)
+    for name in _CHATTY_LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    _install_redaction()
-
-
-def _install_redaction() -> None:
-    # Before any configuration is read nothing is known to be secret, but URLs are already cleaned.
+    for name, value in _NATIVE_SETTINGS.items():
+        os.environ.setdefault(name, value)
+    # loaded here, for --help needs none of it
     from streamer.redaction import install_redaction
 
-    install_redaction(frozenset())
+    # before any configuration is read nothing is known to be secret, but URLs are cleaned already
+    install_redaction()
+
+
+def _stdout_is_gone() -> bool:
+    """Whether the reader of our output has left (``| head``); if so, what is left to print goes nowhere."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered would be complained about at the interpreter's end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
+def _report(error: Exception, args: argparse.Namespace) -> ExitCode:
+    """Say on standard error what went wrong, without any secret, and return the exit code."""
+    from config.errors import ConfigError
+    from streamer.redaction import redact
+
+    code = _exit_code(error)
+    if args.debug:
+        text = traceback.format_exc().rstrip()
+    elif isinstance(error, ConfigError):
+        # FILE:LINE:COLUMN first in each line, as editors and terminals know it from compilers
+        text = str(error)
+    elif code is None:
+        text = (
+            f"ppewatch {args.command}: internal error: {type(error).__name__}: {_first_line(error)}"
+            f" ({_place(error)})\nrun it again with --debug for the traceback, and please report it"
+        )
+    else:
+        text = f"ppewatch {args.command}: {_words(error)}"
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+    print(redact(text), file=sys.stderr)
+    return ExitCode.FAILED if code is None else code
 
 
 def _exit_code(error: Exception) -> ExitCode | None:
     """The exit code of an error that is meant for the user, or None for a defect of ours."""
     from config.errors import ConfigError
     from models.errors import ModelError
+    from streamer.commands import UsageError
     from streamer.errors import StreamerError
 
-    if isinstance(error, ConfigError):
-        return ExitCode.WRONG_USAGE
-    if isinstance(error, UsageError):
+    if isinstance(error, ConfigError | UsageError):
         return ExitCode.WRONG_USAGE
     if isinstance(error, ModelError | StreamerError | OSError):
         return ExitCode.FAILED
     return None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "")
+
+
+def _place(error: Exception) -> str:
+    """File and line of the innermost frame that is ours; the innermost of all when there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_ROOT) and _is_ours(frame)]
+    frame = (ours or list(frames))[-1]
+    path = Path(frame.filename)
+    return f"{path.relative_to(_ROOT) if ours else path.name}:{frame.lineno}"
+
+
+def _is_ours(frame: traceback.FrameSummary) -> bool:
+    # a virtual environment may lie below the checkout, and the checkout below a virtual environment
+    return "site-packages" not in Path(frame.filename).relative_to(_ROOT).parts
 
 
 if __name__ == "__main__":

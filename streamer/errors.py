@@ -2,7 +2,9 @@
 
 ``StreamerError``
 ├── ``streamer.ingest.errors.IngestError``: why a camera gives no frames (its tree is drawn there)
+├── ``streamer.alerts.errors.AlertError``: an alert cannot be stored, drawn or delivered (its tree is drawn there)
 ├── ``streamer.web.access.WebServerError``: the status page cannot be served, or not safely
+├── ``streamer.commands.CommandError``, ``UsageError``: a command could not do what was asked, or was asked wrongly
 └── ``streamer.demo.broker.EmbeddedBrokerError``: the demo's broker could not be started
 
 Messages are made for people and hold no secret: no password, no user information of a URL.

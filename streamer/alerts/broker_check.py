@@ -6,8 +6,15 @@ from streamer.alerts.session import BrokerSession
 
 
 def check_broker(broker: Broker, *, client_id: str) -> str | None:
-    """Connect and disconnect; None when the broker took us, else why not. ``client_id`` must not be the daemon's."""
-    session = BrokerSession(broker, client_id=client_id)
+    """Connect and disconnect; None when the broker took us, else why not, without any secret.
+
+    ``client_id`` must not be the daemon's: the broker would throw that one out.
+    """
+    try:
+        session = BrokerSession(broker, client_id=client_id)
+    except BrokerError as error:
+        # a CA file or a client certificate that cannot be used
+        return str(error)
     try:
         session.open()
         session.close()

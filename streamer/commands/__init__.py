@@ -17,5 +17,9 @@ class ExitCode(IntEnum):
     WRONG_USAGE = 2
 
 
+class CommandError(StreamerError):
+    """A command could not do what was asked."""
+
+
 class UsageError(StreamerError):
     """Arguments that parse but do not go together, or name what is not there."""

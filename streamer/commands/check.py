@@ -1,20 +1,23 @@
 """``ppewatch check``: is this SITE.yaml right, and with ``--connect``: do its cameras and its broker answer?"""
 
 import argparse
+import contextlib
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from streamer.commands import ExitCode
 
 if TYPE_CHECKING:
-    from config import SiteSettings
+    from config import CameraSettings, ConfigError, SiteSettings
 
 HELP = "validate SITE.yaml; with --connect also try every camera and the broker"
 
-#: Cameras that are tried at a time.
-_AT_ONCE = 4
+#: Cameras that are tried at a time, and how long each is watched once it gives pictures.
+_AT_ONCE: Final = 8
+_WATCHED_S: Final = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,61 +30,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and report; 2 when the file is wrong (see ``cli``), 1 when something does not answer."""
-    from config import load_site
+    """Check and report; 2 when the file is wrong, 1 when something does not answer."""
+    from config import ConfigError, load_site
     from config.advice import site_warnings
     from streamer.redaction import install_redaction
-
-    site = load_site(args.site)
-    install_redaction(site.secrets())
-    warnings = [str(warning) for warning in site_warnings(args.site, site)] + _unseen_gear(site)
-    results = _connect(site) if args.connect else []
-    failed = [result for result in results if not result["ok"]]
-    if args.json:
-        print(json.dumps({"file": str(args.site), "warnings": warnings, "connections": results}))
-    else:
-        for warning in warnings:
-            print(f"warning: {warning}")
-        for result in results:
-            print(f"{'ok  ' if result['ok'] else 'FAIL'}  {result['what']}: {result['said']}")
-        print(f"{args.site}: {len(site.cameras)} cameras, {len(site.rules)} rules; the settings are right")
-    return ExitCode.FAILED if failed else ExitCode.DONE
-
-
-def _unseen_gear(site: "SiteSettings") -> list[str]:
-    """Rules for gear that the installed models do not see would stay silent for ever; that must be said."""
-    return [
-        f"rule '{rule.name}' requires hard_hat, which no installed model sees yet: it stays 'unknown' and never alarms"
-        for rule in site.rules
-        if "hard_hat" in rule.require
-    ]
-
-
-def _connect(site: "SiteSettings") -> list[dict[str, Any]]:
-    from streamer import wiring
-    from streamer.alerts.broker_check import check_broker
-
-    cameras = [(name, camera) for name, camera in site.cameras.items() if camera.enabled]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        results = list(pool.map(lambda entry: _try_camera(entry[0], wiring.source_of(entry[1])), cameras))
-    broker = wiring.broker_of(site.mqtt)
-    problem = check_broker(broker, client_id=f"{site.mqtt.client_id}-check")
-    results.append(
-        {
-            "what": f"broker {broker.address}",
-            "ok": problem is None,
-            "said": problem or "connected and accepted",
-        }
-    )
-    return results
-
-
-def _try_camera(name: str, source: Any) -> dict[str, Any]:
-    from streamer.ingest.errors import IngestError
-    from streamer.ingest.probe import probe
+    from streamer.unseen_gear import unseen_gear_warnings
 
     try:
-        report = probe(source)
+        site = load_site(args.site)
+        located = site_warnings(args.site, site)
+    except ConfigError as error:
+        if not args.json:
+            raise
+        print(json.dumps(_wrong(args.site, error), ensure_ascii=False))
+        return ExitCode.WRONG_USAGE
+    install_redaction(site.secrets())
+    warnings = [*map(str, located), *unseen_gear_warnings(site)]
+    if not args.json:
+        for warning in warnings:
+            print(f"warning: {warning}")
+    results = []
+    for result in _connections(site) if args.connect else ():
+        results.append(result)
+        if not args.json:
+            print(f"{'ok  ' if result['ok'] else 'FAIL'}  {result['what']}: {result['said']}", flush=True)
+    answers = all(result["ok"] for result in results)
+    if args.json:
+        report = {"file": str(args.site), "problems": [], "warnings": warnings, "connections": results}
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        cameras, rules = len(site.cameras), len(site.rules)
+        print(f"{args.site}: {cameras} cameras, {rules} rules; the settings are right")
+    return ExitCode.DONE if answers else ExitCode.FAILED
+
+
+def _wrong(path: Path, error: "ConfigError") -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "problems": [
+            {
+                "file": problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "key": problem.key,
+                "message": problem.message,
+            }
+            for problem in error.problems
+        ],
+        "warnings": [],
+        "connections": [],
+    }
+
+
+def _connections(site: "SiteSettings") -> Iterator[dict[str, Any]]:
+    """What became of each camera, in the order of the file as soon as it is known, and of the broker."""
+    with contextlib.ExitStack() as stack:
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        # whoever presses Ctrl-C does not wait for those that were not tried yet
+        stack.callback(pool.shutdown, cancel_futures=True)
+        broker = pool.submit(_try_broker, site)
+        cameras = [pool.submit(_try_camera, name, camera) for name, camera in site.cameras.items()]
+        for attempt in (*cameras, broker):
+            yield attempt.result()
+
+
+def _try_camera(name: str, camera: "CameraSettings") -> dict[str, Any]:
+    from streamer import wiring
+    from streamer.ingest.errors import IngestError
+    from streamer.ingest.probe import probe
+    from streamer.redaction import redact
+
+    what = f"camera {name}"
+    if not camera.enabled:
+        return {"what": what, "ok": True, "said": "switched off, not tried"}
+    try:
+        report = probe(wiring.source_of(camera), seconds=_WATCHED_S)
     except IngestError as error:
-        return {"what": f"camera {name}", "ok": False, "code": error.code, "said": str(error)}
-    return {"what": f"camera {name}", "ok": True, "said": str(report.stream)}
+        return {"what": what, "ok": False, "code": error.code, "said": redact(str(error))}
+    return {"what": what, "ok": True, "said": str(report.stream)}
+
+
+def _try_broker(site: "SiteSettings") -> dict[str, Any]:
+    from streamer import wiring
+    from streamer.alerts.broker_check import check_broker
+    from streamer.redaction import redact
+
+    broker = wiring.broker_of(site.mqtt)
+    problem = check_broker(broker, client_id=f"{site.mqtt.client_id}-check")
+    return {
+        "what": f"broker {broker.address}",
+        "ok": problem is None,
+        "said": redact(problem or "connected and accepted"),
+    }

@@ -3,51 +3,65 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from streamer.commands import ExitCode, UsageError
+from streamer.commands.options import PASSWORD_HELP, number
 
 if TYPE_CHECKING:
     from streamer.ingest.probe import ProbeReport
 
 HELP = "codec, size, frame rate, keyframe interval, decoder and a sample picture of a source"
 
+_PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("url", metavar="URL", help="rtsp(s)://, http(s)://, a file, a folder or a webcam")
-    parser.add_argument("--user")
     parser.add_argument(
-        "--password",
-        help="the password, ${NAME} or file:/path; one on the command line can be seen by others",
+        "url", metavar="URL", help="rtsp(s)://, http(s)://, a file, a folder or a webcam; ${NAME} is replaced"
     )
-    parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
-    parser.add_argument("--seconds", type=float, default=4.0, help="how long to watch (default 4)")
+    parser.add_argument("--user", help="user name at the camera")
+    parser.add_argument("--password", help=PASSWORD_HELP)
+    parser.add_argument(
+        "--transport", choices=("tcp", "udp"), default="tcp", help="of RTSP's media (default tcp)"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=number(above=0, most=3600),
+        default=4.0,
+        metavar="S",
+        help="how long to watch (default 4)",
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE.jpg", help="write a sample picture")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Probe and report."""
-    from streamer.commands.passwords import given_password
+    from streamer.commands.passwords import given_password, given_url
     from streamer.ingest.probe import probe
     from streamer.ingest.source import Source
+    from streamer.ingest.urls import secrets_of
     from streamer.redaction import install_redaction
 
+    if args.picture is not None and args.picture.suffix.lower() not in _PICTURE_SUFFIXES:
+        raise UsageError(f"--picture: {args.picture} should end in {', '.join(_PICTURE_SUFFIXES)}")
     password = given_password(args.password)
     try:
-        source = Source(args.url, user=args.user, password=password, rtsp_transport=args.transport)
+        source = Source(given_url(args.url), user=args.user, password=password, rtsp_transport=args.transport)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    install_redaction({source.password} if source.password else set())
+    install_redaction(secrets_of(source.url, source.password))
     report = probe(source, seconds=args.seconds)
+    facts = {"source": source.display, **_facts(report)}
     if args.picture is not None:
         _write_picture(report, args.picture)
-    facts = _facts(report)
+        facts["picture"] = str(args.picture)
     if args.json:
         print(json.dumps(facts))
     else:
-        print(source.display)
+        print(facts.pop("source"))
         for name, value in facts.items():
             print(f"  {name.replace('_', ' '):<22} {'unknown' if value is None else value}")
     return ExitCode.DONE
@@ -59,21 +73,24 @@ def _facts(report: "ProbeReport") -> dict[str, Any]:
         "codec": report.stream.codec,
         "size": f"{width}x{height}",
         "pixel_format": report.stream.pixel_format,
-        "declared_fps": None if report.stream.fps is None else round(report.stream.fps, 2),
-        "measured_fps": None if report.measured_fps is None else round(report.measured_fps, 2),
-        "keyframe_interval_s": None
-        if report.keyframe_interval_s is None
-        else round(report.keyframe_interval_s, 2),
+        "declared_fps": _rounded(report.stream.fps),
+        "measured_fps": _rounded(report.measured_fps),
+        "keyframe_interval_s": _rounded(report.keyframe_interval_s),
         "decoder": report.stream.decoder,
         "frames": report.frames,
         "damaged_frames": report.damaged_frames,
-        "connect_s": round(report.connect_s, 2),
+        "connect_s": _rounded(report.connect_s),
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def _write_picture(report: "ProbeReport", path: Path) -> None:
     import cv2
 
-    done, jpeg = cv2.imencode(".jpg", cv2.cvtColor(report.sample.rgb(), cv2.COLOR_RGB2BGR))
-    if done:
-        path.write_bytes(jpeg.tobytes())
+    bgr = cv2.cvtColor(report.sample.rgb(), cv2.COLOR_RGB2BGR)
+    _, data = cv2.imencode(path.suffix.lower(), bgr)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.tobytes())

@@ -1,18 +1,21 @@
 """``ppewatch replay``: the rules over a recording; one JSON line per alert message, figures against the truth."""
 
 import argparse
+import contextlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from streamer.commands import ExitCode, UsageError
+from streamer.commands import CommandError, ExitCode, UsageError
+from streamer.commands.options import add_model_arguments, number, progress_bar, weights_given
 
 if TYPE_CHECKING:
     from config import SiteSettings
     from streamer.replay.recording import ReplayedAlert
+    from streamer.replay.truth import RaisedAlert
 
 HELP = "run the rules over a recording, as fast as it goes"
 
@@ -27,13 +30,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--camera", metavar="NAME", help="which camera of SITE.yaml (needed when it has several)"
     )
     parser.add_argument(
-        "--require", nargs="+", choices=("face_mask", "hard_hat"), metavar="GEAR", help="face_mask, hard_hat"
+        "--require",
+        nargs="+",
+        choices=("face_mask", "hard_hat"),
+        metavar="GEAR",
+        help="without --config: face_mask (the default), hard_hat, or both",
     )
     parser.add_argument("--dwell", metavar="S", help="missing for so long before an alert opens (default 2s)")
     parser.add_argument("--clear", metavar="S", help="worn or gone for so long before it closes (default 5s)")
-    parser.add_argument("--fps", type=float, help="looks per second of the recording (default: the camera's)")
     parser.add_argument(
-        "--input-size", type=int, metavar="PX", help="longest side at which the network looks"
+        "--fps",
+        # as a camera's fps in SITE.yaml
+        type=number(least=0.1, most=30),
+        metavar="N",
+        help="looks per second of the recording (default: the camera's)",
     )
     parser.add_argument(
         "--start",
@@ -42,11 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="when the recording began, ISO 8601 (default 1970-01-01T00:00Z)",
     )
     parser.add_argument(
-        "--json", type=Path, metavar="FILE", help="write the messages to FILE, one JSON line each"
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write the messages to FILE, one JSON line each, and the figures to standard output",
     )
     parser.add_argument("--save", type=Path, metavar="DIR", help="save the snapshots into DIR")
     parser.add_argument("--truth", type=Path, metavar="EVENTS.json", help="compare with what really happens")
-    parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    add_model_arguments(parser)
 
 
 def _moment(text: str) -> float:
@@ -65,106 +78,143 @@ def run(args: argparse.Namespace) -> int:
     from streamer.detector_loading import load_detector
     from streamer.judging.alert_ids import repeatable_alert_id
     from streamer.judging.camera_judge import CameraJudge
-    from streamer.replay.recording import Progress, replay
-    from streamer.replay.truth import read_truth
+    from streamer.replay.recording import duration_of, replay
+    from streamer.replay.truth import compare, read_truth
 
-    truth = None if args.truth is None else read_truth(args.truth)
     site, camera_id = _site(args)
+    _warn(site, camera_id, started=args.start is not None)
+    truth = None if args.truth is None else read_truth(args.truth)
+    if not args.clip.exists():
+        raise CommandError(f"{args.clip}: no such file or folder")
     camera = site.cameras[camera_id]
     start_epoch_s = 0.0 if args.start is None else args.start
-    if args.start is None and any(rule.schedule for rule in site.rules):
-        print(
-            "ppewatch replay: rules have a schedule: say with --start when the recording began",
-            file=sys.stderr,
-        )
-    detector = load_detector(
-        device=args.device, models=wiring.weights_of(site)
-    )
     judge = CameraJudge(
         wiring.engine_of(site, camera_id),
         wiring.view_of(site, camera_id),
         new_alert_id=repeatable_alert_id,
     )
-    progress = Progress()
-    replayed = replay(
-        args.clip,
-        detector=detector,
-        judge=judge,
-        camera_id=camera_id,
-        fps=args.fps or camera.fps,
-        longest_side_px=args.input_size or camera.input_size_px,
-        start_epoch_s=start_epoch_s,
-        progress=progress,
-    )
-    alerts = _write(replayed, args.json, args.save)
-    opened = sum(alert.composed.alert.type == "new" for alert in alerts)
+    looked = _Looked()
+    raised: list[RaisedAlert] = []
+    with (
+        progress_bar(unit="s", total=duration_of(args.clip), unit_scale=True) as looked.bar,
+        _lines_to(args.json) as lines,
+    ):
+        for alert in replay(
+            args.clip,
+            detector=load_detector(
+                device=args.device, models={**wiring.weights_of(site), **weights_given(args.weights)}
+            ),
+            judge=judge,
+            camera_id=camera_id,
+            fps=args.fps or camera.fps,
+            longest_side_px=args.input_size or camera.input_size_px,
+            start_epoch_s=start_epoch_s,
+            on_looked=looked,
+        ):
+            lines.write(alert.to_json() + b"\n")
+            lines.flush()
+            _save(alert, args.save)
+            looked.alerts += alert.composed.alert.type == "new"
+            raised += _raised(alert, start_epoch_s)
     print(
-        f"{progress.frames} frames, {progress.seconds:.1f} s of recording: {opened} alerts",
-        file=sys.stdout if args.json else sys.stderr,
+        f"{looked.frames} frames, {looked.seconds:.1f} s of recording: {looked.alerts} alerts",
+        file=sys.stderr,
     )
     if truth is not None:
-        figures = _figures(truth, alerts, start_epoch_s)
-        print(json.dumps(figures), file=sys.stdout if args.json else sys.stderr)
+        figures = compare(truth, raised)
+        print(figures.text(), file=sys.stderr)
+        if _is_file(args.json):
+            print(json.dumps(figures.as_dict()))
     return ExitCode.DONE
 
 
+class _Looked:
+    """How far the replay has come."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        self.frames = 0
+        self.seconds = 0.0
+        self.alerts = 0
+
+    def __call__(self, frames: int, seconds: float) -> None:
+        self.bar.update(seconds - self.seconds)
+        self.frames += frames
+        self.seconds = seconds
+
+
 def _site(args: argparse.Namespace) -> "tuple[SiteSettings, str]":
+    """The site of the arguments and the camera's name. Raises ``UsageError`` or ``ConfigError``."""
     from config import load_site
+    from streamer.redaction import install_redaction
     from streamer.replay.site import ad_hoc_site
 
-    given = [name for name in ("require", "dwell", "clear") if getattr(args, name) is not None]
     if args.config is None:
+        if args.camera is not None:
+            raise UsageError("--camera names a camera of SITE.yaml; give --config SITE.yaml too")
         site = ad_hoc_site(
             require=args.require or ["face_mask"], dwell=args.dwell or "2s", clear=args.clear or "5s"
         )
         return site, next(iter(site.cameras))
-    if given:
-        raise UsageError(f"--{given[0]} belongs to SITE.yaml when --config is given")
+    for name in ("require", "dwell", "clear"):
+        if getattr(args, name) is not None:
+            raise UsageError(f"--{name} belongs to SITE.yaml when --config is given")
     site = load_site(args.config)
+    install_redaction(site.secrets())
+    names = ", ".join(site.cameras)
     if args.camera is None and len(site.cameras) > 1:
-        raise UsageError(f"--camera: one of {', '.join(site.cameras)}")
+        raise UsageError(f"{args.config} has several cameras; say with --camera which: {names}")
     camera_id = args.camera or next(iter(site.cameras))
     if camera_id not in site.cameras:
-        raise UsageError(f"--camera: there is no {camera_id!r}; there are {', '.join(site.cameras)}")
+        raise UsageError(f"--camera: {args.config} has no {camera_id!r}; there are {names}")
     return site, camera_id
 
 
-def _write(
-    replayed: "Iterable[ReplayedAlert]", target: Path | None, folder: Path | None
-) -> "list[ReplayedAlert]":
-    alerts = []
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-    if target is not None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target, "wb") if target is not None else _Stdout() as lines:
-        for alert in replayed:
-            alerts.append(alert)
-            lines.write(alert.to_json() + b"\n")
-            lines.flush()
-            if folder is not None and alert.composed.jpeg is not None:
-                name = f"{alert.composed.alert.alert_id}.{alert.seq}.jpg"
-                (folder / name).write_bytes(alert.composed.jpeg)
-    return alerts
+def _warn(site: "SiteSettings", camera_id: str, *, started: bool) -> None:
+    """Say beforehand why there may be fewer alerts than expected."""
+    from streamer.unseen_gear import unseen_gear_warnings
 
-
-class _Stdout:
-    """Standard output as a binary file that a ``with`` does not close."""
-
-    def __enter__(self) -> Any:
-        return sys.stdout.buffer
-
-    def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
-
-
-def _figures(truth: Any, alerts: "list[ReplayedAlert]", start_epoch_s: float) -> dict[str, Any]:
-    from streamer.replay.truth import RaisedAlert, compare
-
-    raised = [
-        RaisedAlert(gear, alert.confirmed_at - start_epoch_s, alert.box_xyxy)
-        for alert in (replayed.composed.alert for replayed in alerts)
-        if alert.type == "new"
-        for gear in alert.missing
+    warnings = unseen_gear_warnings(site)
+    rules = [
+        rule
+        for rule in site.rules
+        if rule.enabled and any(place.camera == camera_id for place in site.places_of(rule))
     ]
-    return compare(truth, raised).as_dict()
+    if not rules:
+        warnings.append(f"no rule watches camera {camera_id}: there will be no alert")
+    if not started and any(rule.schedule for rule in rules):
+        warnings.append("rules have a schedule: say with --start when the recording began")
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _is_file(target: Path | None) -> bool:
+    return target is not None and str(target) != "-"
+
+
+@contextlib.contextmanager
+def _lines_to(target: Path | None) -> Iterator[IO[bytes]]:
+    if target is None or not _is_file(target):
+        yield sys.stdout.buffer
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("wb") as lines:
+        yield lines
+
+
+def _save(alert: "ReplayedAlert", folder: Path | None) -> None:
+    if folder is None or alert.composed.jpeg is None:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{alert.composed.alert.alert_id}.{alert.seq}.jpg"
+    (folder / name).write_bytes(alert.composed.jpeg)
+
+
+def _raised(replayed: "ReplayedAlert", start_epoch_s: float) -> "list[RaisedAlert]":
+    """What ``truth`` compares: one entry for each gear of a message that opens an episode."""
+    from streamer.replay.truth import RaisedAlert
+
+    alert = replayed.composed.alert
+    if alert.type != "new":
+        return []
+    return [RaisedAlert(gear, alert.confirmed_at - start_epoch_s, alert.box_xyxy) for gear in alert.missing]

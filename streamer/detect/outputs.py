@@ -11,26 +11,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import Detections
-from streamer.detect.annotate import annotated, splash
-from streamer.detect.material import Look, MaterialError
+from streamer.detect import annotate
+from streamer.detect.material import Look, Material, MaterialError
 
-#: Rate of an annotated clip; its frames keep their number, not their times.
-_CLIP_FPS: Final = 10
+#: Written as they came; other pictures become PNG, other clips MP4, with the suffix put after their own.
+_KEPT_PICTURES: Final = frozenset({".jpg", ".jpeg", ".png", ".webp"})
+_KEPT_CLIPS: Final = frozenset({".mp4", ".mkv", ".mov"})
+
+_JPEG_QUALITY: Final = 92
+#: Ticks of an annotated clip's clock per second, as MPEG counts.
+_CLIP_TICKS: Final = 90_000
+#: What players are told; each frame keeps the time that it has in the recording.
+_NOMINAL_FPS: Final = 25
+
+
+def copy_path(folder: Path, material: Material) -> Path:
+    """Where the copy of ``material`` goes below ``folder``."""
+    path = folder / material.name
+    suffix = path.suffix.lower()
+    if material.is_picture:
+        return path if suffix in _KEPT_PICTURES else path.with_name(f"{path.name}.png")
+    return path if suffix in _KEPT_CLIPS else path.with_name(f"{path.name}.mp4")
 
 
 class CopyWriter:
-    """Writes the annotated copies of one file below ``folder`` under its own name, or nothing when that is None.
+    """Writes the annotated copy of one file to ``path``; a clip is there once it is whole.
 
-    Raises ``MaterialError`` when a copy cannot be written.
+    Raises ``MaterialError`` when the copy cannot be written, or would overwrite ``material`` itself.
     """
 
-    def __init__(self, folder: Path | None, name: str, *, splash: bool, min_score: float) -> None:
-        self._folder = folder
-        self._name = name
-        self._splash = splash
+    def __init__(self, path: Path, material: Material, *, splash: bool, min_score: float) -> None:
+        if path.resolve() == material.path.resolve():
+            raise MaterialError(f"{path}: the copy would overwrite the original; choose another folder")
+        self._path = path
+        # beside the target, with its suffix last: libav chooses the container by it
+        self._part = path.with_name(f".part.{path.name}")
+        self._draw = annotate.splash if splash else annotate.annotated
         self._min_score = min_score
         self._clip: Any = None
         self._stream: Any = None
+        self._last_tick = -1
 
     def __enter__(self) -> Self:
         return self
@@ -38,49 +58,59 @@ class CopyWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._clip is not None:
-            for packet in self._stream.encode():
-                self._clip.mux(packet)
-            self._clip.close()
+        if self._clip is None:
+            return
+        try:
+            try:
+                self._encode(None)
+            finally:
+                self._clip.close()
+            # of a recording that breaks off the copy goes as far
+            self._part.replace(self._path)
+        except (OSError, av.FFmpegError) as failure:
+            self._part.unlink(missing_ok=True)
+            if error is None:
+                raise self._not_written(failure) from failure
 
     def write(self, look: Look, detections: Detections) -> None:
         """Add the copy of one look."""
-        if self._folder is None:
-            return
-        draw = splash if self._splash else annotated
-        picture = draw(look.picture.rgb(), detections, min_score=self._min_score)
-        if look.frame is None:
-            self._write_still(self._folder / Path(self._name).with_suffix(".jpg"), picture)
-        else:
-            self._write_frame(self._folder / Path(self._name).with_suffix(".mp4"), picture)
-
-    def _write_still(self, path: Path, rgb: NDArray[np.uint8]) -> None:
+        rgb = self._draw(look.picture.rgb(), detections, min_score=self._min_score)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            done, jpeg = cv2.imencode(
-                ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92]
-            )
-            if not done:
-                raise MaterialError(f"{path}: cannot be encoded")
-            path.write_bytes(jpeg.tobytes())
-        except OSError as error:
-            raise MaterialError(f"{path}: {error.strerror}") from error
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if look.at_s is None:
+                self._write_still(rgb)
+            else:
+                self._write_frame(rgb, look.at_s)
+        except (OSError, av.FFmpegError, cv2.error) as error:
+            raise self._not_written(error) from error
 
-    def _write_frame(self, path: Path, rgb: NDArray[np.uint8]) -> None:
+    def _write_still(self, rgb: NDArray[np.uint8]) -> None:
+        bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        _, data = cv2.imencode(self._path.suffix.lower(), bgr, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        self._path.write_bytes(data.tobytes())
+
+    def _write_frame(self, rgb: NDArray[np.uint8], at_s: float) -> None:
         # H.264 in 4:2:0 takes even sizes alone
         even = np.ascontiguousarray(rgb[: rgb.shape[0] // 2 * 2, : rgb.shape[1] // 2 * 2])
-        try:
-            if self._clip is None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._clip = av.open(str(path), "w")
-                self._stream = self._clip.add_stream("libx264", rate=Fraction(_CLIP_FPS))
-                self._stream.height, self._stream.width = even.shape[:2]
-                self._stream.pix_fmt = "yuv420p"
-                self._stream.options = {"crf": "21", "preset": "veryfast"}
-            frame = av.VideoFrame.from_ndarray(even, format="rgb24")
-            if (frame.width, frame.height) != (self._stream.width, self._stream.height):
-                frame = frame.reformat(width=self._stream.width, height=self._stream.height)
-            for packet in self._stream.encode(frame):
-                self._clip.mux(packet)
-        except (OSError, av.FFmpegError) as error:
-            raise MaterialError(f"{path}: {error}") from error
+        if self._clip is None:
+            self._clip = av.open(str(self._part.absolute()), "w")
+            self._stream = self._clip.add_stream("libx264", rate=Fraction(_NOMINAL_FPS))
+            self._stream.height, self._stream.width = even.shape[:2]
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = Fraction(1, _CLIP_TICKS)
+            self._stream.options = {"crf": "21", "preset": "veryfast"}
+        frame = av.VideoFrame.from_ndarray(even, format="rgb24")
+        if (frame.width, frame.height) != (self._stream.width, self._stream.height):
+            frame = frame.reformat(width=self._stream.width, height=self._stream.height)
+        # strictly growing, whatever the recording's clock does
+        self._last_tick = max(self._last_tick + 1, round(at_s * _CLIP_TICKS))
+        frame.pts, frame.time_base = self._last_tick, Fraction(1, _CLIP_TICKS)
+        self._encode(frame)
+
+    def _encode(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            self._clip.mux(packet)
+
+    def _not_written(self, error: Exception) -> MaterialError:
+        reason = getattr(error, "strerror", None) or str(error)
+        return MaterialError(f"{self._path}: the copy cannot be written: {reason}")

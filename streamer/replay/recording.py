@@ -1,10 +1,12 @@
 """A recording through the models and one camera's rules, without threads, clock or broker."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import av
 
 from models.detector import Detector
 from models.letterbox import input_hw_for
@@ -34,14 +36,6 @@ class ReplayedAlert:
         return self.composed.alert.to_json(seq=self.seq, published_at=self.at, delayed=False)
 
 
-@dataclass(slots=True)
-class Progress:
-    """How far a replay has come: frames looked at, and seconds of the recording."""
-
-    frames: int = 0
-    seconds: float = 0.0
-
-
 def replay(
     path: Path,
     *,
@@ -51,18 +45,19 @@ def replay(
     fps: float | None,
     longest_side_px: int | None,
     start_epoch_s: float,
-    progress: Progress | None = None,
+    on_looked: Callable[[int, float], None] = lambda _frames, _seconds: None,
 ) -> Iterator[ReplayedAlert]:
     """The messages that the recording leads to, in order.
 
     - ``fps``: looks per second of the recording, None for every frame.
     - ``longest_side_px``: as a camera's ``input_size``; None chooses by the picture's size.
     - ``start_epoch_s``: when the recording began (UTC), for schedules and time stamps.
+    - ``on_looked``: told after each batch how many frames it had and how many seconds of the recording are done.
 
     The end of the recording ends open episodes with ``shutdown``. Raises ``IngestError`` when it cannot be read.
     """
-    progress = progress or Progress()
-    source = Source(str(path), paced=False, start_epoch_s=start_epoch_s, decode_threads=0)
+    # absolute, so that no name of a file can be taken for a webcam or a URL
+    source = Source(str(path.absolute()), paced=False, start_epoch_s=start_epoch_s, decode_threads=0)
     frames = read_frames(source, Session(camera_id=camera_id, sink=NoSink(), fps=fps))
     judge.model_digests = dict(detector.digests)
     numbers = itertools.count(1)
@@ -74,10 +69,21 @@ def replay(
             at = frame.captured_at
             for composed in judge.look(frame, detections):
                 yield ReplayedAlert(next(numbers), at, composed)
-        progress.frames += len(batch)
-        progress.seconds = at - start_epoch_s
+        on_looked(len(batch), at - start_epoch_s)
     for composed in judge.finish(EndReason.SHUTDOWN, at):
         yield ReplayedAlert(next(numbers), at, composed)
+
+
+def duration_of(path: Path) -> float | None:
+    """How long a recording says it is, in seconds; None where it does not say, or is none."""
+    if not path.is_file():
+        return None
+    try:
+        with av.open(f"file:{path.absolute()}") as container:
+            return None if container.duration is None else container.duration / av.time_base
+    except (OSError, av.FFmpegError):
+        # the replay itself says what is wrong with it
+        return None
 
 
 def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

@@ -9,6 +9,7 @@ A truth file is JSON, times in seconds from the start of the clip::
 """
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,19 +79,34 @@ class AlertFigures:
             },
         }
 
+    def text(self) -> str:
+        """Two lines for people."""
+        times = self.as_dict()["time_to_alert_s"]
+        timing = (
+            f", time to alert: median {times['median']:.1f} s, at most {times['max']:.1f} s"
+            if self.found
+            else ""
+        )
+        return (
+            f"of {self.events} events {self.found} found, {self.missed} missed{timing}\n"
+            f"of {self.alerts} alerts {self.false_alerts} false: {self.false_per_camera_hour:.2f} per camera-hour"
+        )
+
 
 def read_truth(path: Path) -> Truth:
     """Read a truth file. Raises ``TruthFileError`` that names the file and the entry."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TruthFileError(f"{path}: {error}") from error
+    except OSError as error:
+        raise TruthFileError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise TruthFileError(f"{path}: is no JSON: {error}") from error
     try:
         duration_s = float(data["duration_s"])
         rows = list(data["events"])
     except (TypeError, KeyError, ValueError) as error:
         raise TruthFileError(f"{path}: needs a number duration_s and a list events ({error})") from error
-    if duration_s <= 0:
+    if not 0 < duration_s < math.inf:
         raise TruthFileError(f"{path}: duration_s must be above 0")
     return Truth(duration_s, tuple(_event(row, f"{path}: events[{n}]") for n, row in enumerate(rows)))
 
@@ -106,7 +122,7 @@ def _event(row: Any, where: str) -> TruthEvent:
         )
     except (AttributeError, TypeError, KeyError, ValueError) as error:
         raise TruthFileError(f"{where}: needs gear, started_at_s, ended_at_s ({error})") from error
-    if event.ended_at_s < event.started_at_s:
+    if not event.started_at_s <= event.ended_at_s:
         raise TruthFileError(f"{where}: ends before it starts")
     return event
 
