@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from streamer.alerts.errors import BrokerError, OutboxError, SnapshotError
+from streamer.alerts.errors import OutboxError, SnapshotError
 from streamer.alerts.outbox import Outbox, StoredMessage
 from streamer.alerts.payload import alerts_topic, finish_message, snapshot_topic
 from streamer.alerts.shrink import shrink_jpeg, snapshot_digest
@@ -75,8 +75,13 @@ class AlertDelivery:
         return len(self._in_flight)
 
     def begin(self, *, max_payload_bytes: int | None) -> None:
-        """A connection was made: start again at the oldest unacknowledged alert."""
+        """A connection was made: start again at the oldest unacknowledged alert. Raises ``OutboxError``."""
         self._connected_at = self._wall_clock()
+        oldest = next(iter(self._outbox.pending(limit=1)), None)
+        # a suspect that was dropped for lack of room must not slow down the others for ever
+        self._breaks = {
+            seq: count for seq, count in self._breaks.items() if oldest is not None and seq >= oldest.seq
+        }
         self._max_payload_bytes = max_payload_bytes
         self._last_sent = 0
         self._acked_here = 0
@@ -188,8 +193,3 @@ class AlertDelivery:
         except SnapshotError as error:
             _log.error("alert %s goes out without its picture: %s", message.alert_id, error)
             return None, str(error)
-
-
-def describe_refusal(error: BrokerError, seq: int | None) -> str:
-    """The reason for people, with the alert it concerns."""
-    return str(error) if seq is None else f"{error} (alert message {seq})"

@@ -6,7 +6,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from streamer.alerts.errors import OutboxError
-from streamer.alerts.outbox_db import MESSAGE_COLUMNS, StoredMessage
+from streamer.alerts.outbox import StoredMessage
+from streamer.alerts.outbox_db import MESSAGE_COLUMNS
 
 
 def read_alert(state_dir: Path, alert_id: str) -> list[StoredMessage]:

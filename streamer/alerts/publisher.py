@@ -227,6 +227,8 @@ class Publisher:
             opened_s = time.monotonic()
             with self._lock:
                 self._session = session
+            # before anybody is told of the connection: what is stored from then on is not late
+            self._speaker.delivery.begin(max_payload_bytes=session.max_payload_bytes)
             self._connected(session)
             self._speaker.serve(session, self._stopping, tick=self._tick)
             self._speaker.finish(session, drain_s=self._drain_s)

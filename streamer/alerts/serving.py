@@ -67,13 +67,15 @@ class Speaker:
             return count
 
     def serve(self, session: BrokerSession, stopping: threading.Event, *, tick: Callable[[], None]) -> None:
-        """Speak until ``stopping`` is set. Raises the ``BrokerError`` that ended the session."""
+        """Speak until ``stopping`` is set, after ``delivery.begin``.
+
+        Raises the ``BrokerError`` that ended the session.
+        """
         self.retained.announce_all()
         self._send_states(session)
         session.publish(self._available_topic, ONLINE, qos=1, retain=True)
         for topic_filter in self.handlers:
             session.subscribe(topic_filter)
-        self.delivery.begin(max_payload_bytes=session.max_payload_bytes)
         while not stopping.is_set():
             self._send_due(session)
             self._collect(session, TICK_S)

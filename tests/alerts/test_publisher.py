@@ -209,6 +209,7 @@ def test_retained_states_come_back_after_a_broker_that_forgot_them(
     publisher = start(mosquitto)
     publisher.publish_state("cameras/gate/status", b"1")
     publisher.publish_state("cameras/gone/status", b"1")
+    publisher.publish_state("cameras/still/status", b"1")
     wait_until(lambda: publisher.status.connected)
     mosquitto.kill()
     publisher.publish_state("cameras/gate/status", b"2")
@@ -216,10 +217,11 @@ def test_retained_states_come_back_after_a_broker_that_forgot_them(
     mosquitto.start()
     wait_until(lambda: publisher.status.reconnects >= 1)
     with Subscriber(mosquitto) as late:
-        wait_until(lambda: len(late.messages) >= 2)
+        wait_until(lambda: len(late.messages) >= 3)
         assert {topic: payload for topic, payload, _ in late.messages} == {
             f"{PREFIX}/available": b"online",
             f"{PREFIX}/cameras/gate/status": b"2",
+            f"{PREFIX}/cameras/still/status": b"1",
         }
 
 
