@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from models.errors import ModelError
 from models.evaluation.coco_faces import LabelledPicture, read_coco
@@ -122,11 +123,11 @@ def _shares(kinds: Sequence[Sequence[str]], found: NDArray[np.bool_]) -> dict[st
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m models.evaluation.faces") -> int:
     """Print the figures of one weights file as JSON lines."""
     from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415 - loads TensorFlow
 
-    parser = argparse.ArgumentParser(prog="python -m models.evaluation.faces", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("coco_file", type=Path)
     parser.add_argument("--longest-side", type=int, nargs="+", default=[640, 1280], metavar="PX")
@@ -137,7 +138,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         finder = RetinaFaceDetector(options.weights, score_threshold=0.02)
         for longest_side_px in options.longest_side:
             figures = evaluate_faces(
-                finder, pictures, longest_side_px=longest_side_px, score_threshold=options.score_threshold
+                finder,
+                # None: shown where standard error is a terminal
+                tqdm(pictures, desc=f"{longest_side_px} px", unit="picture", leave=False, disable=None),
+                longest_side_px=longest_side_px,
+                score_threshold=options.score_threshold,
             )
             print(json.dumps(asdict(figures)), flush=True)
     except ModelError as error:

@@ -164,9 +164,11 @@ def _as_json(figures: Sequence[MaskStateFigures], seconds_per_face: float) -> di
     }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.evaluation.mask_state"
+) -> int:
     """Print the figures."""
-    parser = argparse.ArgumentParser(prog="python -m models.evaluation.mask_state", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("data", type=Path, help="folder of the data sets")
     parser.add_argument("--weights", type=Path, help="weights file; else the shipped one")
     parser.add_argument("--json", type=Path, help="write the figures there too")

@@ -208,9 +208,11 @@ def _round(learner: MaskStateLearner, batches: Iterator[Batch], steps: int) -> f
     return float(np.mean(losses))
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.mask_state"
+) -> int:
     """Train as a recipe says, on what ``mask_state_prepare`` has made."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.mask_state", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--crops", type=Path, required=True, help="folder that mask_state_prepare has filled")
     parser.add_argument("--init", type=Path, help="weights to start from; else random ones")

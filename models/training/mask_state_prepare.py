@@ -126,9 +126,9 @@ def prepare(*, data: Path, out: Path, detector_weights: Path, earlier: Path | No
         save_cache(build_cache(faces, title="validation"), out / "validation.npz")
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: list[str] | None = None, *, prog: str = "python -m models.training.mask_state_prepare") -> int:
     """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.mask_state_prepare", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--detector", type=Path, required=True, help="weights of a RetinaFace")

@@ -1,10 +1,10 @@
 """``ppewatch evaluate``: figures of a network on labelled pictures."""
 
 import argparse
-import importlib
 from typing import Final
 
 from streamer.commands import ExitCode
+from streamer.commands.delegation import run_main_of
 
 HELP = "measure a network on labelled pictures"
 
@@ -20,6 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="see `ppewatch evaluate WHAT --help`")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> ExitCode:
     """Measure and print."""
-    return int(importlib.import_module(_EVALUATIONS[args.what]).main(args.arguments) or ExitCode.DONE)
+    return run_main_of(_EVALUATIONS[args.what], args.arguments, prog=f"ppewatch evaluate {args.what}")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamer.commands import ExitCode, UsageError
+from streamer.commands import CommandError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from streamer.alerts.outbox import StoredMessage
@@ -30,9 +30,10 @@ def run(args: argparse.Namespace) -> int:
 
     if not ALERT_ID_PATTERN.fullmatch(args.alert_id):
         raise UsageError(f"{args.alert_id!r} is no alert id")
-    messages = read_alert(_state_dir(args), args.alert_id)
+    state_dir = _state_dir(args)
+    messages = read_alert(state_dir, args.alert_id)
     if not messages:
-        raise UsageError(f"there is no alert {args.alert_id} in {_state_dir(args)}")
+        raise CommandError(f"there is no alert {args.alert_id} in {state_dir}, or no longer")
     if args.json:
         print(json.dumps([_as_dict(message) for message in messages]))
     else:
@@ -69,17 +70,23 @@ def _print(messages: "list[StoredMessage]") -> None:
     print(
         f"alert {first['alert_id']}: {', '.join(first['missing'])} missing, {place}, rule '{first['rule']}'"
     )
+    print(f"  seen missing {first['started_at']}, confirmed {first['confirmed_at']}")
     for message in messages:
         told: dict[str, Any] = json.loads(message.body)
         delivered = "delivered" if message.acked_at is not None else "not delivered yet"
         ended = "" if told["end_reason"] is None else f", {told['end_reason']} at {told['ended_at']}"
-        print(f"\n#{message.seq} {told['type']}{ended} ({delivered})")
+        print(f"\n#{message.seq} {told['type']}{ended} (track {told['track_id']}, {delivered})")
         if message.snapshot is not None:
             print(f"  snapshot {message.snapshot}")
         for gear, seen in told["evidence"].items():
             print(f"  {gear}: {seen['state']} {seen['score']:.2f} ({seen['reason']})")
-    # each message carries the whole trace so far; the last one that has any tells all
-    traces = [json.loads(message.trace) for message in messages if message.trace is not None]
-    for entry in max(traces, key=len, default=[]):
+    # each message carries the whole trace so far, so the longest tells all
+    traces: list[list[dict[str, Any]]] = [
+        json.loads(message.trace) for message in messages if message.trace is not None
+    ]
+    trace: list[dict[str, Any]] = max(traces, key=len, default=[])
+    if trace:
+        print(f"\ntrace, UTC, from {datetime.fromtimestamp(trace[0]['at'], UTC).date()}")
+    for entry in trace:
         at = datetime.fromtimestamp(entry["at"], UTC).strftime("%H:%M:%S.%f")[:-3]
         print(f"  {at}  {entry['event']:<12} {entry['detail']}")

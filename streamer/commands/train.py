@@ -1,25 +1,30 @@
 """``ppewatch train``: networks from recipes; each has arguments of its own (``ppewatch train retinaface --help``)."""
 
 import argparse
-import importlib
 from typing import Final
 
 from streamer.commands import ExitCode
+from streamer.commands.delegation import run_main_of
 
 HELP = "train a network from a recipe"
 
 _TRAINERS: Final = {
     "retinaface": "models.training.retinaface",
+    "classifier-crops": "models.training.mask_state_prepare",
     "classifier": "models.training.mask_state",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; what follows the network's name is its trainer's."""
-    parser.add_argument("network", choices=tuple(_TRAINERS), help="which network")
+    parser.add_argument(
+        "network",
+        choices=tuple(_TRAINERS),
+        help="which network; classifier-crops cuts the faces that the classifier learns from",
+    )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="see `ppewatch train NETWORK --help`")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> ExitCode:
     """Train."""
-    return int(importlib.import_module(_TRAINERS[args.network]).main(args.arguments) or ExitCode.DONE)
+    return run_main_of(_TRAINERS[args.network], args.arguments, prog=f"ppewatch train {args.network}")

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from streamer.commands import ExitCode
+from streamer.commands import CommandError, ExitCode, UsageError
 
 HELP = "list, verify and import network weights"
 
@@ -28,16 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; 1 when a file is not what its card says."""
     if args.action == "import":
-        from models.retinaface.import_pytorch import import_retinaface
-
-        print(f"{args.target}  {import_retinaface(args.source, args.target, backbone=args.backbone)}")
-        return ExitCode.DONE
+        return _import(args)
     from models.weights import STORE
 
     folder = args.folder or STORE
     if not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is no folder")
+        raise CommandError(f"{folder}: is no folder")
     return _list(folder, as_json=args.json) if args.action == "list" else _verify(folder, as_json=args.json)
+
+
+def _import(args: argparse.Namespace) -> int:
+    from streamer.native_noise import native_noise_hidden
+
+    if args.target.suffix != ".safetensors":
+        # `weights list` and the store look for that
+        raise UsageError(f"{args.target} should end in .safetensors")
+    with native_noise_hidden():
+        from models.retinaface.import_pytorch import import_retinaface
+    print(f"{args.target}  {import_retinaface(args.source, args.target, backbone=args.backbone)}")
+    return ExitCode.DONE
 
 
 def _list(folder: Path, *, as_json: bool) -> int:
@@ -61,6 +70,8 @@ def _list(folder: Path, *, as_json: bool) -> int:
             )
         )
         return ExitCode.DONE
+    if not entries:
+        print(f"{folder}: holds no weights")
     for entry in entries:
         print(
             f"{entry.name:28} {entry.architecture:12} {entry.size_bytes / 1e6:6.2f} MB  {entry.digest[:23]}"
@@ -70,9 +81,11 @@ def _list(folder: Path, *, as_json: bool) -> int:
 
 
 def _verify(folder: Path, *, as_json: bool) -> int:
-    from models.weights import verify_weights
+    from models.weights import list_weights, verify_weights
 
     problems = verify_weights(folder)
+    if not problems and not list_weights(folder):
+        problems = [f"{folder}: holds no weights"]
     if as_json:
         print(json.dumps({"folder": str(folder), "problems": problems}))
     else:

@@ -9,11 +9,11 @@ from streamer.ingest.urls import (
     display_url,
     host_of,
     kind_of,
-    redact,
     secrets_of,
     split_credentials,
     with_credentials,
 )
+from streamer.redactor import SecretRedactor
 
 #: libav keeps the user information of an RTSP address in a buffer of 128 bytes and cuts the rest off.
 _RTSP_USERINFO_LIMIT = 127
@@ -57,6 +57,7 @@ class Source:
     tls_verify: bool = False
     tls_ca_file: Path | None = None
     kind: SourceKind = field(init=False)
+    _redactor: SecretRedactor = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         url, user, password = split_credentials(self.url)
@@ -67,6 +68,7 @@ class Source:
             set_field(self, "user", user)
         if self.password is None:
             set_field(self, "password", password)
+        set_field(self, "_redactor", SecretRedactor(secrets_of(url, self.password)))
         if min(self.folder_fps, self.open_timeout_s, self.stall_s) <= 0 or self.decode_threads < 0:
             raise ValueError(f"{self.display}: rates and time limits must be above 0")
         if self.kind is SourceKind.RTSP:
@@ -113,4 +115,4 @@ class Source:
 
     def redact(self, text: str) -> str:
         """``text`` (a message of libav, say) without this source's secrets."""
-        return redact(text, secrets_of(self.url, self.password))
+        return self._redactor.redact(text)

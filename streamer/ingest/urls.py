@@ -111,25 +111,10 @@ def display_url(url: str) -> str:
 
 
 def secrets_of(url: str, password: str | None) -> frozenset[str]:
-    """Every spelling of a secret of this source that could turn up in a message of libav."""
+    """The secrets of this source, to be hidden by ``streamer.redactor``, which knows their other spellings."""
     query = _bare(url).partition("?")[2]
     found = {value for name, value in parse_qsl(query) if _is_secret_name(name)}
-    if password:
-        found.add(password)
-    spellings = {
-        spelled
-        for secret in found
-        for spelled in (secret, quote(secret, safe=_USERINFO_SAFE), quote(secret, safe=""))
-    }
-    # One or two characters would blank out half of any sentence; within a URL they are cut out by position.
-    return frozenset(spelled for spelled in spellings if len(spelled) > 2)
-
-
-def redact(text: str, secrets: frozenset[str]) -> str:
-    """``text`` without the secrets and without user information of any URL in it."""
-    for secret in sorted(secrets, key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return re.sub(r"([A-Za-z][A-Za-z0-9+.-]*://)[^\s/'\"]*@", r"\1", text)
+    return frozenset(found | {password} if password else found)
 
 
 def host_of(url: str) -> str | None:
