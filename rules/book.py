@@ -228,9 +228,13 @@ class EpisodeBook:
         if episode.is_silent:
             self.crowds.leave(episode, ended_t, reason)
             return
+        self.end(episode, t, ended_t=ended_t, reason=reason, cool=cool)
+
+    def end(self, episode: Episode, t: float, *, ended_t: float, reason: EndReason, cool: bool) -> None:
+        """Tell the end of an episode that is not among the open ones any more."""
         if cool and episode.rule.cooldown_s > 0:
             self._cool(episode, t)
-        self._tell(episode, Phase.CLOSED, ended_t=ended_t, reason=reason)
+        self._tell(episode, Phase.CLOSED, ended_t=max(ended_t, episode.confirmed_t), reason=reason)
 
     def settle_crowds(self, t: float) -> None:
         """Open, update and close the episodes of rules that alert per zone, after everybody has been judged."""
@@ -257,9 +261,7 @@ class EpisodeBook:
                 del self.crowds.open[key]
                 ended_t, reason = self.crowds.last_left.pop(key)
                 crowd.trace.add(t, "closed", f"the last one: {reason.value}")
-                if crowd.rule.cooldown_s > 0:
-                    self._cool(crowd, t)
-                self._tell(crowd, Phase.CLOSED, ended_t=max(ended_t, crowd.confirmed_t), reason=reason)
+                self.end(crowd, t, ended_t=ended_t, reason=reason, cool=True)
 
     def gone(self, people: dict[int, Person]) -> Iterator[Episode]:
         """Open episodes whose track has ended."""
@@ -311,7 +313,7 @@ class EpisodeBook:
         followed = person.followed
         if episode.unseen_s <= 0 or followed.first_seen_t <= episode.last_seen_t:
             return False
-        if followed.first_seen_t - episode.last_seen_t > self._tuning.inherit_s:
+        if episode.unseen_s - (t - followed.first_seen_t) > self._tuning.inherit_s:
             return False
         ahead_s = min(since, _AHEAD_S)
         x = episode.point[0] + ahead_s * episode.heading[0]

@@ -1,6 +1,7 @@
 """The rules of one camera: from the detections of its frames to violations that open, change and close."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +18,7 @@ from rules.person import Person
 from rules.presence import Presence
 from rules.rule import Rule
 from rules.shifts import Shifts
+from rules.state import VERSION, export_book, export_still, restore_book, restore_still
 from rules.stillness import Stillness, StillPlaces
 from rules.timeline import Timeline
 from rules.track import Track, TrackState
@@ -62,7 +64,7 @@ class CameraEngine:
         self._tracker = Tracker(self._tuning)
         self._still_places = StillPlaces(self._tuning)
         self._people: dict[int, Person] = {}
-        self._book = EpisodeBook(camera_id, rules=self._rules, tuning=self._tuning, wall=self._timeline.wall)
+        self._book = self._new_book()
         self._judge = Judge(self._rules, self._book, self._tuning)
         self._counter = ComplianceCounter()
         self._is_lost = False
@@ -154,6 +156,61 @@ class CameraEngine:
     def suppressed(self) -> Mapping[str, int]:
         """How many episodes were held back or inherited, by reason."""
         return self._book.suppressions.counts
+
+    def export_state(self) -> dict[str, Any]:
+        """What is to outlive a restart, as a JSON-able dictionary: open and cooling episodes, counts, still things.
+
+        Take it after ``observe``; an episode that is in it needs no end when the daemon stops.
+        """
+        t = self._timeline.t
+        still = [*self._still_places.places, *(person.still for person in self._people.values())]
+        return {
+            "version": VERSION,
+            "camera_id": self.camera_id,
+            "saved_at": self._timeline.wall(t),
+            "next_track_id": self._tracker.next_id,
+            "book": export_book(self._book, self._rules, t),
+            "still": export_still(still, t),
+            "compliance": self._counter.export(),
+        }
+
+    def restore_state(self, state: Mapping[str, Any], at: float) -> list[Violation]:
+        """Go on from an exported state, before the first frame; ``at`` is now, UTC epoch seconds.
+
+        The time since the export counts as an outage of the stream: open episodes go on with the persons found where
+        they were, or end as ``camera_lost`` when it was too long. Returns the ends of these and of episodes whose rule
+        is no more (``reload``). Raises ``ValueError`` for the state of another camera or version, or one that cannot be
+        read; nothing is restored then.
+        """
+        if self._timeline.has_begun:
+            raise ValueError("a state is restored before the first frame")
+        if state.get("version") != VERSION or state.get("camera_id") != self.camera_id:
+            raise ValueError(f"the state is not one of camera {self.camera_id} in version {VERSION}")
+        book = self._new_book()
+        try:
+            saved_at = float(state["saved_at"])
+            orphans, crowds = restore_book(book, state["book"], self._rules, 0.0)
+            still = restore_still(state["still"], 0.0)
+            counter = ComplianceCounter()
+            counter.restore(state["compliance"])
+            next_track_id = int(state["next_track_id"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"the state of camera {self.camera_id} cannot be read: {error!r}") from error
+        self._book, self._counter = book, counter
+        self._judge = Judge(self._rules, book, self._tuning)
+        self._still_places.places = still
+        self._tracker.next_id = next_track_id
+        self._timeline.resume(saved_at)
+        for episode in (*(orphan for orphan in orphans if not orphan.is_silent), *crowds):
+            book.end(episode, 0.0, ended_t=0.0, reason=EndReason.RELOAD, cool=False)
+        if at - saved_at > self._tuning.clock_jump_s:
+            self._is_lost = True
+            self._end_all(EndReason.CAMERA_LOST, ended_t=0.0)
+        self._shifts.update(saved_at)
+        return self._book.take() + self.advance(at)
+
+    def _new_book(self) -> EpisodeBook:
+        return EpisodeBook(self.camera_id, rules=self._rules, tuning=self._tuning, wall=self._timeline.wall)
 
     def _active(self) -> list[tuple[int, Rule]]:
         return [(index, rule) for index, rule in enumerate(self._rules) if self._shifts.is_active(index)]

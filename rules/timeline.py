@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import deque
-from statistics import median
+from statistics import median_low
 from typing import Final
 
 from rules.tuning import Tuning
@@ -32,6 +32,7 @@ class Timeline:
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
         self._last_frame_at = 0.0
         self._last_idle_at = 0.0
+        self._is_resumed = False
         self.frame_t = 0.0
         self.idle_s = 0.0
 
@@ -48,7 +49,7 @@ class Timeline:
     @property
     def interval_s(self) -> float:
         """The usual time between two frames: the median of the latest ones."""
-        return median(self._intervals) if self._intervals else _FIRST_INTERVAL_S
+        return median_low(self._intervals) if self._intervals else _FIRST_INTERVAL_S
 
     @property
     def outage_s(self) -> float:
@@ -69,9 +70,16 @@ class Timeline:
         else:
             passed = max(self.idle_s, self.interval_s)
             self._jump(self.frame_t + passed, captured_at)
-        self._intervals.append(passed)
+        if not self._is_resumed:
+            self._intervals.append(passed)
+        self._is_resumed = False
         self._set_frame(captured_at, self.frame_t + passed)
         return passed
+
+    def resume(self, saved_at: float) -> None:
+        """Begin with the time of another run's last frame; the gap that follows says nothing of the usual interval."""
+        self.frame(saved_at)
+        self._is_resumed = True
 
     def idle(self, at: float) -> float:
         """Take the time of a moment without a new frame; returns the idle seconds since the latest frame."""

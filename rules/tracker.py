@@ -27,6 +27,8 @@ _BODY_NOISE = 0.35
 _BODY_MEMORY_S = 1.0
 #: Predictions reach no further ahead than this when something lost is sought.
 _MAX_REACH_S = 2.0
+#: Cost of such a pair where it is compared with others.
+_BEYOND_GATE = 1e4
 #: Overlap that makes up for a place beyond the gate.
 _GATE_IOU = 0.3
 
@@ -295,6 +297,8 @@ class Tracker:
         """Pairs of tracks that meet and whose exchange would be about as likely as what was assigned."""
         found = []
         column_of = dict(pairs)
+        # pairs that only the last stage allowed lie beyond the gate
+        bounded = np.where(np.isfinite(costs), costs, _BEYOND_GATE)
         for row, column in pairs:
             rivals = np.nonzero(np.isfinite(costs[:, column]))[0]
             for other in rivals.tolist():
@@ -302,9 +306,9 @@ class Tracker:
                 if other == row or (theirs is not None and other < row):
                     continue
                 first, second = self.people[row], self.people[other]
-                extra = costs[other, column] - costs[row, column]
+                extra = bounded[other, column] - bounded[row, column]
                 if theirs is not None:
-                    extra += costs[row, theirs] - costs[other, theirs]
+                    extra += bounded[row, theirs] - bounded[other, theirs]
                 if extra < self._tuning.ambiguous_cost and self._meet(
                     first, second, persons[column], None if theirs is None else persons[theirs], before
                 ):
