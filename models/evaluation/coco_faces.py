@@ -16,12 +16,14 @@ class LabelledPicture:
     """One picture of a set.
 
     - ``path``: the image file. ``source``: which collection it comes from.
+    - ``group``: near duplicates share one; the file's name where the set knows none.
     - ``boxes_xyxy``: float32 (M, 4), pixels; every side above 0.
     - ``categories``: (M,) names of what the boxes hold.
     """
 
     path: Path
     source: str
+    group: str
     image_hw: tuple[int, int]
     boxes_xyxy: NDArray[np.float32]
     categories: tuple[str, ...]
@@ -46,6 +48,7 @@ def read_coco(file: Path) -> list[LabelledPicture]:
             LabelledPicture(
                 path=file.parent / image["file_name"],
                 source=image.get("source", ""),
+                group=str(image.get("group", image["file_name"])),
                 image_hw=(int(image["height"]), int(image["width"])),
                 boxes_xyxy=np.array(boxes.get(image["id"], []), np.float32).reshape(-1, 4),
                 categories=tuple(categories.get(image["id"], [])),

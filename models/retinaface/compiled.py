@@ -96,8 +96,10 @@ def _compiled(
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf  # noqa: PLC0415
 
-        signature = [tf.TensorSpec((None, *input_hw, 3), tf.uint8)]
-        return tf.function(function, input_signature=signature, autograph=False)  # type: ignore[no-any-return]
+        # a concrete function per size: TensorFlow takes many sizes of one function for a mistake, and warns
+        traced = tf.function(function, autograph=False)
+        concrete = traced.get_concrete_function(tf.TensorSpec((None, *input_hw, 3), tf.uint8))
+        return lambda pixels: concrete(tf.convert_to_tensor(pixels))  # type: ignore[no-any-return]
     if keras.backend.backend() == "jax":
         import jax  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ import cv2
 from tqdm import tqdm
 
 from models.errors import ModelError, TrainingError
-from models.evaluation.coco_faces import LabelledPicture, read_coco
+from models.evaluation.coco_faces import LabelledPicture
 from models.evaluation.faces import FaceFigures, evaluate_faces
 from models.retinaface.config import ARCHITECTURE, RetinaFaceConfig
 from models.retinaface.detector import NetworkDetector
@@ -26,7 +26,7 @@ from models.retinaface.network import build_retinaface
 from models.training.retinaface_checkpoint import load_state, recipe_text, save_state
 from models.training.retinaface_learner import Learner
 from models.training.retinaface_recipe import RetinaFaceRecipe, read_recipe
-from models.training.retinaface_sets import batches, load_examples
+from models.training.retinaface_sets import batches, held_out_pictures, load_examples
 from models.weights import load_weights, save_weights
 from models.weights.keras_variables import assign_tensors
 
@@ -67,6 +67,7 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
         load_examples(training_set, teacher=recipe.teacher or recipe.init, cache=out.parent / "teacher")
         for training_set in recipe.sets
     ]
+    held_out = held_out_pictures(recipe.sets)
     stream = batches(
         examples,
         [training_set.share for training_set in recipe.sets],
@@ -76,7 +77,7 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
         first_step=learner.step,
         workers=recipe.workers,
     )
-    measure = _Measure(config, read_coco(recipe.validation), recipe.validation_sides_px)
+    measure = _Measure(config, held_out, recipe.validation_sides_px)
     if state is None:
         _log(out, report, 0, {}, measure(learner))
     while learner.step < recipe.rounds * recipe.steps_per_round:
@@ -149,12 +150,17 @@ def _log(
     report(f"round {number}: {parts} | {measured}")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.retinaface"
+) -> int:
     """Train as a recipe says."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.retinaface", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--init", type=Path, required=True, help="weights to start from, as a weights file")
+    parser.add_argument(
+        "--teacher", type=Path, help="weights that complete the labels; the initial ones if none"
+    )
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )

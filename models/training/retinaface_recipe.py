@@ -16,8 +16,7 @@ class RetinaFaceRecipe:
 
     - ``init``: weights to start from. ``teacher``: weights that complete the labels; the initial ones when
       None.
-    - ``sets``: what to learn from. ``validation``: COCO file that chooses the best round, at each of
-      ``validation_sides_px``.
+    - ``sets``: what to learn from; what they hold out chooses the best round, at ``validation_sides_px``.
     - ``rounds`` of ``steps_per_round`` steps with ``batch_size`` canvases of ``side_px`` pixels.
     - ``learning_rate``: reached after ``warm_up_steps``, then falling to a hundredth. ``weight_decay`` of
       AdamW.
@@ -27,7 +26,6 @@ class RetinaFaceRecipe:
 
     init: Path
     sets: tuple[TrainingSet, ...]
-    validation: Path
     source: str
     teacher: Path | None = None
     validation_sides_px: tuple[int, ...] = (640, 1280)
@@ -67,21 +65,22 @@ def read_recipe(path: Path, *, data: Path, init: Path, teacher: Path | None = No
         raise TrainingError(f"{path}: is no YAML: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("sets"), list):
         raise TrainingError(f"{path}: needs a list of sets")
-    sets = tuple(
-        _checked(path, TrainingSet, _resolved(row, data, "coco_file")) for row in content.pop("sets")
-    )
-    content = _resolved(content, data, "validation")
-    recipe: RetinaFaceRecipe = _checked(
-        path, RetinaFaceRecipe, content | {"sets": sets, "init": init, "teacher": teacher}
-    )
+    sets = tuple(_training_set(path, row, data) for row in content.pop("sets"))
+    given = _with_tuples(content) | {"sets": sets, "init": init, "teacher": teacher}
+    recipe: RetinaFaceRecipe = _checked(path, RetinaFaceRecipe, given)
     return recipe
 
 
-def _resolved(row: Any, data: Path, key: str) -> dict[str, Any]:
-    if not isinstance(row, dict) or not isinstance(row.get(key), str):
-        raise TrainingError(f"a recipe's part needs {key!r}: {row!r}")
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
-    return values | {key: data / row[key]}
+def _training_set(path: Path, row: Any, data: Path) -> TrainingSet:
+    if not isinstance(row, dict) or not isinstance(row.get("coco_file"), str):
+        raise TrainingError(f"{path}: a set needs its coco_file: {row!r}")
+    values = _with_tuples(row) | {"coco_file": data / row["coco_file"]}
+    training_set: TrainingSet = _checked(path, TrainingSet, values)
+    return training_set
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 def _checked(path: Path, kind: Any, values: dict[str, Any]) -> Any:

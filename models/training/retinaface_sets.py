@@ -3,6 +3,7 @@
 Shapes: B images; S side of the canvases; A anchors.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ from models.training.retinaface_teacher import CLOSE_UP_SIDES_PX, LONGEST_SIDES_
 
 _AHEAD: Final = 4
 
+#: Of the groups of near duplicates, this share is held out.
+HELD_OUT_ONE_IN: Final = 10
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
@@ -39,6 +43,7 @@ class TrainingSet:
       side; ``landmarks``: close-ups of one face with five points each.
     - ``exhaustive_sources``: sources in which every face is labelled; elsewhere faces that the teacher sees
       besides are ignored.
+    - ``held_out``: keep one group of pictures in ten of the exhaustive sources for choosing the best round.
     - ``trusted_sources``: sources in which a head on which the teacher sees nothing is seen from behind.
     """
 
@@ -48,6 +53,30 @@ class TrainingSet:
     exhaustive_sources: tuple[str, ...] = ()
     head_categories: tuple[str, ...] = ()
     trusted_sources: tuple[str, ...] = ()
+    held_out: bool = False
+
+
+def is_held_out(training_set: TrainingSet, picture: LabelledPicture) -> bool:
+    """Whether a picture of the set serves the choice of the best round, and is not learned from."""
+    return (
+        training_set.held_out
+        and picture.source in training_set.exhaustive_sources
+        and int(hashlib.sha256(picture.group.encode()).hexdigest(), 16) % HELD_OUT_ONE_IN == 0
+    )
+
+
+def held_out_pictures(sets: Sequence[TrainingSet]) -> list[LabelledPicture]:
+    """The pictures that choose the best round. Raises ``DataSetError`` when there are none."""
+    pictures = [
+        picture
+        for training_set in sets
+        if training_set.held_out
+        for picture in read_coco(training_set.coco_file)
+        if is_held_out(training_set, picture)
+    ]
+    if not pictures:
+        raise DataSetError("no set holds pictures out, by which the best round could be chosen")
+    return pictures
 
 
 def load_examples(training_set: TrainingSet, *, teacher: Path, cache: Path) -> list[FaceExample]:
@@ -74,7 +103,11 @@ def load_examples(training_set: TrainingSet, *, teacher: Path, cache: Path) -> l
             )
         return landmark_example(picture, points[picture.path], faces)
 
-    examples = [example(picture, faces) for picture, faces in zip(pictures, seen, strict=True)]
+    examples = [
+        example(picture, faces)
+        for picture, faces in zip(pictures, seen, strict=True)
+        if not is_held_out(training_set, picture)
+    ]
     examples = [made for made in examples if len(made.subjects_xyxy)]
     if not examples:
         raise DataSetError(f"{training_set.coco_file}: holds nothing to learn from")

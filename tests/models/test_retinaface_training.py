@@ -32,11 +32,11 @@ from models.training.retinaface_augmentation import (
     turned_boxes,
 )
 from models.training.retinaface_checkpoint import RunState, load_state, save_state
-from models.training.retinaface_examples import FaceExample, face_example, head_example
+from models.training.retinaface_examples import FaceExample, face_example, head_example, landmark_example
 from models.training.retinaface_learner import Learner
 from models.training.retinaface_loss import retinaface_loss
 from models.training.retinaface_recipe import RetinaFaceRecipe, read_recipe
-from models.training.retinaface_sets import TrainingSet, batches, load_examples
+from models.training.retinaface_sets import TrainingSet, batches, held_out_pictures, load_examples
 from models.training.retinaface_targets import targets_for
 from models.training.retinaface_teacher import teacher_faces
 from models.weights import load_weights
@@ -60,9 +60,10 @@ def draw_set(folder: Path, count: int = 4) -> Path:
             annotations.append({"image_id": number, "category_id": 1 + number % 2, "bbox": box})
         cv2.imwrite(str(folder / f"{number}.png"), canvas)
         source = "complete" if number % 2 else "gappy"
-        images.append(
-            {"id": number, "file_name": f"{number}.png", "width": 200, "height": 160, "source": source}
-        )
+        # group 18 is one of the ten per cent that are held out, 0 is not
+        group = 18 if number < 2 else 0
+        row = {"id": number, "file_name": f"{number}.png", "source": source, "group": group}
+        images.append(row | {"width": 200, "height": 160})
     categories = [{"id": 1, "name": "face_with_mask"}, {"id": 2, "name": "face_without_mask"}]
     content = {"images": images, "annotations": annotations, "categories": categories}
     (folder / "set.json").write_text(json.dumps(content))
@@ -71,7 +72,7 @@ def draw_set(folder: Path, count: int = 4) -> Path:
 
 def picture_of(boxes: list[list[float]], category: str = "face_with_mask") -> LabelledPicture:
     array = np.array(boxes, np.float32).reshape(-1, 4)
-    return LabelledPicture(Path("a.png"), "x", (100, 100), array, (category,) * len(array))
+    return LabelledPicture(Path("a.png"), "x", "a", (100, 100), array, (category,) * len(array))
 
 
 def faces_of(*rows: tuple[list[float], float]) -> Faces:
@@ -289,8 +290,7 @@ def small_recipe(folder: Path, **changes: Any) -> RetinaFaceRecipe:
     file = draw_set(folder / "data")
     recipe = RetinaFaceRecipe(
         init=made_up_weights(folder / "init.safetensors"),
-        sets=(TrainingSet(file, 1.0, exhaustive_sources=("complete",)),),
-        validation=file,
+        sets=(TrainingSet(file, 1.0, exhaustive_sources=("complete",), held_out=True),),
         source="a test",
         validation_sides_px=(64,),
         rounds=2,
@@ -324,6 +324,27 @@ def _text_of(recipe: RetinaFaceRecipe) -> str:
     from models.training.retinaface_checkpoint import recipe_text  # noqa: PLC0415
 
     return recipe_text(asdict(recipe) | {"init": load_weights(recipe.init).digest})
+
+
+def test_held_out_pictures_are_not_learned_from(tmp_path: Path) -> None:
+    training_set = TrainingSet(draw_set(tmp_path), 1.0, exhaustive_sources=("complete",), held_out=True)
+    weights = made_up_weights(tmp_path / "w.safetensors")
+    assert [picture.path.name for picture in held_out_pictures([training_set])] == ["1.png"]
+    learned = load_examples(training_set, teacher=weights, cache=tmp_path)
+    assert [example.path.name for example in learned] == ["0.png", "2.png", "3.png"]
+    with pytest.raises(DataSetError, match="holds pictures out"):
+        held_out_pictures([replace(training_set, held_out=False)])
+
+
+def test_close_ups_take_their_points_from_the_labels_and_their_box_from_the_teacher() -> None:
+    points = np.array([[40, 40], [60, 40], [50, 50], [42, 60], [58, 60]], np.float32)
+    seen = faces_of(([10, 10, 45, 90], 0.95), ([30, 30, 70, 70], 0.9))
+    example = landmark_example(picture_of([[0, 0, 99, 99]]), points, seen)
+    np.testing.assert_array_equal(example.boxes_xyxy, [[30, 30, 70, 70]])
+    np.testing.assert_array_equal(example.landmarks_xy, points[None])
+    assert example.has_landmarks.all()
+    unsure = landmark_example(picture_of([[0, 0, 99, 99]]), points, faces_of(([30, 30, 70, 70], 0.3)))
+    assert len(unsure.subjects_xyxy) == 0
 
 
 def learner_for(seed: int = 0, **changes: Any) -> Learner:
@@ -425,7 +446,6 @@ def test_shipped_recipes_can_be_read() -> None:
     assert found
     for file in found:
         recipe = read_recipe(file, data=Path("data"), init=Path("init"))
-        assert recipe.validation.parts[0] == "data"
         assert all(training_set.coco_file.parts[0] == "data" for training_set in recipe.sets)
 
 
@@ -434,13 +454,13 @@ def test_shipped_recipes_can_be_read() -> None:
     [
         ("[1]", "list of sets"),
         ("sets: [", "no YAML"),
-        ("{sets: [], validation: v, source: s}", "at least one set"),
-        ("{sets: [{share: 1}], validation: v, source: s}", "coco_file"),
-        ("{sets: [{coco_file: a, share: 1, colour: red}], validation: v, source: s}", "colour"),
-        ("{sets: [{coco_file: a, share: 1}], validation: v, source: s, speed: 3}", "speed"),
-        ("{sets: [{coco_file: a, share: 1}], validation: v}", "source"),
-        ("{sets: [{coco_file: a, share: 1}], validation: v, source: s, side_px: 100}", "multiple of 64"),
-        ("{sets: [{coco_file: a, share: 1}], validation: v, source: s, rounds: 0}", "rounds"),
+        ("{sets: [], source: s}", "at least one set"),
+        ("{sets: [{share: 1}], source: s}", "coco_file"),
+        ("{sets: [{coco_file: a, share: 1, colour: red}], source: s}", "colour"),
+        ("{sets: [{coco_file: a, share: 1}], source: s, speed: 3}", "speed"),
+        ("{sets: [{coco_file: a, share: 1}]}", "source"),
+        ("{sets: [{coco_file: a, share: 1}], source: s, side_px: 100}", "multiple of 64"),
+        ("{sets: [{coco_file: a, share: 1}], source: s, rounds: 0}", "rounds"),
     ],
 )
 def test_bad_recipes_are_refused(tmp_path: Path, text: str, message: str) -> None:
