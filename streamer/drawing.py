@@ -92,7 +92,7 @@ def draw_outline(
     cv2.fillPoly(inside, list(corners), 1)
     tinted = cv2.addWeighted(image, 0.9, np.full_like(image, color), 0.1, 0.0)
     np.copyto(image, tinted, where=inside[:, :, None].astype(bool))
-    for shade, width in ((BLACK, style.thin_px + 2), (color, style.thin_px)):
+    for shade, width in _strokes(color, style.thin_px):
         cv2.polylines(image, list(corners), isClosed=True, color=shade, thickness=width, lineType=cv2.LINE_AA)
 
 
@@ -138,10 +138,13 @@ def fill_rectangle(
 def _draw_frame(image: Image, box: LabelledBox, style: Style) -> None:
     x1, y1, x2, y2 = (round(value) for value in box.box_xyxy)
     line_px = style.thin_px if box.thin else style.line_px
-    # a casing around a line of one pixel would be heavier than the line
-    strokes = [(BLACK, line_px + 2), (box.color, line_px)] if line_px > 1 else [(box.color, 1)]
-    for shade, width in strokes:
+    for shade, width in _strokes(box.color, line_px):
         cv2.rectangle(image, (x1, y1), (x2, y2), shade, width, lineType=cv2.LINE_AA)
+
+
+def _strokes(color: Color, line_px: int) -> list[tuple[Color, int]]:
+    # a casing around a line of one pixel would be heavier than the line
+    return [(BLACK, line_px + 2), (color, line_px)] if line_px > 1 else [(color, 1)]
 
 
 def _draw_label(image: Image, box: LabelledBox, style: Style) -> None:
