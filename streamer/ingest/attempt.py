@@ -82,7 +82,9 @@ class Attempt:
         return (self.last_good_mono_s or self.opened_mono_s) - self.opened_mono_s
 
     def fps(self, now_mono_s: float) -> float:
-        """Frames per second that come; the declared rate until it can be measured, 0 before the first frame."""
+        """Frames per second that come; the declared rate until it can be measured, 0 before the first
+        frame.
+        """
         if self.stream is None or self.opened_mono_s is None:
             return 0.0
         if now_mono_s - self.opened_mono_s < 2 * _BURST_S:

@@ -5,6 +5,7 @@ travel on, not even as ``__cause__`` or ``__context__``. libav's own messages ar
 (``captured_log``), are part of the explanation, and reach no stream of their own.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,8 @@ def captured_log() -> Iterator[list[LogLine]]:
         av.logging.set_level(av.logging.WARNING)
         # Repetitions are counted per camera by our own collapser; libav's would hide them across threads.
         av.logging.set_skip_repeated(False)
+        # Once for each converted MJPEG frame: "deprecated pixel format used".
+        logging.getLogger("libav.swscaler").setLevel(logging.ERROR)
     with av.logging.Capture() as log:
         yield log
 

@@ -1,5 +1,6 @@
 """From packets of one video stream to its good frames."""
 
+import logging
 import re
 import time
 from collections.abc import Iterator
@@ -15,17 +16,25 @@ from streamer.ingest.errors import UnsupportedCodec
 from streamer.ingest.libav import LogLine
 from streamer.ingest.source import Source
 
+logger = logging.getLogger(__name__)
+
 #: Every frame of these stands alone: damage ends with the frame.
 _INTRA_ONLY: Final = frozenset({"mjpeg", "png", "webp", "jpeg2000", "rawvideo", "prores", "dnxhd", "ffv1"})
 
-#: libav conceals these without marking the frame that comes out of it.
+#: Warnings after which libav gives out a frame that lacks something, without marking it.
 _HIDDEN_DAMAGE: Final = re.compile(
-    r"Could not find ref with POC|[Mm]issing reference picture|reference picture missing|"
-    r"error while decoding|concealing|co located POCs unavailable",
+    r"Skipping invalid undecodable NALU|Could not find ref with POC|missed \d+ packets"
 )
+
+#: Errors that decoders report of streams that look well: quirks of encoders.
+_HARMLESS: Final = re.compile(r"mmco|number of reference frames|illegal short term buffer|SEI type|overread")
 
 #: A stream that refreshes by rows instead of key frames (intra refresh) is whole again after so long.
 _REFRESHED_AFTER_S: Final = 10.0
+
+#: When the decoder finds fault with all frames for so long it is a quirk of the camera, and the frames are
+#: shown.
+_FAULTFINDING_LIMIT_S: Final = 10.0
 
 
 class StreamDecoder:
@@ -57,36 +66,39 @@ class StreamDecoder:
         self._intra_only = self.codec in _INTRA_ONLY
         self._awaits_key_frame = not self._intra_only
         self._undamaged_since_s: float | None = None
+        self._where = source.display
+        self._heeds_log = True
+        self._last_good_s = time.monotonic()
         #: Frames that the decoder has given so far, damaged ones included.
         self.given = 0
 
     def decode(self, packet: "Packet[VideoStream]") -> Iterator[av.VideoFrame]:
         """The good frames that this packet completes; the packet without data at the end gives the rest."""
         frames: list[av.VideoFrame] = []
-        before = len(self._log)
+        damaged = packet.is_corrupt
         try:
             frames = packet.decode()
         except (av.FFmpegError, ValueError, MemoryError):
             self._counters.decode_errors += 1
-            self._damaged()
-        if not self._intra_only and any(_HIDDEN_DAMAGE.search(line[2]) for line in self._log[before:]):
-            self._damaged()
+            damaged = True
+        damaged |= any(frame.is_corrupt for frame in frames)
+        damaged |= self._heeds_log and any(_tells_damage(line) for line in self._log)
+        if damaged:
+            self._undamaged_since_s = None
+            self._awaits_key_frame = not self._intra_only
         for frame in frames:
             self.given += 1
             self._counters.decoded += 1
-            if self._is_good(frame):
+            if not damaged and self._is_whole(frame):
+                self._last_good_s = time.monotonic()
                 yield frame
             else:
                 self._counters.skipped_damaged += 1
+        if damaged and self._heeds_log:
+            self._question_log()
 
-    def _damaged(self) -> None:
-        self._undamaged_since_s = None
-        self._awaits_key_frame = not self._intra_only
-
-    def _is_good(self, frame: av.VideoFrame) -> bool:
-        if frame.is_corrupt:
-            self._damaged()
-            return False
+    def _is_whole(self, frame: av.VideoFrame) -> bool:
+        """Whether an undamaged frame also builds upon undamaged ones."""
         if not self._awaits_key_frame:
             return True
         now = time.monotonic()
@@ -95,3 +107,19 @@ class StreamDecoder:
         if frame.key_frame or now - self._undamaged_since_s >= _REFRESHED_AFTER_S:
             self._awaits_key_frame = False
         return not self._awaits_key_frame
+
+    def _question_log(self) -> None:
+        """Stop heeding messages that condemn every frame; damage that libav marks still counts."""
+        if time.monotonic() - self._last_good_s > _FAULTFINDING_LIMIT_S:
+            self._heeds_log = False
+            logger.warning(
+                "%s: the decoder finds fault with every frame; they are shown as they are", self._where
+            )
+
+
+def _tells_damage(line: LogLine) -> bool:
+    """Whether the demuxer or the decoder told of something that spoils the frame at hand."""
+    level, _name, message = line
+    if level <= av.logging.ERROR:
+        return not _HARMLESS.search(message)
+    return _HIDDEN_DAMAGE.search(message) is not None

@@ -161,6 +161,9 @@ class _VideoReader:
             failure: IngestError | None = None
             try:
                 packet = next(demuxer, None)
+            except IndexError:
+                # At the end PyAV also flushes streams that turned up on the way, which it never listed.
+                return
             except (av.FFmpegError, OSError, ValueError) as error:
                 failure = explain_read(error, self._log, source)
             received_s = time.monotonic()
@@ -174,7 +177,8 @@ class _VideoReader:
             if packet is None:
                 return
             errors = 0
-            is_video = packet.stream_index == stream.index
+            # Not packet.stream_index: it is 0 in the empty packets that flush the other streams' decoders.
+            is_video = packet.stream.index == stream.index
             if is_video:
                 last_video_s = received_s
             if received_s - min(asked_s, last_video_s) >= source.stall_s and not self.is_recording:

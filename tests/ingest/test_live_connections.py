@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from http_camera import HttpCamera
-from ingest_clips import Collector, picture, write_clip
+from ingest_clips import Collector, picture, read_all, write_clip
 from peers.rtsp import RtspServer
 
 from streamer.ingest.connection import run_connection
@@ -64,8 +64,10 @@ def http_camera() -> Iterator[Callable[..., HttpCamera]]:
         camera.close()
 
 
-@pytest.mark.parametrize(("codec", "name"), [("h264", "h264"), ("h265", "hevc"), ("mjpeg", "mjpeg")])
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize(
+    ("codec", "name", "transport"),
+    [("h264", "h264", "tcp"), ("h265", "hevc", "tcp"), ("mjpeg", "mjpeg", "tcp"), ("h264", "h264", "udp")],
+)
 def test_rtsp_gives_frames(rtsp_server: StartRtsp, codec: str, name: str, transport: str) -> None:
     server = rtsp_server(codec=codec, audio=True)
     before = time.time()
@@ -176,7 +178,7 @@ def test_a_camera_that_dies_is_a_lost_connection(rtsp_server: StartRtsp) -> None
 
 def test_a_camera_that_hangs_has_stalled(rtsp_server: StartRtsp) -> None:
     server = rtsp_server()
-    threading.Timer(1.2, server.hang).start()
+    threading.Timer(1.0, server.hang).start()
     started = time.monotonic()
     ended, sink = watch(server.url, frames=1000)
     assert isinstance(ended, StreamStalled)
@@ -190,16 +192,18 @@ def test_a_camera_that_sends_sound_and_reports_but_no_picture_has_stalled(rtsp_s
     assert sink.frames
 
 
-def test_lost_packets_cost_frames_but_show_no_garbage(rtsp_server: StartRtsp, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", frames=40, fps=20, size_hw=(240, 320), gop=8)
-    ended, sink = watch(rtsp_server(file=clip, loss=0.04).url, frames=40)
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_lost_packets_cost_frames_but_show_no_garbage(
+    rtsp_server: StartRtsp, tmp_path: Path, codec: str
+) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", codec=codec, frames=40, fps=20, size_hw=(240, 320), gop=8)
+    ended, sink = watch(rtsp_server(file=clip, loss=0.06).url, frames=50)
     assert ended is None
-    numbers = {round(number * 4): picture(number, (240, 320)) for number in range(40)}
+    sent = {frame.rgb().tobytes() for frame in read_all(clip)[0]}
     for frame in sink.frames:
-        rgb = frame.rgb().astype(int)
-        nearest = min(np.abs(rgb - each).mean() for each in numbers.values())
-        assert nearest < 8, f"frame {frame.index} is like none that was sent"
-    assert sink.frames[-1].index > 40, "the test lost no packet"
+        assert frame.rgb().tobytes() in sent, f"frame {frame.index} is like none that was sent"
+    lasted_s = (sink.frames[-1].pts_s or 0.0) - (sink.frames[1].pts_s or 0.0)
+    assert lasted_s * 20 + 1 > len(sink.frames[1:]), "the test lost no packet"
 
 
 def test_mjpeg_over_http(http_camera: Callable[..., HttpCamera]) -> None:
@@ -240,7 +244,7 @@ def test_a_clip_over_http_is_a_recording(http_camera: Callable[..., HttpCamera],
 
 
 def test_a_probe_reports_what_the_stream_is(rtsp_server: StartRtsp, tmp_path: Path) -> None:
-    live = probe(Source(rtsp_server(codec="h265", gop=10, fps=20).url), seconds=2.5)
+    live = probe(Source(rtsp_server(codec="h265", gop=10, fps=20).url), seconds=1.6)
     assert (live.stream.codec, live.stream.image_hw) == ("hevc", (240, 320))
     assert live.measured_fps == pytest.approx(20, rel=0.1)
     assert live.keyframe_interval_s == pytest.approx(0.5, rel=0.1)
