@@ -20,6 +20,14 @@ def missing_reason() -> str | None:
     return None if done.returncode == 0 else "needs GStreamer's RTSP server (gir1.2-gst-rtsp-server-1.0)"
 
 
+@cache
+def missing_tls_reason() -> str | None:
+    """Why no rtsps can be served here, or None."""
+    code = "from gi.repository import Gio; raise SystemExit(not Gio.TlsBackend.get_default().supports_tls())"
+    done = subprocess.run([SYSTEM_PYTHON, "-c", code], capture_output=True, check=False)
+    return None if done.returncode == 0 else "needs a TLS backend of GLib (glib-networking)"
+
+
 class RtspServer:
     """One camera process; ``restart`` keeps the port, so that a stream comes back where it was.
 
