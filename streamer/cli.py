@@ -6,6 +6,7 @@ import importlib
 import importlib.metadata
 import logging
 import os
+import select
 import sys
 import traceback
 from collections.abc import Sequence
@@ -123,12 +124,16 @@ def _start_logging(args: argparse.Namespace) -> None:
 def _stdout_is_gone() -> bool:
     """Whether the reader of our output has left (``| head``); if so, what is left to print goes nowhere."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False
+    poller = select.poll()
+    poller.register(descriptor, 0)
+    gone = any(event & (select.POLLERR | select.POLLHUP) for _, event in poller.poll(0))
+    if gone:
         # what is still buffered would be complained about at the interpreter's end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
+        os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    return gone
 
 
 def _report(error: Exception, args: argparse.Namespace) -> ExitCode:

@@ -1,10 +1,10 @@
 """``ppewatch check``: is this SITE.yaml right, and with ``--connect``: do its cameras and its broker answer?"""
 
 import argparse
-import contextlib
 import json
+import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,15 +83,19 @@ def _wrong(path: Path, error: "ConfigError") -> dict[str, Any]:
 
 
 def _connections(site: "SiteSettings") -> Iterator[dict[str, Any]]:
-    """What became of each camera, in the order of the file as soon as it is known, and of the broker."""
-    with contextlib.ExitStack() as stack:
-        pool = ThreadPoolExecutor(_AT_ONCE)
-        # whoever presses Ctrl-C does not wait for those that were not tried yet
-        stack.callback(pool.shutdown, cancel_futures=True)
-        broker = pool.submit(_try_broker, site)
-        cameras = [pool.submit(_try_camera, name, camera) for name, camera in site.cameras.items()]
-        for attempt in (*cameras, broker):
-            yield attempt.result()
+    """What became of each camera, in the order of the file and as soon as it is known, and of the broker."""
+    from streamer.commands.background import in_background
+
+    places = threading.BoundedSemaphore(_AT_ONCE)
+
+    def in_turn(name: str) -> dict[str, Any]:
+        with places:
+            return _try_camera(name, site.cameras[name])
+
+    broker = in_background(lambda: _try_broker(site))
+    cameras = [in_background(partial(in_turn, name)) for name in site.cameras]
+    for attempt in (*cameras, broker):
+        yield attempt.result()
 
 
 def _try_camera(name: str, camera: "CameraSettings") -> dict[str, Any]:

@@ -59,8 +59,15 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     reader = AlertReader(on_alert=show, on_notice=notice, save_dir=args.save)
-    notice(f"listening at {broker.address} below {topic_prefix}")
-    summary = listen(broker, topic_prefix=topic_prefix, reader=reader, stop=stop, on_notice=notice)
+    summary = listen(
+        broker,
+        topic_prefix=topic_prefix,
+        reader=reader,
+        stop=stop,
+        on_notice=notice,
+        # said once the broker has confirmed, so that a script can wait for the line
+        on_ready=lambda: notice(f"listening at {broker.address} below {topic_prefix}"),
+    )
     notice(summary.text())
     return ExitCode.DONE if summary.clean else ExitCode.FAILED
 

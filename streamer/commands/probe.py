@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Probe and report."""
+    from streamer.commands.background import in_background
     from streamer.commands.passwords import given_password, given_url
     from streamer.ingest.probe import probe
     from streamer.ingest.source import Source
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     install_redaction(secrets_of(source.url, source.password))
-    report = probe(source, seconds=args.seconds)
+    report = in_background(lambda: probe(source, seconds=args.seconds)).result()
     facts = {"source": source.display, **_facts(report)}
     if args.picture is not None:
         _write_picture(report, args.picture)
