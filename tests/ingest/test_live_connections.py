@@ -117,9 +117,9 @@ def test_rtsps_with_a_camera_that_signs_for_itself(rtsp_server: StartRtsp, tmp_p
     if (reason := rtsp.missing_tls_reason()) is not None:
         pytest.skip(reason)
     key, certificate, both = tmp_path / "key.pem", tmp_path / "certificate.pem", tmp_path / "both.pem"
+    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {key} -out {certificate}"
     subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1".split()
-        + f"-addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {certificate}".split(),
+        [*command.split(), "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True,
         capture_output=True,
     )
