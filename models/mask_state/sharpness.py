@@ -35,10 +35,11 @@ def laplacian_energy(crop_rgb: NDArray[np.uint8]) -> float:
 
     ``crop_rgb``: uint8 (S, S, 3), a square around a face, at any scale.
     """
-    luma = crop_rgb.astype(np.float32) @ np.array(_LUMA_WEIGHTS, np.float32)
     shrinks = crop_rgb.shape[0] > _GRID_PX
     luma = cv2.resize(
-        luma, (_GRID_PX, _GRID_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        crop_rgb.astype(np.float32) @ np.array(_LUMA_WEIGHTS, np.float32),
+        (_GRID_PX, _GRID_PX),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )
     spread = float(luma.std())
     if spread < _LEAST_SPREAD:
@@ -46,7 +47,8 @@ def laplacian_energy(crop_rgb: NDArray[np.uint8]) -> float:
     laplacian = cv2.Laplacian(luma, cv2.CV_32F, ksize=1, borderType=cv2.BORDER_REFLECT_101)
     averaged_pixels = max(1.0, (crop_rgb.shape[0] / _GRID_PX) ** 2)
     rounding = _LAPLACIAN_NOISE_GAIN * _ROUNDING_VARIANCE / averaged_pixels
-    return max(0.0, float(np.mean(np.square(laplacian))) - rounding) / spread**2
+    energy = float(np.mean(np.square(laplacian))) - rounding
+    return float(max(0.0, energy) / spread**2)
 
 
 def sharpness(crop_rgb: NDArray[np.uint8]) -> float:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.errors import ModelError, TrainingError
-from models.evaluation.classification import classification_report
+from models.evaluation.classification import ClassificationReport, classification_report
 from models.mask_state.calibration import fit_temperature, softmax
 from models.mask_state.crops import CropGeometry
 from models.mask_state.network import ARCHITECTURE, LOGITS, NOT_VISIBLE, build_mask_state_network
@@ -180,13 +180,9 @@ def _judge(
     temperature = fit_temperature(
         np.concatenate([clean, degraded]), np.concatenate([held_out.labels, held_out.degraded_labels])
     )
-    told = held_out.degraded_labels != NOT_VISIBLE
-    scores = [
-        _macro_f1(clean, held_out.labels),
-        _macro_f1(degraded[told], held_out.degraded_labels[told]),
-    ]
+    scores = [_report(clean, held_out.labels).macro_f1, _report(degraded, held_out.degraded_labels).macro_f1]
     logits = predict_logits(network, plain_crops(validation, geometry, range(len(validation))))
-    figures = classification_report(validation.labels, logits[:, :NOT_VISIBLE].argmax(1), NOT_VISIBLE)
+    figures = _report(logits, validation.labels)
     line = (
         f"held-out F1 {scores[0]:.4f} clean, {scores[1]:.4f} degraded, temperature {temperature:.2f}; "
         f"validation: accuracy {figures.accuracy:.4f}, F1 {' '.join(f'{f1:.3f}' for f1 in figures.f1)}, "
@@ -195,8 +191,10 @@ def _judge(
     return float(np.mean(scores)), temperature, line
 
 
-def _macro_f1(logits: NDArray[np.float32], labels: NDArray[np.int32]) -> float:
-    return classification_report(labels, logits[:, :NOT_VISIBLE].argmax(1), NOT_VISIBLE).macro_f1
+def _report(logits: NDArray[np.float32], labels: NDArray[np.int32]) -> ClassificationReport:
+    """Of the three classes, on the examples that can be told."""
+    told = labels != NOT_VISIBLE
+    return classification_report(labels[told], logits[told, :NOT_VISIBLE].argmax(1), NOT_VISIBLE)
 
 
 def _round(learner: MaskStateLearner, batches: Iterator[Batch], steps: int) -> float:

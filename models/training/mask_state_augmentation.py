@@ -32,9 +32,9 @@ class AugmentationConfig:
     - ``blur``, ``codec``, ``noise``, ``grey``, ``occlusion``: probabilities.
     """
 
-    scale: tuple[float, float] = (0.8, 1.25)
-    shift: float = 0.1
-    stray: float = 1.8
+    scale: tuple[float, float] = (0.75, 1.25)
+    shift: float = 0.16
+    stray: float = 1.3
     rotation_deg: float = 18.0
     aspect: float = 0.25
     low_resolution: float = 0.65
@@ -73,6 +73,7 @@ def augmented_crop(
         box_xyxy,
         small_px,
         side=context * stored_px,
+        lowered=geometry.lowered,
         shift=config.shift * reach,
         config=config,
         rng=rng,
@@ -103,7 +104,7 @@ def plain_crop(
     stored_px = max(1.0, float((box_xyxy[2:] - box_xyxy[:2]).max()))
     side = geometry.context_for(face_px) * stored_px
     small_px = min(geometry.size_px, max(2, round(side)))
-    matrix = _matrix((box_xyxy[:2] + box_xyxy[2:]) / 2, side, small_px, angle=0.0, aspect=1.0, flip=False)
+    matrix = _matrix(_centre(box_xyxy, geometry.lowered), side, small_px, angle=0.0, aspect=1.0, flip=False)
     crop = cv2.warpAffine(
         region, matrix, (small_px, small_px), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
@@ -130,13 +131,14 @@ def _cut(
     small_px: int,
     *,
     side: float,
+    lowered: float,
     shift: float,
     config: AugmentationConfig,
     rng: np.random.Generator,
 ) -> NDArray[np.uint8]:
     """Jittered square of ``side`` stored pixels around the box, as (small_px, small_px, 3)."""
     longest = float((box_xyxy[2:] - box_xyxy[:2]).max())
-    centre = (box_xyxy[:2] + box_xyxy[2:]) / 2 + rng.uniform(-shift, shift, 2) * longest
+    centre = _centre(box_xyxy, lowered) + rng.uniform(-shift, shift, 2) * longest
     shrink = side / small_px
     if shrink > 1.5:  # warping samples single pixels: average first, or the shrunk crop is full of aliases
         factor = 1 / shrink
@@ -159,6 +161,12 @@ def _cut(
         region, matrix, (small_px, small_px), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
     )
     return np.asarray(warped, np.uint8)
+
+
+def _centre(box_xyxy: NDArray[np.float32], lowered: float) -> NDArray[np.float32]:
+    longer_side = float((box_xyxy[2:] - box_xyxy[:2]).max())
+    centre = (box_xyxy[:2] + box_xyxy[2:]) / 2 + np.array([0, lowered * longer_side])
+    return centre.astype(np.float32)
 
 
 def _matrix(

@@ -49,6 +49,9 @@ _FACE_LABELS: Final = {
     "face_mask_incorrect": INCORRECT,
 }
 _SMALLEST_FACE_PX: Final = 8.0
+#: Labelled boxes of ``faces`` reach lower than those that RetinaFace draws around the same faces: by 0.15 (masked)
+#: and 0.12 (unmasked) of the longer side with the published weights, 0.08 and 0.06 fine-tuned (medians).
+_RISE: Final = 0.1
 _SMALLEST_DRAWN_PX: Final = 24.0
 _LEAST_EYE_DISTANCE_PX: Final = 6.0
 _SMALLEST_HEAD_PX: Final = 22.0
@@ -104,7 +107,9 @@ def read_coco(path: Path) -> dict[str, Any]:
 
 
 def labelled_faces(data: Path, split: str) -> list[FaceExample]:
-    """Boxes of ``faces``. Groups of the training split are held out whole for calibration, by their hash."""
+    """Boxes of ``faces``, moved to where a detector draws them.
+
+    Groups of the training split are held out whole for calibration, by their hash."""
     coco = read_coco(data / "faces" / f"{split}.json")
     names = {category["id"]: category["name"] for category in coco["categories"]}
     images = {image["id"]: image for image in coco["images"]}
@@ -118,7 +123,7 @@ def labelled_faces(data: Path, split: str) -> list[FaceExample]:
         examples.append(
             FaceExample(
                 file=data / "faces" / image["file_name"],
-                box_xyxy=(x, y, x + width, y + height),
+                box_xyxy=_as_found((x, y, x + width, y + height)),
                 label=_FACE_LABELS[names[annotation["category_id"]]],
                 source=f"faces/{image['source']}",
                 held_out=split == "train" and _is_held_out(group),
@@ -347,6 +352,12 @@ def backgrounds(
             file = data / folder / image["file_name"]
             examples.append(FaceExample(file, square, NOT_VISIBLE, f"{folder}/background"))
     return examples
+
+
+def _as_found(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = box
+    rise = _RISE * max(x2 - x1, y2 - y1)
+    return x1, y1 - rise, x2, y2 - rise
 
 
 def _is_held_out(group: str) -> bool:

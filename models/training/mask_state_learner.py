@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from models.errors import TrainingError
 from models.training.mask_state_recipe import MaskStateRecipe
 from models.training.retinaface_checkpoint import RunState
-from models.weights.keras_variables import assign_tensors, named_variables, tensors_of
+from models.weights.keras_variables import assign_tensors, named_variables, numbers_of, tensors_of
 
 
 class MaskStateLearner:
@@ -55,7 +55,7 @@ class MaskStateLearner:
         decay = min(self._average_decay, (1 + self.step) / (10 + self.step))
         for name, variable in named_variables(self.network).items():
             mean = self.average[name]
-            mean += (1 - decay) * (np.asarray(keras.ops.convert_to_numpy(variable)) - mean)
+            mean += (1 - decay) * (numbers_of(variable) - mean)
         return loss
 
     def state(self) -> RunState:
@@ -65,7 +65,7 @@ class MaskStateLearner:
         }
         tensors |= {f"average/{name}": value for name, value in self.average.items()}
         tensors |= {
-            f"optimizer/{number:04d}": np.asarray(keras.ops.convert_to_numpy(variable))
+            f"optimizer/{number:04d}": numbers_of(variable)
             for number, variable in enumerate(self._optimizer.variables)
         }
         return RunState(tensors=tensors, step=self.step)

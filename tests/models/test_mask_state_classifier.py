@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from models.errors import InferenceError, PictureError, WeightsError
 from models.evaluation.mask_state import as_text, figures_by_height, judge_labelled_faces
 from models.mask_state.classifier import FACE_BUCKETS, MaskStateClassifier
+from models.mask_state.crops import CropGeometry
 from models.mask_state.network import ARCHITECTURE, MaskStateConfig, build_mask_state_network
 from models.training.mask_state_examples import labelled_faces
 from models.weights import STORE, save_weights
@@ -87,13 +88,7 @@ def test_wrong_weights_are_refused(tmp_path: Path) -> None:
         MaskStateClassifier(path)
     config = {
         "network": MaskStateConfig(size_px=64).to_mapping(),
-        "crops": {
-            "size_px": 64,
-            "context": 1.4,
-            "small_context": 1.6,
-            "small_face_px": 16.0,
-            "large_face_px": 64.0,
-        },
+        "crops": CropGeometry(size_px=64).to_mapping(),
         "temperature": 1.0,
     }
     tensors = made_up_mask_state_tensors(MaskStateConfig(size_px=64))

@@ -25,7 +25,8 @@ def test_the_square_is_centred_on_the_face_and_as_large_as_the_context_says(
     face_px = max(box[2] - box[0], box[3] - box[1])
     assert abs(side - max(2, face_px * GEOMETRY.context_for(face_px))) <= 0.5 + 1e-9
     assert abs((left + right) / 2 - (box[0] + box[2]) / 2) <= 1
-    assert abs((top + bottom) / 2 - (box[1] + box[3]) / 2) <= 1
+    lowered_centre = (box[1] + box[3]) / 2 + GEOMETRY.lowered * face_px
+    assert abs((top + bottom) / 2 - lowered_centre) <= 1
 
 
 @given(st.floats(0, 2000), st.floats(0, 2000))
@@ -43,7 +44,7 @@ def test_a_crop_shows_the_pixels_around_the_face_and_repeats_the_border_outside(
     rgb[..., 0], rgb[..., 1] = np.arange(80)[None, :], np.arange(60)[:, None]
     (crop,) = crop_faces(ArrayPicture(rgb), np.array([[70, 2, 78, 10]], np.float32), GEOMETRY)
     left, top, right, bottom = GEOMETRY.square_xyxy(np.array([70, 2, 78, 10], np.float32))
-    assert (left, top) == (74 - (right - left) // 2, 6 - (bottom - top) // 2)
+    assert (left, top) == (68, 1)
     assert (crop[0, :, 0] == np.clip(np.arange(left, right), 0, 79)).all()
     assert (crop[:, 0, 1] == np.clip(np.arange(top, bottom), 0, 59)).all()
 
@@ -64,7 +65,13 @@ def test_crops_of_many_sizes_are_stacked_at_the_size_of_the_network() -> None:
 
 def test_a_geometry_survives_a_weights_file_and_wrong_ones_are_refused() -> None:
     assert CropGeometry.from_mapping(GEOMETRY.to_mapping(), origin="x") == GEOMETRY
-    for change in ({"size_px": 100}, {"context": 0.5}, {"large_face_px": 1.0}, {"context": "wide"}):
+    for change in (
+        {"size_px": 100},
+        {"context": 0.5},
+        {"large_face_px": 1.0},
+        {"context": "wide"},
+        {"lowered": 2},
+    ):
         with pytest.raises(WeightsError, match="crop config"):
             CropGeometry.from_mapping(GEOMETRY.to_mapping() | change, origin="x")
     with pytest.raises(WeightsError, match="expected"):
