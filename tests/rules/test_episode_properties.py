@@ -14,7 +14,7 @@ from models.structures import GearState
 from rules import AlertPer, Anchor, EndReason, Zone
 
 ZONE = Zone("zone", ((0.2, 0.1), (0.8, 0.1), (0.8, 0.9), (0.2, 0.9)), Anchor.HEAD)
-FAST = settings(max_examples=40, deadline=None)
+FAST = settings(max_examples=30)
 
 
 @st.composite
