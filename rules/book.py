@@ -1,35 +1,19 @@
 """The episodes of one camera: opening, holding back, handing over, telling and closing them (ADR 0014)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from rules.cooldowns import Closed, Cooldowns
 from rules.crowds import Crowds
 from rules.dwell import DwellClock
 from rules.episodes import Episode, Key
-from rules.geometry import Point
 from rules.person import Person
 from rules.rule import AlertPer, Rule
 from rules.ruling import Ruling, verdicts
 from rules.suppressions import Suppressions
 from rules.trace import Trace
-from rules.tracker import alike, distance_in_heads
 from rules.tuning import Tuning
 from rules.violations import EndReason, Phase, Suppression, Violation
-
-#: Where something lost is expected is not predicted further ahead than this.
-_AHEAD_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A closed episode while it still holds back others near its place."""
-
-    violation_id: str
-    key: Key
-    owner: int
-    point: Point
-    unit_px: float
-    until_t: float
 
 
 class EpisodeBook:
@@ -45,7 +29,7 @@ class EpisodeBook:
         self._out: list[Violation] = []
         self.numbers: dict[str, int] = {}
         self.open: dict[tuple[Key, int], Episode] = {}
-        self.closed: list[Closed] = []
+        self.cooldowns = Cooldowns(tuning)
         self.suppressions = Suppressions()
         self.crowds = Crowds()
 
@@ -68,24 +52,14 @@ class EpisodeBook:
             if owner == track_id and (not episode.is_silent or key in self.crowds.open)
         )
 
-    def hold_reason(self, key: Key, person: Person, t: float) -> Closed | None:
-        """The closed (or gone and not yet closed) episode that holds a new one of this person back, if any."""
-        self.closed = [entry for entry in self.closed if entry.until_t > t]
-        per_zone = self._rules[key[0]].alert_per is AlertPer.ZONE
-        if per_zone and key in self.crowds.open:
+    def held_by(self, key: Key, person: Person, t: float) -> Closed | None:
+        """The episode that holds a new one of this person back, if any."""
+        is_per_zone = self._rules[key[0]].alert_per is AlertPer.ZONE
+        if is_per_zone and key in self.crowds.open:
             return None
-        gone = [
-            Closed(e.violation_id, e.key, e.owner, e.point, e.unit_px, float("inf"))
-            for e in self.open.values()
-            if e.unseen_s > self._tuning.lost_s and not e.is_silent
-        ]
-        for entry in (*self.closed, *gone):
-            if entry.key != key:
-                continue
-            away = distance_in_heads(person.followed.last_point, entry.point, entry.unit_px)
-            if per_zone or entry.owner == person.track_id or away <= self._tuning.cooldown_near:
-                return entry
-        return None
+        return self.cooldowns.holding(
+            key, person, t=t, is_per_zone=is_per_zone, open_episodes=self.open.values()
+        )
 
     def hold(self, key: Key, person: Person, clock: DwellClock, by: Closed, t: float) -> None:
         """Hold a due episode back, and say so once."""
@@ -186,38 +160,6 @@ class EpisodeBook:
             because_of = self.crowds.open[episode.key].violation_id
         self.suppress(episode.key, person, t, reason="inherited", because_of=because_of)
 
-    def heir_of(
-        self,
-        key: Key,
-        person: Person,
-        t: float,
-        image_hw: tuple[int, int],
-        is_still_missing: Callable[[int], bool],
-    ) -> tuple[Episode, str] | None:
-        """The open episode that this person, who has none and whose gear is missing, goes on with, and why.
-
-        Either its track could not be told from this one a short while ago and now has its gear, or is gone; or its
-        person is gone and this one began where it must be.
-        """
-        found: list[tuple[float, int, Episode, str]] = []
-        for (other_key, owner), episode in self.open.items():
-            if other_key != key or owner == person.track_id:
-                continue
-            away = self._away(episode, person, t)
-            met = person.met.get(owner)
-            if met is not None and t - met <= self._tuning.swap_s and not is_still_missing(owner):
-                found.append((away, owner, episode, "they met and changed places"))
-            elif self._may_be(episode, person, t, away, image_hw):
-                found.append((away, owner, episode, "it began where the other was lost"))
-        if not found:
-            return None
-        _, _, episode, why = min(found, key=lambda entry: entry[:2])
-        return episode, why
-
-    def claimed(self, episode: Episode, person: Person, t: float, image_hw: tuple[int, int]) -> bool:
-        """Whether this person, not yet judged, may turn out to be the one of a gone episode."""
-        return self._may_be(episode, person, t, self._away(episode, person, t), image_hw)
-
     def close(
         self, episode: Episode, t: float, *, ended_t: float, reason: EndReason, cool: bool = True
     ) -> None:
@@ -232,8 +174,8 @@ class EpisodeBook:
 
     def end(self, episode: Episode, t: float, *, ended_t: float, reason: EndReason, cool: bool) -> None:
         """Tell the end of an episode that is not among the open ones any more."""
-        if cool and episode.rule.cooldown_s > 0:
-            self._cool(episode, t)
+        if cool:
+            self.cooldowns.add(episode, t)
         self._tell(episode, Phase.CLOSED, ended_t=max(ended_t, episode.confirmed_t), reason=reason)
 
     def settle_crowds(self, t: float) -> None:
@@ -292,48 +234,6 @@ class EpisodeBook:
             crowd.snapshot_score = max(crowd.snapshot_score, leader.snapshot_score)
             crowd.trace.add(t, "updated", f"{len(members)} persons")
             self._tell(crowd, Phase.UPDATED, redraw=better or more)
-
-    def _away(self, episode: Episode, person: Person, t: float) -> float:
-        """Distance in head heights of a person from where the episode's was last seen, or must be by now."""
-        followed = person.followed
-        ahead_s = min(t - episode.last_seen_t, _AHEAD_S)
-        expected = (
-            episode.point[0] + ahead_s * episode.heading[0],
-            episode.point[1] + ahead_s * episode.heading[1],
-        )
-        return min(
-            distance_in_heads(followed.last_point, point, episode.unit_px)
-            for point in (episode.point, expected)
-        )
-
-    def _may_be(
-        self, episode: Episode, person: Person, t: float, away: float, image_hw: tuple[int, int]
-    ) -> bool:
-        since = t - episode.last_seen_t
-        followed = person.followed
-        if episode.unseen_s <= 0 or followed.first_seen_t <= episode.last_seen_t:
-            return False
-        if episode.unseen_s - (t - followed.first_seen_t) > self._tuning.inherit_s:
-            return False
-        ahead_s = min(since, _AHEAD_S)
-        x = episode.point[0] + ahead_s * episode.heading[0]
-        y = episode.point[1] + ahead_s * episode.heading[1]
-        if not (0 <= x <= image_hw[1] and 0 <= y <= image_hw[0]):
-            return False
-        reach = self._tuning.near + self._tuning.max_speed / 2 * ahead_s
-        return away <= reach and alike(followed.unit_px, episode.unit_px)
-
-    def _cool(self, episode: Episode, t: float) -> None:
-        self.closed.append(
-            Closed(
-                episode.violation_id,
-                episode.key,
-                episode.owner,
-                episode.point,
-                episode.unit_px,
-                t + episode.rule.cooldown_s,
-            )
-        )
 
     def _tell(
         self,

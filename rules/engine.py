@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from models.structures import Detections, Gear, GearState
+from models.structures import Detections, Gear
 from rules.association import associate
 from rules.book import EpisodeBook
 from rules.compliance import Compliance, ComplianceCounter
-from rules.dwell import Moment, patience_s
-from rules.episodes import Key
+from rules.counting import count_frame
+from rules.dwell import Moment
 from rules.evidence import GearBelief
+from rules.following import FollowedPerson
 from rules.judge import Judge
 from rules.person import Person
 from rules.presence import Presence
@@ -22,7 +23,7 @@ from rules.state import VERSION, export_book, export_still, restore_book, restor
 from rules.stillness import Stillness, StillPlaces
 from rules.timeline import Timeline
 from rules.track import Track, TrackState
-from rules.tracker import FollowedPerson, Step, Tracker
+from rules.tracker import Step, Tracker
 from rules.tuning import Tuning
 from rules.violations import EndReason, Suppression, Violation
 from rules.zones import Zone, anchor_point, signed_distances
@@ -114,7 +115,14 @@ class CameraEngine:
             image_hw=detections.image_hw,
             input_scale=detections.input_scale,
         )
-        self._count(moment)
+        count_frame(
+            self._counter,
+            self._people.values(),
+            self._active(),
+            shifts=self._shifts,
+            moment=moment,
+            tuning=self._tuning,
+        )
         return self._book.take()
 
     def advance(self, at: float) -> list[Violation]:
@@ -307,36 +315,6 @@ class CameraEngine:
             for gear in rule.require
         }
         return [gear for gear in Gear if gear in asked]
-
-    def _count(self, moment: Moment) -> None:
-        """Add this frame to the compliance counts."""
-        self._counter.clear_now()
-        asking: dict[tuple[str | None, Gear], list[Key]] = {}
-        for index, rule in self._active():
-            for place in rule.places:
-                for gear in rule.require:
-                    for zone in dict.fromkeys((None, place)):
-                        asking.setdefault((zone, gear), []).append((index, place))
-        for (zone, gear), keys in asking.items():
-            self._counter.begin(zone, gear, self._shifts.period_since(keys[0][0]))
-        patience = patience_s(moment, self._tuning)
-        for person in self._people.values():
-            followed = person.followed
-            if not followed.is_confirmed or person.is_static or followed.unseen_s > patience:
-                continue
-            was_hidden = person.unseen_before_s > patience
-            seconds = moment.interval_s if moment.is_outage else moment.passed_s + person.unseen_before_s
-            for (zone, gear), keys in asking.items():
-                if any(person.is_in(place) for _, place in keys):
-                    belief = person.beliefs.get(gear)
-                    state = GearState.UNKNOWN if belief is None else belief.state()
-                    self._counter.add(
-                        zone,
-                        gear,
-                        now=state,
-                        seconds=seconds if person.is_seen else 0.0,
-                        seconds_state=GearState.UNKNOWN if was_hidden else state,
-                    )
 
     def _track(self, person: Person) -> Track:
         followed = person.followed

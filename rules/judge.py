@@ -7,6 +7,7 @@ from rules.book import EpisodeBook
 from rules.dwell import TOLERANCE_S, DwellClock, Moment
 from rules.episodes import Episode, Key
 from rules.geometry import height
+from rules.inheritance import heir_of, may_be
 from rules.person import Person
 from rules.rule import Rule
 from rules.ruling import Ruling, rule_on
@@ -110,7 +111,15 @@ class Judge:
         if clock is None or ruling.verdict is not GearState.MISSING or not ruling.supports:
             return
         clock.know(moment)
-        heir = self._book.heir_of(key, person, t, image_hw, lambda owner: _is_missing(rulings.get(owner)))
+        heir = heir_of(
+            key,
+            person,
+            self._book.open,
+            t=t,
+            image_hw=image_hw,
+            is_still_missing=lambda owner: _is_missing(rulings.get(owner)),
+            tuning=self._tuning,
+        )
         if heir is not None:
             episode, why = heir
             self._book.hand_over(episode, person, t, why)
@@ -119,7 +128,7 @@ class Judge:
             return
         if not (person.followed.is_confirmed and clock.is_due(self._rules[key[0]].dwell_s)):
             return
-        held_by = self._book.hold_reason(key, person, t)
+        held_by = self._book.held_by(key, person, t)
         if held_by is not None:
             self._book.hold(key, person, clock, held_by, t)
             return
@@ -198,7 +207,7 @@ class Judge:
                 and person.is_seen
                 and person.is_in(episode.key[1])
                 and self._book.of(episode.key, track_id) is None
-                and self._book.claimed(episode, person, t, image_hw)
+                and may_be(episode, person, t=t, image_hw=image_hw, tuning=self._tuning)
             ):
                 return True
         return False

@@ -6,9 +6,9 @@ from models.structures import Gear
 from rules.dwell import DwellClock
 from rules.episodes import Key
 from rules.evidence import GearBelief
+from rules.following import FollowedPerson
 from rules.presence import Presence
 from rules.stillness import Stillness
-from rules.tracker import FollowedPerson
 
 
 @dataclass(eq=False, slots=True)

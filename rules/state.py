@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any, Final
 
 from models.structures import Gear, GearState
-from rules.book import Closed, EpisodeBook
+from rules.book import EpisodeBook
+from rules.cooldowns import Closed
 from rules.episodes import Episode, Key
 from rules.geometry import Box, Point
 from rules.rule import Rule
@@ -36,7 +37,7 @@ def export_book(book: EpisodeBook, rules: tuple[Rule, ...], t: float) -> dict[st
                 "unit_px": entry.unit_px,
                 "remaining_s": entry.until_t - t,
             }
-            for entry in book.closed
+            for entry in book.cooldowns.closed
             if entry.until_t > t
         ],
     }
@@ -70,7 +71,7 @@ def restore_book(
     for row in state["closed"]:
         key = keys.get((row["rule"], row["place"]))
         if key is not None:
-            book.closed.append(
+            book.cooldowns.closed.append(
                 Closed(
                     row["violation_id"],
                     key,

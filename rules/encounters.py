@@ -1,0 +1,83 @@
+"""Tracks that meet and cannot be told apart (ADR 0013)."""
+
+from collections.abc import Mapping, Sequence
+from math import hypot
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.structures import PersonObservation
+from rules.following import FollowedPerson, distance_in_heads, seen_head
+from rules.geometry import Point, center
+
+#: Cost of a pair that lies beyond the gate, where it is compared with others.
+_BEYOND_GATE = 1e4
+#: Heads nearer than this, in head heights, have met.
+_MET = 1.2
+#: Ways cross only of people who move, in head heights per second; neighbours stay neighbours.
+_MOVING = 1.0
+
+
+def doubtful_pairs(
+    people: Sequence[FollowedPerson],
+    persons: Sequence[PersonObservation],
+    pairs: Sequence[tuple[int, int]],
+    *,
+    costs: NDArray[np.float64],
+    before: Mapping[int, Point],
+    ambiguous_cost: float,
+) -> list[tuple[FollowedPerson, FollowedPerson]]:
+    """Pairs of tracks that meet and whose exchange would be about as likely as what was assigned.
+
+    ``pairs`` are the assigned (row of ``people``, column of ``persons``) by ``costs`` (T, N); ``before`` holds where
+    each track was at the frame before; an exchange that costs less than ``ambiguous_cost`` more is as likely.
+    """
+    found = []
+    column_of = dict(pairs)
+    # pairs that only the last stage of the assignment allowed lie beyond the gate
+    bounded = np.where(np.isfinite(costs), costs, _BEYOND_GATE)
+    for row, column in pairs:
+        rivals = np.nonzero(np.isfinite(costs[:, column]))[0]
+        for other in rivals.tolist():
+            theirs = column_of.get(other)
+            if other == row or (theirs is not None and other < row):
+                continue
+            first, second = people[row], people[other]
+            extra = bounded[other, column] - bounded[row, column]
+            if theirs is not None:
+                extra += bounded[row, theirs] - bounded[other, theirs]
+            seen_second = None if theirs is None else persons[theirs]
+            if extra < ambiguous_cost and _meet(first, second, persons[column], seen_second, before):
+                found.append((first, second))
+    return found
+
+
+def _meet(
+    first: FollowedPerson,
+    second: FollowedPerson,
+    seen_first: PersonObservation,
+    seen_second: PersonObservation | None,
+    before: Mapping[int, Point],
+) -> bool:
+    """Whether two heads came together since the frame before, on the ways assigned to them or on exchanged ones."""
+    unit = max(first.unit_px, second.unit_px)
+    a0, b0 = before[first.track_id], before[second.track_id]
+    a1 = center(seen_head(seen_first))
+    if seen_second is None:
+        return distance_in_heads(a1, center(second.head_box), unit) < _MET
+    b1 = center(seen_head(seen_second))
+    if distance_in_heads(a1, b1, unit) < _MET:
+        return True
+    if max(first.speed, second.speed) < _MOVING:
+        return False
+    return min(_closest(a0, a1, b0, b1), _closest(a0, b1, b0, a1)) < unit
+
+
+def _closest(a0: Point, a1: Point, b0: Point, b1: Point) -> float:
+    """Least distance of two points that move evenly from a0 to a1 and from b0 to b1 in the same time."""
+    start = (a0[0] - b0[0], a0[1] - b0[1])
+    change = (a1[0] - b1[0] - start[0], a1[1] - b1[1] - start[1])
+    length_sq = change[0] ** 2 + change[1] ** 2
+    share = 0.0 if length_sq == 0 else -(start[0] * change[0] + start[1] * change[1]) / length_sq
+    share = min(1.0, max(0.0, share))
+    return hypot(start[0] + share * change[0], start[1] + share * change[1])
