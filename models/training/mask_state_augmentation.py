@@ -165,8 +165,8 @@ def _cut(
 
 def _centre(box_xyxy: NDArray[np.float32], lowered: float) -> NDArray[np.float32]:
     longer_side = float((box_xyxy[2:] - box_xyxy[:2]).max())
-    centre = (box_xyxy[:2] + box_xyxy[2:]) / 2 + np.array([0, lowered * longer_side])
-    return centre.astype(np.float32)
+    middle = (box_xyxy[:2] + box_xyxy[2:]) / 2
+    return np.array([middle[0], middle[1] + lowered * longer_side], np.float32)
 
 
 def _matrix(

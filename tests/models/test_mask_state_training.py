@@ -150,12 +150,12 @@ def recipe(**changes: object) -> MaskStateRecipe:
             crops=GEOMETRY,
             augmentation=AugmentationConfig(low_resolution=0, blur=0, occlusion=0, grey=0),
             rounds=2,
-            steps_per_round=40,
+            steps_per_round=50,
             batch_size=16,
             label_shares=(0.25, 0.25, 0.25, 0.25),
-            learning_rate=4e-3,
-            warm_up_steps=10,
-            average_decay=0.9,
+            learning_rate=1e-2,
+            warm_up_steps=5,
+            average_decay=0.8,
         ),
         **changes,
     )
@@ -187,7 +187,7 @@ def test_a_training_learns_and_an_interrupted_one_ends_the_same(
         train(tmp_path / "halves", stop_after_first)
     resumed: list[str] = []
     train(tmp_path / "halves", resumed.append)
-    assert resumed[0] == "continues after step 40"
+    assert resumed[0] == "continues after step 50"
     assert resumed[1:] == lines[1:]
 
     with pytest.raises(TrainingError, match="another recipe"):
