@@ -99,7 +99,7 @@ def _compiled(
         # a concrete function per size: TensorFlow takes many sizes of one function for a mistake, and warns
         traced = tf.function(function, autograph=False)
         concrete = traced.get_concrete_function(tf.TensorSpec((None, *input_hw, 3), tf.uint8))
-        return lambda pixels: concrete(tf.convert_to_tensor(pixels))  # type: ignore[no-any-return]
+        return lambda pixels: concrete(tf.convert_to_tensor(pixels))
     if keras.backend.backend() == "jax":
         import jax  # noqa: PLC0415
 

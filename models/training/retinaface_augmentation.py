@@ -23,10 +23,10 @@ from models.training.retinaface_examples import FaceExample
 MIRRORED_LANDMARKS: Final = (1, 0, 2, 4, 3)
 
 #: Faces lower than this on the canvas are ignored: nothing on them can be told.
-LEAST_HEIGHT_PX: Final = 9.0
+LEAST_HEIGHT_PX: Final = 11.0
 
 #: Of a face cut by the border, this much must be left.
-LEAST_VISIBLE: Final = 0.55
+LEAST_VISIBLE: Final = 0.65
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +43,10 @@ class Canvas:
 def draw_canvas(draw_example: Callable[[], FaceExample], rng: np.random.Generator, side_px: int) -> Canvas:
     """One canvas of one large or four small tiles, each of another example."""
     if rng.random() < 0.5:
-        canvas = draw_tile(draw_example(), rng, side_px, heights_px=(14.0, 260.0))
+        canvas = draw_tile(draw_example(), rng, side_px, heights_px=(16.0, 240.0))
     else:
         half = side_px // 2
-        tiles = [draw_tile(draw_example(), rng, half, heights_px=(10.0, 90.0)) for _ in range(4)]
+        tiles = [draw_tile(draw_example(), rng, half, heights_px=(14.0, 110.0)) for _ in range(4)]
         canvas = _joined(tiles, half)
     return replace(canvas, pixels=change_light(canvas.pixels, rng))
 

@@ -31,6 +31,10 @@ SKIPPED_SCORE: Final = 0.3
 HEAD_FACE_SCORE: Final = 0.7
 
 
+#: So much of a teacher's face must lie in the box of a head, enlarged downwards, to be on it.
+HEAD_FACE_COVERAGE: Final = 0.4
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FaceExample:
     """One picture with what may be learned from it, in its pixels.
@@ -75,14 +79,18 @@ def head_example(
 ) -> FaceExample:
     """A picture whose labels are heads, every one of them, seen from any side.
 
-    What is outside the heads is background. On a head, a face of which the teacher is sure is a face. Any
-    other head is ignored, unless ``trust_teacher`` says that it misses no face here (nobody covers it):
-    then a head on which it sees nothing at all is seen from behind, and background.
+    On or below a head (some labels hold a helmet alone), a face of which the teacher is sure is a face. Its
+    other faces are ignored where they touch a head or are sure; the rest outside the heads is background,
+    with what the teacher takes for faces there. A head without a sure face is ignored too, unless
+    ``trust_teacher`` says that the teacher misses no face here (nobody covers it): then a head on which it
+    sees nothing at all is seen from behind, and background.
     """
     is_head = np.array([category in head_categories for category in picture.categories], np.bool_)
     heads = _with_face_room(picture.boxes_xyxy[is_head])
-    inside = box_coverage(seen.boxes_xyxy, heads) >= 0.6
+    inside = box_coverage(seen.boxes_xyxy, heads) >= HEAD_FACE_COVERAGE
     sure = (seen.scores >= HEAD_FACE_SCORE) & inside.any(axis=1)
+    doubtful = (seen.scores >= SKIPPED_SCORE) & (box_coverage(seen.boxes_xyxy, heads) > 0).any(axis=1)
+    skipped = (doubtful | (seen.scores >= HEAD_FACE_SCORE)) & ~sure
     has_face = inside[sure].any(axis=0)
     keep_out = ~has_face & (inside.any(axis=0) if trust_teacher else True)
     return FaceExample(
@@ -90,7 +98,7 @@ def head_example(
         seen.boxes_xyxy[sure],
         seen.landmarks_xy[sure],
         np.ones(int(sure.sum()), np.bool_),
-        heads[keep_out],
+        np.concatenate([heads[keep_out], seen.boxes_xyxy[skipped]]),
         heads,
     )
 
@@ -98,19 +106,21 @@ def head_example(
 def landmark_example(picture: LabelledPicture, points_xy: NDArray[np.float32], seen: Faces) -> FaceExample:
     """A close-up of one face with labelled points (5, 2) and no box: the box is the teacher's.
 
-    Nothing to learn from when the teacher is not sure of a face that holds the points.
+    What else it sees may be a bystander, and is ignored. Nothing to learn from when the teacher is not sure
+    of a face that holds the points.
     """
     holds = ((seen.boxes_xyxy[:, None, :2] <= points_xy) & (points_xy <= seen.boxes_xyxy[:, None, 2:])).all(
         axis=(1, 2)
     )
     sure = np.flatnonzero(holds & (seen.scores >= HEAD_FACE_SCORE))[:1]
     boxes = seen.boxes_xyxy[sure]
+    others = box_iou(seen.boxes_xyxy, boxes).max(axis=1, initial=0.0) < OTHER_FACE_IOU
     return FaceExample(
         picture.path,
         boxes,
         np.repeat(points_xy[None], len(sure), axis=0),
         np.ones(len(sure), np.bool_),
-        np.zeros((0, 4), np.float32),
+        seen.boxes_xyxy[others],
         boxes,
     )
 
@@ -118,5 +128,5 @@ def landmark_example(picture: LabelledPicture, points_xy: NDArray[np.float32], s
 def _with_face_room(boxes_xyxy: NDArray[np.float32]) -> NDArray[np.float32]:
     """Some label a helmet alone, and not the face below it: enlarge to where that face may be."""
     side = boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]
-    room = np.concatenate([-0.15 * side[:, :1], -0.1 * side[:, 1:], 0.15 * side[:, :1], 0.5 * side[:, 1:]], 1)
+    room = np.concatenate([-0.15 * side[:, :1], -0.1 * side[:, 1:], 0.15 * side[:, :1], 0.7 * side[:, 1:]], 1)
     return np.asarray(boxes_xyxy + room, np.float32)

@@ -106,14 +106,17 @@ def test_the_teacher_supplies_landmarks_and_what_was_skipped() -> None:
 
 def test_heads_teach_faces_background_or_nothing() -> None:
     heads = picture_of([[0, 0, 20, 20], [40, 0, 60, 20], [80, 0, 100, 20]], "bare_head")
-    seen = faces_of(([2, 5, 18, 20], 0.9), ([42, 5, 58, 20], 0.2), ([2, 60, 18, 80], 0.95))
+    seen = faces_of(
+        ([2, 5, 18, 20], 0.9), ([42, 5, 58, 20], 0.2), ([2, 60, 18, 80], 0.95), ([50, 60, 60, 70], 0.5)
+    )
     arguments = {"head_categories": ["bare_head"], "trust_teacher": True}
     example = head_example(heads, seen, **arguments)
     np.testing.assert_array_equal(example.boxes_xyxy, [[2, 5, 18, 20]])
-    # an unsure head is left out; the one on which nothing is seen is background when the teacher is trusted
-    assert [box[0] for box in example.ignored_xyxy] == [pytest.approx(37)]
+    # ignored: an unsure head, and a sure face where no head is labelled. Background: the head on which
+    # nothing is seen, when the teacher is trusted, and the unsure face away from heads
+    assert [box[0] for box in example.ignored_xyxy] == pytest.approx([37, 2])
     untrusted = head_example(heads, seen, **(arguments | {"trust_teacher": False}))
-    assert [box[0] for box in untrusted.ignored_xyxy] == [pytest.approx(37), pytest.approx(77)]
+    assert [box[0] for box in untrusted.ignored_xyxy] == pytest.approx([37, 77, 2])
     assert len(head_example(picture_of([[0, 0, 9, 9]], "person"), seen, **arguments).subjects_xyxy) == 0
 
 
@@ -343,6 +346,7 @@ def test_close_ups_take_their_points_from_the_labels_and_their_box_from_the_teac
     np.testing.assert_array_equal(example.boxes_xyxy, [[30, 30, 70, 70]])
     np.testing.assert_array_equal(example.landmarks_xy, points[None])
     assert example.has_landmarks.all()
+    np.testing.assert_array_equal(example.ignored_xyxy, [[10, 10, 45, 90]])
     unsure = landmark_example(picture_of([[0, 0, 99, 99]]), points, faces_of(([30, 30, 70, 70], 0.3)))
     assert len(unsure.subjects_xyxy) == 0
 
