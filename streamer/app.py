@@ -222,6 +222,7 @@ class Daemon:
             enabled=settings.enabled,
             batcher=self._batcher,
             hosts=self._hosts,
+            heartbeats=self._heartbeats,
             on_status=lambda name, _status: self._announcer.camera_changed(name),
         )
         self._stations[camera_id] = station

@@ -10,6 +10,7 @@ from streamer.ingest.mailbox import Mailbox
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.ingest.status import StreamStatus
+from streamer.service.heartbeats import Heartbeats
 
 
 class CameraStation:
@@ -24,12 +25,15 @@ class CameraStation:
         enabled: bool,
         batcher: Batcher,
         hosts: HostBudget,
+        heartbeats: Heartbeats,
         on_status: Callable[[str, StreamStatus], None],
     ) -> None:
         self.camera_id = demand.camera_id
         self.demand = demand
         self._batcher = batcher
         self._mailbox = Mailbox(self.camera_id, notify=lambda: batcher.frame_ready(demand.camera_id))
+        self._heartbeats = heartbeats
+        self._pulse = heartbeats.add(f"camera {self.camera_id}")
         self._ingest = CameraIngest(
             source,
             self._mailbox,
@@ -37,6 +41,7 @@ class CameraStation:
             retry=retry,
             fps=demand.fps,
             enabled=enabled,
+            pulse=self._pulse,
             on_status=on_status,
         )
 
@@ -52,6 +57,7 @@ class CameraStation:
     def stop(self, timeout_s: float = 2.0) -> bool:
         """End the connection and leave the batcher; whether all threads ended in time."""
         ended = self._ingest.stop(timeout_s)
+        self._heartbeats.remove(self._pulse)
         self._batcher.remove_camera(self.camera_id)
         return ended
 

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
-from typing import Final
+from typing import Final, Protocol
 
 from streamer.ingest.attempt import Attempt
 from streamer.ingest.counters import StreamCounters, StreamFormat
@@ -24,11 +24,22 @@ _WATCH_S: Final = 0.5
 #: libav ends a silent connection itself at the limit; one that is still there so much later hangs.
 _HANG_GRACE_S: Final = 2.0
 
+#: Longest time between two signs of life.
+_BEAT_S: Final = 2.0
+
 #: A stopped connection gets so long to close its socket before its thread is left to itself.
 _STOP_GRACE_S: Final = 1.5
 
 #: With so many threads of one camera still hanging no further connection is tried.
 _MOST_HANGING: Final = 2
+
+
+class Pulse(Protocol):
+    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
+
+    def beat(self) -> None:
+        """Say that the stage is alive."""
+        ...
 
 
 class CameraIngest:
@@ -37,6 +48,7 @@ class CameraIngest:
 
     - ``fps``: frames per second that go into the mailbox; None for all.
     - ``retry``: this camera's own policy (it counts failures); ``hosts``: the budget that all cameras share.
+    - ``pulse``: beats while the supervising thread does its work, whatever the camera does.
     - ``on_status(camera_id, status)``: called when the state or its code changes, from the supervising
       thread and with no lock held; must return soon.
 
@@ -52,6 +64,7 @@ class CameraIngest:
         retry: RetryPolicy | None = None,
         fps: float | None = None,
         enabled: bool = True,
+        pulse: Pulse | None = None,
         on_status: Callable[[str, StreamStatus], None] = lambda _camera_id, _status: None,
     ) -> None:
         self.camera_id = mailbox.camera_id
@@ -62,6 +75,7 @@ class CameraIngest:
         self._retry = retry or RetryPolicy()
         self._fps = fps
         self._on_status = on_status
+        self._pulse = pulse
         # Guards everything below, and wakes the supervising thread.
         self._changed = Condition()
         self._enabled = enabled
@@ -272,11 +286,22 @@ class CameraIngest:
             logger.exception("%s: the status could not be told", self.camera_id)
 
     def _pause(self, delay_s: float | None, *, until: Callable[[], bool]) -> None:
-        """Wait so long (None: for ever), until ``until`` or the stop."""
+        """Wait so long (None: for ever), until ``until`` or the stop; alive all the while."""
+        end_s = None if delay_s is None else time.monotonic() + delay_s
         with self._changed:
-            self._changed.wait_for(lambda: self._stopping or until(), delay_s)
+            while not (self._stopping or until()):
+                self._beat()
+                left_s = _BEAT_S if end_s is None else min(_BEAT_S, end_s - time.monotonic())
+                if left_s <= 0:
+                    return
+                self._changed.wait(left_s)
+
+    def _beat(self) -> None:
+        if self._pulse is not None:
+            self._pulse.beat()
 
     def _unwanted(self) -> bool:
+        self._beat()
         return self._stopping or not self._enabled
 
     def _wake(self) -> None:
