@@ -31,7 +31,8 @@ class Detections:
       first), nose, right and left mouth corner; rows of things that are no faces are zero; or None.
     - ``face_mask_probs``: float32 (N, 3), calibrated probabilities in the order of ``FACE_MASK_CLASSES``; rows that
       were not judged are zero; or None.
-    - ``sharpness``: float32 (N,), 0 (too blurred to tell) to 1 (sharp); or None when it was not measured.
+    - ``sharpness``: float32 (N,), 0 (too blurred to tell, or nothing of a face to be seen) to 1 (sharp); or None when
+      it was not measured.
 
     Raises ``ValueError`` on shapes that disagree, unknown classes or values out of range.
     """
