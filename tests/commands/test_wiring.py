@@ -1,0 +1,120 @@
+"""A site's settings arrive at the parts unchanged: every key that the parts know is followed to where it counts."""
+
+from datetime import time
+from pathlib import Path
+
+import pytest
+
+from config.document import parse_document
+from config.loading import settings_of
+from models.structures import Gear
+from rules import AlertPer, Anchor
+from streamer import wiring
+from streamer.alerts.privacy import Blur
+
+SITE = """
+site: {name: yard, timezone: Europe/Brussels}
+mqtt: {host: broker, port: 8883, user: me, password: "${PW}", tls: true, tls_insecure: true, protocol: 5, keepalive: 20}
+retention: {age: 7d, bytes: 50MB, keep_free: 1MB}
+inference: {retinaface_weights: /w/r.safetensors}
+cameras:
+  gate:
+    url: "rtsp://10.0.10.10/stream?token=t0ken"
+    user: viewer
+    password: "${PW}"
+    transport: udp
+    fps: 2
+    priority: high
+    input_size: 960
+    decode: {threads: 2, keyframes_only: true}
+    reconnect: {timeout: 3, stall: 7, initial: 100ms, max: 5}
+    privacy: {blur: everyone, polygons: ["0,0, 0.5,0, 0.5,0.5"]}
+    snapshots: {bytes: 50000, size: 640, quality: 70, timestamp: false}
+    zones:
+      apron: {coordinates: "0.1,0.2, 0.9,0.2, 0.9,0.9", anchor: head}
+  yard: {url: clips/yard.mp4, loop: true}
+rules:
+  - name: masks
+    where: [gate/apron, yard]
+    require: [face_mask]
+    dwell: 3
+    clear: 4
+    cooldown: 1m
+    update_interval: 20
+    schedule: {days: mon-fri, from: "22:00", to: "06:00"}
+    severity: detection
+    allow: [incorrect]
+    alert_per: zone
+  - {name: hats, where: [gate], require: [hard_hat], enabled: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def site():
+    return settings_of(parse_document(SITE.encode(), "site.yaml"), Path("/sites"), {"PW": "s3cret"})
+
+
+def test_a_camera_is_read_as_configured(site):
+    source = wiring.source_of(site.cameras["gate"])
+    assert source.url == "rtsp://10.0.10.10/stream?token=t0ken"
+    assert (source.user, source.password) == ("viewer", "s3cret")
+    assert (source.rtsp_transport, source.decode_threads, source.skip_frame) == ("udp", 2, "NONKEY")
+    assert (source.open_timeout_s, source.stall_s) == (3, 7)
+    assert "s3cret" not in repr(source)
+    assert "t0ken" not in repr(source)
+    recording = wiring.source_of(site.cameras["yard"])
+    assert (recording.url, recording.loop) == ("/sites/clips/yard.mp4", True)
+
+
+def test_a_camera_asks_the_inference_for_what_it_says(site):
+    demand = wiring.demand_of("gate", site.cameras["gate"])
+    assert (demand.fps, demand.priority, demand.longest_side_px) == (2, "high", 960)
+    assert wiring.demand_of("yard", site.cameras["yard"]).longest_side_px is None
+    # only network cameras are guessed to be 16:9
+    assert wiring.expected_input_sizes(site) == [(544, 960)]
+
+
+def test_rules_hold_where_they_say(site):
+    (masks,) = wiring.engine_of(site, "gate")._rules
+    assert masks.places == ("apron",)
+    assert masks.require == (Gear.FACE_MASK,)
+    assert (masks.dwell_s, masks.clear_s, masks.cooldown_s, masks.update_s) == (3, 4, 60, 20)
+    assert masks.allow_incorrect
+    assert masks.alert_per is AlertPer.ZONE
+    (shift,) = masks.schedule.windows
+    assert (shift.days, shift.starts_at, shift.ends_at) == ((0, 1, 2, 3, 4), time(22), time(6))
+    zone = wiring.engine_of(site, "gate")._zones["apron"]
+    assert zone.anchor is Anchor.HEAD
+    assert zone.polygon_xy == ((0.1, 0.2), (0.9, 0.2), (0.9, 0.9))
+    (whole,) = wiring.engine_of(site, "yard")._rules
+    assert whole.places == (None,)
+
+
+def test_alerts_look_as_configured(site):
+    view = wiring.view_of(site, "gate")
+    assert (view.site, view.topic_prefix) == ("yard", "ppewatch/yard")
+    assert view.severities["masks"] == "detection"
+    style = view.snapshots
+    assert (style.max_bytes, style.longest_side_px, style.quality, style.timezone) == (50_000, 640, 70, None)
+    assert style.blur is Blur.EVERYONE
+    assert len(view.privacy_polygons[0]) == 3
+    assert wiring.view_of(site, "yard").snapshots.timezone == "Europe/Brussels"
+
+
+def test_the_broker_is_reached_as_configured(site):
+    broker = wiring.broker_of(site.mqtt)
+    assert (broker.host, broker.port, broker.user, broker.password) == ("broker", 8883, "me", "s3cret")
+    assert (broker.protocol, broker.keepalive_s) == ("5", 20)
+    assert broker.tls is not None
+    assert broker.tls.insecure
+    assert "s3cret" not in repr(broker)
+
+
+def test_what_is_kept_is_bounded_as_configured(site):
+    limits = wiring.outbox_limits_of(site.retention)
+    assert (limits.acked_age_s, limits.acked_bytes, limits.min_free_bytes) == (
+        7 * 86400,
+        50_000_000,
+        1_000_000,
+    )
+    assert wiring.weights_of(site) == {"retinaface": Path("/w/r.safetensors")}
