@@ -1,0 +1,1 @@
+"""What flows: cameras in, alerts out. The only package with threads, sockets and files."""

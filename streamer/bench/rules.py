@@ -1,14 +1,14 @@
-"""How long the rules take for one frame: ``python benchmarks/bench_rules.py [--persons 40] [--frames 300]``.
+"""How long the rules take for one frame.
 
 Persons walk slowly in a grid with trembling boxes, half of them without a mask, watched by a zone rule and a rule for
-the whole picture. Prints milliseconds of processor time on one core for each ``CameraEngine.observe``; its floor is the
+the whole picture. Measured in processor time of one core for each ``CameraEngine.observe``; its floor is the
 association alone.
 """
 
-import argparse
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -85,20 +85,15 @@ def _times(seen: Sequence[Detections], act: Callable[[Detections, int], object])
     return times
 
 
-def main() -> None:
-    """Print a line for each size of crowd."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--persons", type=int, nargs="+", default=[1, 5, 10, 20, 40, 80])
-    parser.add_argument("--frames", type=int, default=300)
-    arguments = parser.parse_args()
-    print("persons   mean    p50    p95    max  floor (association)   ms of one core per frame")
-    for persons in arguments.persons:
-        timing = time_rules(persons, arguments.frames)
-        print(
-            f"{persons:7d} {timing.mean_ms:6.2f} {timing.p50_ms:6.2f} {timing.p95_ms:6.2f} {timing.max_ms:6.2f}"
-            f" {timing.floor_ms:6.2f}"
-        )
-
-
-if __name__ == "__main__":
-    main()
+def measure_rules(persons: Sequence[int] = (1, 5, 10, 20, 40, 80), *, frames: int = 300) -> dict[str, Any]:
+    """Milliseconds of one core for each frame, by size of crowd, beside the floor: association alone."""
+    timings = [time_rules(count, frames) for count in persons]
+    return {
+        f"{timing.persons}_persons": {
+            "p50_ms": round(timing.p50_ms, 2),
+            "p95_ms": round(timing.p95_ms, 2),
+            "floor_ms": round(timing.floor_ms, 2),
+            "ratio": round(timing.mean_ms / timing.floor_ms, 2),
+        }
+        for timing in timings
+    }
