@@ -20,13 +20,13 @@ def test_no_installed_dependency_provides_our_top_level_names():
     "module", ["config", "rules", "streamer.ingest", "models.structures", "streamer.cli"]
 )
 def test_light_modules_never_load_tensorflow(module):
-    code = f"import sys, {module}; sys.exit(str({{'tensorflow', 'keras', 'jax'}} & set(sys.modules) or 0))"
+    code = f"import sys, {module}; sys.exit({{'tensorflow', 'keras', 'jax'}} & set(sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_value_types_need_numpy_alone():
     heavy = {"cv2", "scipy", "av", "pydantic", "yaml"}
-    code = f"import sys, models.structures; sys.exit(str({heavy} & set(sys.modules) or 0))"
+    code = f"import sys, models.structures; sys.exit({heavy} & set(sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
