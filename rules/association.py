@@ -17,8 +17,8 @@ from rules.proportions import body_from_head, head_from_body, head_from_face, he
 from rules.quality import overlap_qualities, pose_quality, ramp, size_quality, truncation_quality
 
 #: Detector scores between which a look counts from not at all to whole.
-_DOUBTFUL_SCORE: Final = 0.2
-_SURE_SCORE: Final = 0.5
+_DOUBTFUL_SCORE: Final = 0.4
+_SURE_SCORE: Final = 0.8
 #: What a carried hat says of a head that was seen but not judged bare: weak, and with little weight.
 _CARRIED_SCORE: Final = 0.35
 _CARRIED_QUALITY: Final = 0.3
@@ -73,17 +73,17 @@ def associate(
         hard_hat = parts.hard_hats[hard_hats[row]] if row in hard_hats else None
         box = _seen_box(head, hard_hat)
         body = head.body.box if head.body is not None else body_from_head(head.box)
-        quality = 0.0 if box is None else clear.get(row, 1.0) * _look_quality(box, detections, head)
+        view = 0.0 if box is None else clear.get(row, 1.0) * _view_quality(box, detections, head)
         gear: dict[Gear, GearEvidence] = {}
         if Gear.HARD_HAT in gears:
             hat = parts.hats[hats[row]] if row in hats else None
-            gear[Gear.HARD_HAT] = _hard_hat_evidence(
-                head, hard_hat, hat, quality, _is_carried(body, box, loose)
-            )
+            quality = view * _certainty(head.face, head.bare, head.body, hard_hat, hat)
+            carried = _is_carried(body, box, loose)
+            gear[Gear.HARD_HAT] = _hard_hat_evidence(head, hard_hat, hat, quality, carried)
         if Gear.FACE_MASK in gears:
             garment = garment_of.get(id(head.face))
             gear[Gear.FACE_MASK] = face_mask_evidence(
-                head.face, garment, _face_quality(head.face, quality, detections.input_scale)
+                head.face, garment, _face_quality(head.face, view, detections.input_scale)
             )
         scores = [part.score for part in (head.face, head.bare, head.body) if part is not None]
         people.append(PersonObservation(body, box, max(scores), head.body is None, gear))
@@ -99,7 +99,7 @@ def _under_lone_hat(
     hat: Part, detections: Detections, gears: Collection[Gear], lone_hat_score: float
 ) -> PersonObservation:
     head = head_under_hat(hat.box)
-    quality = _look_quality(head, detections, _Head(head, bare=hat))
+    quality = _view_quality(head, detections, _Head(head, bare=hat)) * _certainty(hat)
     gear = {}
     if Gear.HARD_HAT in gears:
         gear[Gear.HARD_HAT] = _hard_hat_evidence(_Head(head), hat, None, quality, False)
@@ -170,28 +170,33 @@ def _seen_box(head: _Head, hard_hat: Part | None) -> Box | None:
     return hard_hat.box if hard_hat is not None else None
 
 
-def _look_quality(box: Box, detections: Detections, head: _Head) -> float:
-    sharpness = (
-        head.face.sharpness
-        if head.face is not None
-        else head.bare.sharpness
-        if head.bare is not None
-        else 1.0
-    )
-    score = max((part.score for part in (head.face, head.bare, head.body) if part is not None), default=0.0)
+def _view_quality(box: Box, detections: Detections, head: _Head) -> float:
+    """By size, truncation and blur; what others hide comes on top."""
+    sharpness = 1.0
+    if head.face is not None:
+        sharpness = head.face.sharpness
+    elif head.bare is not None:
+        sharpness = head.bare.sharpness
     return (
         size_quality(height(box), detections.input_scale)
         * truncation_quality(box, detections.image_hw)
-        * ramp(score, _DOUBTFUL_SCORE, _SURE_SCORE)
         * min(1.0, sharpness)
     )
 
 
-def _face_quality(face: Part | None, head_quality: float, input_scale: float) -> float:
-    """As for the head, but by the size of the face itself, and by its pose."""
+def _certainty(*parts: Part | None) -> float:
+    """By how sure the detector is of the surest of the parts: what is hardly seen is badly judged."""
+    return ramp(
+        max((part.score for part in parts if part is not None), default=0.0), _DOUBTFUL_SCORE, _SURE_SCORE
+    )
+
+
+def _face_quality(face: Part | None, view: float, input_scale: float) -> float:
+    """As for the head, but by the size and the score of the face itself, and by its pose."""
     if face is None:
         return 0.0
-    return min(head_quality, size_quality(height(face.box), input_scale)) * pose_quality(face.landmarks_xy)
+    size = min(view, size_quality(height(face.box), input_scale))
+    return size * _certainty(face) * pose_quality(face.landmarks_xy)
 
 
 def _is_carried(body: Box, head: Box | None, loose: Sequence[Part]) -> bool:

@@ -58,7 +58,7 @@ class Tuning:
     weight_limit: float = 4.0
     decide_weight: float = 2.0
     forget_weight: float = 1.0
-    decide_belief: float = 1.5
+    decide_belief: float = 2.0
     look_spacing_s: float = 0.2
     unknown_pause_s: float = 3.0
     missed_look_s: float = 0.6

@@ -132,7 +132,7 @@ def test_hat_pixels_count_where_there_are_some():
     beside = np.zeros((2, 28, 28), np.float32)
     beside[1, 24:, :] = 1.0
     for pixels, state in ((on_head, GearState.WORN), (beside, GearState.MISSING)):
-        rows = detections([head(score=0.3), hat(top=250, h=60)])
+        rows = detections([head(score=0.6), hat(top=250, h=60)])
         seen = Detections(
             rows.image_hw,
             rows.boxes_xyxy,
@@ -244,3 +244,18 @@ def test_a_seated_person_and_a_neighbour_keep_their_own_bodies():
     assert [round(p.head_xyxy[0] + p.head_xyxy[2]) / 2 for p in people] == [
         pytest.approx((p.box_xyxy[0] + p.box_xyxy[2]) / 2, abs=2) for p in people
     ]
+
+
+def test_what_is_hardly_seen_is_badly_judged():
+    for score, quality in ((0.4, 0.0), (0.6, 0.5), (0.8, 1.0)):
+        (person,) = look(face(score=score))
+        assert face_mask(person).quality == pytest.approx(quality, abs=1e-6)
+    (person,) = look(body(), face(score=0.3), hat())
+    assert (face_mask(person).quality, hard_hat(person).quality) == (0.0, 1.0), (
+        "the body and the hat are sure"
+    )
+
+
+def test_a_doubtful_bare_head_is_no_evidence_for_a_hat():
+    (person,) = look(body(), head(score=0.3))
+    assert hard_hat(person).score == 0.5

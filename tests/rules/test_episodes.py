@@ -296,3 +296,37 @@ def test_a_stream_that_changes_its_size_keeps_its_zones():
         )
     assert len(phases(told, "opened")) >= 1
     assert all(track.zones == ("left",) for track in watching.tracks if track.state is TrackState.CONFIRMED)
+
+
+def test_a_long_doubt_before_the_verdict_counts_for_a_second_at_most():
+    # for ten seconds the looks lean a little against the mask, too little to decide; then they are clear
+    actor = Actor(standing(), mask=lambda t: 0.45 if t < 10 else 0.05)
+    (new,) = play(engine(MASK), Scene([actor], 20, 5.0))
+    assert new.started_at - START == pytest.approx(9.0, abs=0.01)
+    assert new.confirmed_at - new.started_at == pytest.approx(2.0, abs=0.01)
+
+
+def test_slips_of_the_detector_do_not_add_up_to_a_dwell():
+    # one look in five is wrong, for long enough that a clock which ran through would be due
+    actor = Actor(
+        standing(), mask=lambda t: 0.05 if round(t * 5) % 5 == 0 and t < 10 else 0.95 if t < 10 else 0.05
+    )
+    (new,) = play(engine(MASK), Scene([actor], 20, 5.0))
+    assert new.started_at - START == pytest.approx(10.0, abs=0.01)
+    assert new.confirmed_at - START == pytest.approx(12.0, abs=0.01)
+
+
+@pytest.mark.parametrize("clear_s", [0.0, 1.0])
+def test_a_short_clear_does_not_close_what_is_only_lost_for_a_moment(clear_s):
+    walk = walking((300, 400), (80, 0))
+    actor = unmasked(lambda t: None if 6 <= t < 8.4 else walk(t))
+    told = play(engine(replace(MASK, clear_s=clear_s, cooldown_s=0.0)), Scene([actor], 12, 5.0))
+    assert story(told) == [("1", "opened", None)]
+
+
+def test_an_end_waits_for_the_judgement_of_somebody_who_has_just_come():
+    # the track is given up after a second, the episode is due to end five seconds after 4.8; the other comes at 9.4
+    watching = engine(replace(MASK, cooldown_s=0.0), lost_s=1.0)
+    first = unmasked(standing(900, 400, leaves=5.0))
+    second = unmasked(standing(940, 400, enters=9.4))
+    assert story(play(watching, Scene([first, second], 16, 5.0))) == [("1", "opened", None)]

@@ -95,7 +95,7 @@ def test_noise_at_the_threshold_alarms_at_most_once(fps, seed):
 
 @pytest.mark.parametrize("anchor", Anchor)
 @pytest.mark.parametrize("fps", [2.0, 5.0, 15.0])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_walks_along_a_border_with_trembling_boxes(anchor, fps, seed):
     # the border lies where the anchor of somebody at y 300 with a face of 60 pixels is
     border = {Anchor.FEET: 330 - 75 + 7.7 * 75, Anchor.CENTER: 330 - 75 + 3.85 * 75, Anchor.HEAD: 330 - 37.5}[
@@ -116,18 +116,18 @@ def test_walks_along_a_border_with_trembling_boxes(anchor, fps, seed):
 
 @pytest.mark.parametrize("drop", [0.0, 0.3])
 @pytest.mark.parametrize("fps", FPS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kind", RULES)
 def test_any_frame_rate_gives_the_same_alerts(kind, fps, drop, seed):
-    actor = without(kind, standing(enters=4.0, leaves=40.0), until=20.0)
-    scene = Scene([actor], 60, fps, jitter=0.03, drop=drop, seed=seed)
+    actor = without(kind, standing(enters=4.0, leaves=30.0), until=15.0)
+    scene = Scene([actor], 40, fps, jitter=0.03, drop=drop, seed=seed)
     arrived = [t for _, _, t in scene.frames()]
     told = play(engine(RULES[kind]), scene)
 
     (new,), (end,) = phases(told, "opened"), phases(told, "closed")
     first = min(t for t in arrived if t >= 4.0)
     due = min(t for t in arrived if t >= first + 2.0 - 1e-6)
-    worn = min(t for t in arrived if t >= 20.0)
+    worn = min(t for t in arrived if t >= 15.0)
     longest = max(b - a for a, b in pairwise(arrived))
     assert new.started_at - START == pytest.approx(first, abs=1e-3)
     assert due <= new.confirmed_at - START + 1e-3
@@ -137,7 +137,7 @@ def test_any_frame_rate_gives_the_same_alerts(kind, fps, drop, seed):
 
 
 @pytest.mark.parametrize("fps", [2.0, 5.0, 15.0])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("meeting", [1.0, 2.5, 6.0])
 @pytest.mark.parametrize("kind", RULES)
 def test_two_people_cross(kind, meeting, seed, fps):
