@@ -139,6 +139,11 @@ class MqttSettings(Settings):
         le=3600,
         description="Time between two messages on `stats`.",
     )
+    commands: bool = Field(
+        default=False,
+        description="Obey commands below `command/` (reload, cameras on and off, acknowledgement, feedback)."
+        " Anybody who may publish there can give them.",
+    )
     tls: bool = Field(
         default=False, description="Encrypt the connection; the broker's certificate is checked."
     )

@@ -2,6 +2,8 @@
 
 import importlib.metadata
 import logging
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import cast
@@ -13,6 +15,7 @@ from streamer import wiring
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
+from streamer.control import CommandDesk
 from streamer.detector_loading import Device, load_detector
 from streamer.errors import StreamerError
 from streamer.inference.batcher import Batcher, BatcherSnapshot
@@ -111,6 +114,15 @@ class Daemon:
             stats_every_s=site.mqtt.stats_s,
             pulse=self._heartbeats.add("status"),
         )
+        self._commands = CommandDesk(
+            publisher=self._publisher,
+            stations=self._stations,
+            outbox=self._outbox,
+            # the main thread reloads, as after `systemctl reload`
+            request_reload=lambda: os.kill(os.getpid(), signal.SIGHUP),
+        )
+        if site.mqtt.commands:
+            self._commands.subscribe()
         self._supervisor = Supervisor(
             self._heartbeats, notifier=self._notifier, watchdog_s=watchdog_interval_s(), redact=redact
         )
@@ -183,7 +195,17 @@ class Daemon:
             self._add_camera(camera_id)
         self._announcer.keep_only(site.cameras)
         _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
+        self._tell_reload(None)
         self._notifier.ready(self._summary())
+
+    def refuse_reload(self, error: str) -> None:
+        """The new settings are wrong: say so, and go on with those in force."""
+        _log.error("not reloaded, the settings in force stay: %s", error)
+        self._tell_reload(error)
+
+    def _tell_reload(self, error: str | None) -> None:
+        if self._site.mqtt.commands:
+            self._commands.tell_reload(error)
 
     def _submit(self, composed: ComposedAlert) -> None:
         alert = composed.alert

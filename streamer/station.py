@@ -61,6 +61,10 @@ class CameraStation:
         self._batcher.remove_camera(self.camera_id)
         return ended
 
+    def set_enabled(self, enabled: bool) -> None:
+        """Switch the camera on or off until its settings change; on tries at once, also after refused credentials."""
+        self._ingest.set_enabled(enabled)
+
     def status(self) -> StreamStatus:
         """How the camera stands now."""
         return self._ingest.status()

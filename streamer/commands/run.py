@@ -1,7 +1,6 @@
 """``ppewatch run``: the daemon, in the foreground; systemd runs just this."""
 
 import argparse
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,6 @@ if TYPE_CHECKING:
     from streamer.app import Daemon
 
 HELP = "watch a site: the daemon, in the foreground"
-
-_log = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +28,15 @@ def run(args: argparse.Namespace) -> int:
     notifier = ServiceNotifier.from_environment()
     with SignalRequests() as signals:
         daemon = Daemon(site, notifier=notifier)
-        daemon.start(stopping=lambda: signals.wait(0.0) is Request.STOP)
+        early: list[Request | None] = []
+
+        def stopping() -> bool:
+            early.append(signals.wait(0.0))
+            return early[-1] is Request.STOP
+
+        daemon.start(stopping=stopping)
+        if Request.RELOAD in early:
+            _reload(daemon, args.site)
         while (request := signals.wait(3600.0)) is not Request.STOP:
             if request is Request.RELOAD:
                 _reload(daemon, args.site)
@@ -46,6 +51,6 @@ def _reload(daemon: "Daemon", path: Path) -> None:
     try:
         site = load_site(path)
     except ConfigError as error:
-        _log.error("not reloaded, the settings in force stay: %s", error)
+        daemon.refuse_reload(str(error))
         return
     daemon.reload(site)

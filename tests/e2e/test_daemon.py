@@ -84,7 +84,7 @@ def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
 @pytest.fixture
 def site(tmp_path: Path, broker: Mosquitto) -> Site:
     made = Site(tmp_path, broker_port=broker.port)
-    made.data["mqtt"] |= {"user": "ppewatch", "password": "${BROKER_PASSWORD}"}
+    made.data["mqtt"] |= {"commands": True, "user": "ppewatch", "password": "${BROKER_PASSWORD}"}
     return made
 
 
@@ -131,18 +131,26 @@ def test_it_watches_on_beside_dead_cameras_reloads_and_tells_no_secret(
     assert "ppewatch_" in site.get("/metrics")[1]
     assert alert["alert_id"] in site.get("/api/alerts")[1]
 
+    obeys_commands(subscriber, alert["alert_id"])
+
     # settings that are wrong change nothing
     good = site.path.read_text()
     site.path.write_text(good.replace("entrance:", "entrance: [", 1))
     daemon.process.send_signal(signal.SIGHUP)
     daemon.wait_for_log("not reloaded, the settings in force stay", 20)
+    refused = subscriber.wait_for(lambda: subscriber.latest("command/reload/state"), 10, "the refusal")
+    assert not refused["ok"]
+    assert "site.yaml" in refused["error"]
     # settings that are right do, and leave the other cameras alone
     del site.data["cameras"]["nobody"]
     site.data["cameras"]["second"] = {"url": str(CLIP), "loop": True, "fps": 1}
     site.write()
     since = subscriber.latest("cameras/entrance/status")["since"]
-    daemon.process.send_signal(signal.SIGHUP)
+    subscriber.publish("command/reload", "now")
     daemon.wait_for_log("reloaded: 1 of 4 cameras changed", 30)
+    subscriber.wait_for(
+        lambda: subscriber.latest("command/reload/state")["ok"], 10, "the answer to the reload"
+    )
     subscriber.wait_for(
         lambda: (subscriber.latest("cameras/second/status") or {}).get("state") == "online",
         30,
@@ -166,6 +174,42 @@ def test_it_watches_on_beside_dead_cameras_reloads_and_tells_no_secret(
         told += [message.payload for message in subscriber.messages]
         told += [path.read_bytes() for path in site.state_dir.rglob("*") if path.is_file()]
         assert not [number for number, text in enumerate(told) if secret_value.encode() in text]
+
+
+def obeys_commands(subscriber: Subscriber, alert_id: str) -> None:
+    """Cameras go off and on, alerts are acknowledged, and what is no command is refused or ignored."""
+    told = f"{PREFIX}/command/cameras/entrance/state"
+    for wanted, state in (("OFF", "disabled"), ("ON", "online")):
+        subscriber.publish("command/cameras/entrance/set", wanted)
+        subscriber.wait_for(
+            lambda wanted=wanted: [
+                m for m in subscriber.messages if m.topic == told and m.payload == wanted.encode()
+            ],
+            20,
+            f"the camera says that it is {wanted}",
+        )
+        subscriber.wait_for(
+            lambda state=state: subscriber.latest("cameras/entrance/status")["state"] == state,
+            20,
+            f"it is {state}",
+        )
+    subscriber.publish(f"command/alerts/{alert_id}/ack", "")
+    subscriber.publish(f"command/alerts/{alert_id}/feedback", "false_alarm")
+    subscriber.publish(f"command/alerts/{alert_id}x/ack", "")
+    subscriber.publish(f"command/alerts/{alert_id}y/feedback", "no word of ours")
+    subscriber.publish("command/cameras/nowhere/set", "ON")
+    answers = {
+        f"{alert_id}/ack": True,
+        f"{alert_id}/feedback": True,
+        f"{alert_id}x/ack": False,
+        f"{alert_id}y/feedback": False,
+    }
+    for name, ok in answers.items():
+        answer = subscriber.wait_for(
+            lambda name=name: subscriber.latest(f"command/alerts/{name}/state"), 20, name
+        )
+        assert answer["ok"] is ok, answer
+    assert not [m for m in subscriber.messages if m.topic == f"{PREFIX}/command/cameras/nowhere/state"]
 
 
 def test_a_daemon_that_was_killed_closes_its_alerts_when_it_is_back(

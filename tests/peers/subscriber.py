@@ -51,6 +51,10 @@ class Subscriber:
         self._client.disconnect()
         self._client.loop_stop()
 
+    def publish(self, subtopic: str, payload: str, *, retain: bool = False) -> None:
+        """Publish below the prefix with QoS 1."""
+        self._client.publish(f"{self._prefix}/{subtopic}", payload, qos=1, retain=retain)
+
     def wait_for(self, condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
         """The first true value of ``condition``, asked again whenever something arrives; fails after the time."""
         end = time.monotonic() + timeout_s
