@@ -1,11 +1,15 @@
 """What all commands share: help, usage, exit codes, errors in words, no secrets, quiet endings."""
 
 import argparse
+import fcntl
 import os
+import pty
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 
@@ -281,3 +285,27 @@ def test_every_command_has_a_file_and_every_file_a_command():
     helpers = {"__init__", "background", "delegation", "options", "parser", "passwords", "process_title"}
     files = {path.stem for path in (ROOT / "streamer" / "commands").glob("*.py")}
     assert files - helpers == set(cli.COMMANDS)
+
+
+BAR = """
+import sys
+from streamer.commands.options import progress_bar
+with progress_bar(unit="s", total=2, mininterval=0) as bar:
+    bar.update(1)
+    bar.update(1)
+print("after", file=sys.stderr)
+"""
+
+
+def test_long_work_shows_progress_in_a_terminal_and_nowhere_else():
+    command = [sys.executable, "-c", BAR]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=True)
+    assert done.stderr == "after\n"
+    terminal, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    subprocess.run(command, stderr=side, env=environment(), check=True)
+    os.close(side)
+    shown = os.read(terminal, 65536).decode()
+    os.close(terminal)
+    assert "50%" in shown
+    assert shown.endswith("after\r\n")
