@@ -154,16 +154,16 @@ class Scene:
 
     def frames(self) -> Iterator[tuple[Detections, float, float]]:
         """Detections, ``captured_at`` and the scene's time."""
-        rng = np.random.default_rng(self.seed)
+        rng, mixing = np.random.default_rng(self.seed), np.random.default_rng(self.seed)
         for index in range(int(self.seconds * self.fps)):
             t = index / self.fps
             rows = [
                 row
                 for actor in self.actors
-                for row in actor.rows(t, lambda: rng.normal(0, self.jitter or 1e-9))
+                for row in actor.rows(t, lambda: rng.normal(0, self.jitter) if self.jitter else 0.0)
             ]
             if self.shuffle:
-                rows = [rows[i] for i in rng.permutation(len(rows))]
+                rows = [rows[i] for i in mixing.permutation(len(rows))]
             if rng.random() < self.drop or (self.gap is not None and self.gap[0] <= t < self.gap[1]):
                 continue
             yield detections(rows), self.start + t + self.clock(t), t
