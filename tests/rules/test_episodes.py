@@ -325,8 +325,16 @@ def test_a_short_clear_does_not_close_what_is_only_lost_for_a_moment(clear_s):
 
 
 def test_an_end_waits_for_the_judgement_of_somebody_who_has_just_come():
-    # the track is given up after a second, the episode is due to end five seconds after 4.8; the other comes at 9.4
+    # the track is given up after a second, the episode is due to end five seconds after 4.8; the other comes at 9.6
     watching = engine(replace(MASK, cooldown_s=0.0), lost_s=1.0)
     first = unmasked(standing(900, 400, leaves=5.0))
-    second = unmasked(standing(940, 400, enters=9.4))
+    second = unmasked(standing(940, 400, enters=9.6))
     assert story(play(watching, Scene([first, second], 16, 5.0))) == [("1", "opened", None)]
+
+
+def test_a_short_spell_of_wearing_it_does_not_count_towards_the_end():
+    actor = Actor(standing(), mask=lambda t: 0.95 if 10 <= t < 13 or t >= 20 else 0.05)
+    told = play(engine(MASK), Scene([actor], 30, 5.0))
+    assert story(told) == [("1", "opened", None), ("1", "closed", EndReason.WORN)]
+    assert told[-1].ended_at - START == pytest.approx(20.0, abs=0.01)
+    assert told[-1].trace[-1].at - START == pytest.approx(25.0, abs=0.3)
