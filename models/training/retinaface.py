@@ -34,8 +34,9 @@ from models.weights.keras_variables import assign_tensors
 def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[str], None] = print) -> Path:
     """Train as ``recipe`` says and return the best weights, ``<out>/best.safetensors``.
 
-    ``out`` also gets ``state.safetensors`` (to resume), ``log.jsonl`` (one line per round) and the
-    teacher's answers. ``report`` gets one line per round. Raises ``DataSetError``, ``PictureError``,
+    ``out`` also gets the weights of the last round (``last.safetensors``), ``state.safetensors`` (to
+    resume) and ``log.jsonl`` (one line per round); the folder ``teacher`` beside it keeps the teacher's
+    answers. ``report`` gets one line per round. Raises ``DataSetError``, ``PictureError``,
     ``TrainingError``, ``WeightsError``; what is saved by then stays usable.
     """
     cv2.setNumThreads(1)  # threads make whole canvases; more inside each would fight with the training itself
@@ -85,19 +86,19 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
         figures = measure(learner)
         _log(out, report, learner.step // recipe.steps_per_round, losses, figures)
         score = sum(figure.ap50 for figure in figures) / len(figures)
+        source = f"{recipe.source}; step {learner.step}, held-out AP50 {score:.4f}"
+        _save(out / "last.safetensors", learner, config, source)
         if score > best:
             best = score
-            save_weights(
-                out / "best.safetensors",
-                learner.average,
-                architecture=ARCHITECTURE,
-                config=config.to_mapping(),
-                source=f"{recipe.source}; step {learner.step}, validation AP50 {score:.4f}",
-            )
+            _save(out / "best.safetensors", learner, config, source)
         state = learner.state()
         state.best, state.recipe = best, text
         save_state(out / "state.safetensors", state)
     return out / "best.safetensors"
+
+
+def _save(path: Path, learner: Learner, config: RetinaFaceConfig, source: str) -> None:
+    save_weights(path, learner.average, architecture=ARCHITECTURE, config=config.to_mapping(), source=source)
 
 
 class _Measure:
