@@ -302,7 +302,8 @@ def test_a_long_doubt_before_the_verdict_counts_for_a_second_at_most():
     # for ten seconds the looks lean a little against the mask, too little to decide; then they are clear
     actor = Actor(standing(), mask=lambda t: 0.45 if t < 10 else 0.05)
     (new,) = play(engine(MASK), Scene([actor], 20, 5.0))
-    assert new.started_at - START == pytest.approx(9.0, abs=0.01)
+    # the run of looks that lean may take in one that still agreed
+    assert new.started_at - START == pytest.approx(9.0, abs=0.21)
     assert new.confirmed_at - new.started_at == pytest.approx(2.0, abs=0.01)
 
 
@@ -338,3 +339,11 @@ def test_a_short_spell_of_wearing_it_does_not_count_towards_the_end():
     assert story(told) == [("1", "opened", None), ("1", "closed", EndReason.WORN)]
     assert told[-1].ended_at - START == pytest.approx(20.0, abs=0.01)
     assert told[-1].trace[-1].at - START == pytest.approx(25.0, abs=0.3)
+
+
+def test_the_same_track_is_held_back_wherever_it_went():
+    walk = lambda t: (300 + 60 * max(0.0, min(t - 6, 15.0)), 400)  # noqa: E731
+    actor = Actor(walk, mask=lambda t: 0.95 if 6 <= t < 20 else 0.05)
+    watching = engine(MASK)
+    assert len(phases(play(watching, Scene([actor], 40, 5.0)), "opened")) == 1
+    assert watching.suppressed == {"cooldown": 1}
