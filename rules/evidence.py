@@ -105,7 +105,7 @@ class GearBelief:
         ):
             balance.add(t, gain * logit(probability, tuning.look_logit), limit)
             if self.weight >= tuning.decide_weight:
-                balance.decide(tuning.decide_belief)
+                balance.decide(max(tuning.decide_belief, tuning.decide_logit * self.weight))
 
     def doubt(self) -> None:
         """It is not certain any more whose looks these were: start from nothing, and keep the runs of looks."""

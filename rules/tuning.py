@@ -14,6 +14,8 @@ class Tuning:
     - ``look_logit``: bound of what one look adds to belief. ``weight_limit``: bound of the weight.
     - ``decide_weight``: weight from which a state is known. ``forget_weight``: below this it is unknown again.
     - ``decide_belief``: belief beyond which, on either side, the state changes; the band lies between.
+    - ``decide_logit``: the average look has to say so too, by these log-odds: many looks that are each hardly better
+      than a guess (they err alike) are no certainty.
     - ``look_spacing_s``: looks closer than this share the weight of one, once the state is known.
 
     Clocks (ADR 0012):
@@ -59,6 +61,7 @@ class Tuning:
     decide_weight: float = 2.0
     forget_weight: float = 1.0
     decide_belief: float = 2.0
+    decide_logit: float = 1.1
     look_spacing_s: float = 0.2
     unknown_pause_s: float = 3.0
     missed_look_s: float = 0.6
@@ -66,7 +69,7 @@ class Tuning:
     camera_lost_s: float = 30.0
     clock_jump_s: float = 600.0
     clock_settle_s: float = 60.0
-    start_score: float = 0.5
+    start_score: float = 0.85
     high_score: float = 0.5
     low_score: float = 0.2
     confirm_looks: int = 2
