@@ -16,7 +16,7 @@ On unmasked faces of which the landmarks are known, face masks are drawn as well
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 from models.data.face_mask_templates import TEMPLATES
 from models.errors import DataSetError
-from models.mask_state.network import NOT_VISIBLE
 
 WITH_MASK, WITHOUT_MASK, INCORRECT = range(3)
 
@@ -54,9 +53,6 @@ _SMALLEST_FACE_PX: Final = 8.0
 _RISE: Final = 0.1
 _SMALLEST_DRAWN_PX: Final = 24.0
 _LEAST_EYE_DISTANCE_PX: Final = 6.0
-_SMALLEST_HEAD_PX: Final = 22.0
-#: Lower scores are scattered over every texture.
-_TRACE_SCORE: Final = 0.04
 _CALIBRATION_SHARE: Final = 10  # one group of so many
 
 
@@ -146,7 +142,10 @@ def image_level_faces(data: Path, folder: str, located: LocatedFaces) -> list[Fa
         label = _IMAGE_LABELS[image["image_label"]]
         examples.append(
             FaceExample(
-                data / folder / image["file_name"], _box(faces[0]), label, f"{folder}/{image['image_label']}"
+                data / folder / image["file_name"],
+                box_of(faces[0]),
+                label,
+                f"{folder}/{image['image_label']}",
             )
         )
     return examples
@@ -179,7 +178,7 @@ def helmeted_faces(
     return [
         FaceExample(
             file=data / "hard_hats" / image["file_name"],
-            box_xyxy=_box(row),
+            box_xyxy=box_of(row),
             label=WITHOUT_MASK,
             source=f"hard_hats/{image['source']}",
             landmarks_xy=_points(np.array(row[5:15], np.float64).reshape(5, 2)),
@@ -226,134 +225,6 @@ def box_around_landmarks(landmarks_xy: NDArray[np.float64]) -> tuple[float, floa
     return centre_x - half_width, centre_y - half_height, centre_x + half_width, centre_y + half_height
 
 
-def faceless_heads(
-    data: Path,
-    folder: str,
-    located: LocatedFaces,
-    *,
-    sources: Iterable[str],
-    min_head_px: float = _SMALLEST_HEAD_PX,
-) -> list[FaceExample]:
-    """Head boxes of at least ``min_head_px`` in which the detector saw no trace of a face: backs and tops
-    of heads."""
-    coco = read_coco(data / folder / "train.json")
-    names = {category["id"]: category["name"] for category in coco["categories"]}
-    wanted, images = set(sources), {image["id"]: image for image in coco["images"]}
-    examples = []
-    for annotation in coco["annotations"]:
-        image = images[annotation["image_id"]]
-        key = f"{folder}/{image['file_name']}"
-        x, y, width, height = annotation["bbox"]
-        if image["source"] not in wanted or key not in located or min(width, height) < min_head_px:
-            continue
-        if names[annotation["category_id"]] not in {"head", "bare_head", "hard_hat"}:
-            continue
-        # boxes of hard hats often end at the brim, above the face
-        reach = height if names[annotation["category_id"]] == "hard_hat" else 0.0
-        head = (x, y, x + width, y + height + reach)
-        if any(_touches(_box(row), head) for row in located[key] if row[4] >= _TRACE_SCORE):
-            continue
-        examples.append(
-            FaceExample(
-                data / folder / image["file_name"],
-                (x, y, x + width, y + height),
-                NOT_VISIBLE,
-                f"{folder}/faceless",
-            )
-        )
-    return examples
-
-
-def found_on_heads(
-    data: Path, folder: str, located: LocatedFaces, *, sources: Iterable[str]
-) -> list[tuple[FaceExample, FaceExample]]:
-    """Pairs of a labelled head and the box of the best face that the detector found on it, even a doubtful
-    one.
-
-    Both are ``not_visible`` if the head is turned away, which nobody has labelled: an earlier classifier must
-    tell it from the head, so that the later one learns it from the detector's box, often on a neck or an ear.
-    """
-    pairs = []
-    for image, heads in _heads_by_image(data, folder, sources):
-        file, rows = data / folder / image["file_name"], located.get(f"{folder}/{image['file_name']}", ())
-        for head in heads:
-            on_head = [row for row in rows if row[4] >= _TRACE_SCORE and _touches(_box(row), head)]
-            if on_head and min(head[2] - head[0], head[3] - head[1]) >= _SMALLEST_HEAD_PX:
-                best = max(on_head, key=lambda row: row[4])
-                source = f"{folder}/turned"
-                pairs.append(
-                    (
-                        FaceExample(file, head, NOT_VISIBLE, source),
-                        FaceExample(file, _box(best), NOT_VISIBLE, source),
-                    )
-                )
-    return pairs
-
-
-def false_alarms(
-    data: Path,
-    folder: str,
-    located: LocatedFaces,
-    *,
-    sources: Iterable[str],
-    scores: tuple[float, float],
-) -> list[FaceExample]:
-    """Faces of a score in ``scores`` that the detector found away from every labelled head: machines,
-    letters, hands. Where small heads are unlabelled, a low upper limit keeps them out.
-    """
-    examples = []
-    for image, heads in _heads_by_image(data, folder, sources):
-        for row in located.get(f"{folder}/{image['file_name']}", ()):
-            # a hat's box ends above the face
-            near = [(x1, y1, x2, y2 + (y2 - y1)) for x1, y1, x2, y2 in heads]
-            if scores[0] <= row[4] <= scores[1] and not any(_overlaps(_box(row), head) for head in near):
-                file = data / folder / image["file_name"]
-                examples.append(FaceExample(file, _box(row), NOT_VISIBLE, f"{folder}/false_alarm"))
-    return examples
-
-
-def _heads_by_image(
-    data: Path, folder: str, sources: Iterable[str]
-) -> Iterator[tuple[dict[str, Any], list[tuple[float, float, float, float]]]]:
-    coco = read_coco(data / folder / "train.json")
-    names = {category["id"]: category["name"] for category in coco["categories"]}
-    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
-    for annotation in coco["annotations"]:
-        if names[annotation["category_id"]] != "person":
-            x, y, width, height = annotation["bbox"]
-            boxes.setdefault(annotation["image_id"], []).append((x, y, x + width, y + height))
-    wanted = set(sources)
-    for image in coco["images"]:
-        if image["source"] in wanted:
-            yield image, boxes.get(image["id"], [])
-
-
-def backgrounds(
-    data: Path, folder: str, *, per_image: int, seed: int, sources: Iterable[str]
-) -> list[FaceExample]:
-    """Random squares that touch no labelled box; ``seed`` chooses them."""
-    rng = np.random.default_rng(seed)
-    coco = read_coco(data / folder / "train.json")
-    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
-    for annotation in coco["annotations"]:
-        x, y, width, height = annotation["bbox"]
-        boxes.setdefault(annotation["image_id"], []).append((x, y, x + width, y + height))
-    wanted = set(sources)
-    examples = []
-    for image in coco["images"]:
-        if image["source"] not in wanted:
-            continue
-        for _ in range(per_image):
-            side = float(np.exp(rng.uniform(np.log(14), np.log(min(image["width"], image["height"]) / 2.5))))
-            x, y = rng.uniform(0, image["width"] - side), rng.uniform(0, image["height"] - side)
-            square = (x, y, x + side, y + side)
-            if any(_overlaps(square, box) for box in boxes.get(image["id"], ())):
-                continue
-            file = data / folder / image["file_name"]
-            examples.append(FaceExample(file, square, NOT_VISIBLE, f"{folder}/background"))
-    return examples
-
-
 def _as_found(box: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
     x1, y1, x2, y2 = box
     rise = _RISE * max(x2 - x1, y2 - y1)
@@ -368,7 +239,8 @@ def _area(row: Sequence[float]) -> float:
     return (row[2] - row[0]) * (row[3] - row[1])
 
 
-def _box(row: Sequence[float]) -> tuple[float, float, float, float]:
+def box_of(row: Sequence[float]) -> tuple[float, float, float, float]:
+    """The box of one row of ``LocatedFaces``."""
     return float(row[0]), float(row[1]), float(row[2]), float(row[3])
 
 
@@ -382,16 +254,3 @@ def _can_be_drawn_on(face: FaceExample) -> bool:
         return False
     (right_x, right_y), (left_x, left_y) = face.landmarks_xy[:2]
     return float(np.hypot(left_x - right_x, left_y - right_y)) >= _LEAST_EYE_DISTANCE_PX
-
-
-def _touches(face: tuple[float, float, float, float], head: tuple[float, float, float, float]) -> bool:
-    """Whether the face's centre lies in the head's box, or the head's centre in the face's box."""
-    x, y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
-    head_x, head_y = (head[0] + head[2]) / 2, (head[1] + head[3]) / 2
-    return (head[0] <= x <= head[2] and head[1] <= y <= head[3]) or (
-        face[0] <= head_x <= face[2] and face[1] <= head_y <= face[3]
-    )
-
-
-def _overlaps(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

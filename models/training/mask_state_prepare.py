@@ -22,6 +22,7 @@ from models.pictures import read_picture
 from models.retinaface.detector import RetinaFaceDetector
 from models.structures import ImageBatch, Picture
 from models.training import mask_state_examples as sources
+from models.training import mask_state_negatives as negatives
 from models.training.mask_state_augmentation import plain_crops
 from models.training.mask_state_cache import build_cache, save_cache
 from models.training.mask_state_examples import WITH_MASK, FaceExample, LocatedFaces
@@ -80,7 +81,9 @@ def gather_examples(data: Path, located: LocatedFaces, earlier: Path | None) -> 
     if earlier is not None:
         classifier = MaskStateClassifier(earlier)
         unmasked += _unmasked_only(sources.helmeted_faces(data, located, sources=_HAT_SOURCES), classifier)
-        turned = _turned_only(sources.found_on_heads(data, "heads", located, sources=("scutB",)), classifier)
+        turned = _turned_only(
+            negatives.found_on_heads(data, "heads", located, sources=("scutB",)), classifier
+        )
     return [
         *sources.labelled_faces(data, "train"),
         *sources.image_level_faces(data, "face_crops", located),
@@ -96,17 +99,17 @@ def _not_visible(data: Path, located: LocatedFaces) -> list[FaceExample]:
     """Backs of heads, what detectors take for faces, and background."""
     hats, plant = _HAT_SOURCES, ("sfchd",)
     return [
-        *sources.faceless_heads(data, "heads", located, sources=("scutB",), min_head_px=22),
-        *sources.faceless_heads(data, "hard_hats", located, sources=hats, min_head_px=22),
-        *sources.faceless_heads(data, "hard_hats", located, sources=plant, min_head_px=14),
-        *sources.false_alarms(data, "heads", located, sources=("scutB",), scores=(0.1, 1.0)),
-        *sources.false_alarms(data, "hard_hats", located, sources=plant, scores=(0.1, 1.0)),
-        *sources.false_alarms(data, "hard_hats", located, sources=hats, scores=(0.1, 0.3)),
-        *sources.backgrounds(data, "hard_hats", per_image=2, seed=_SEED, sources=(*plant, *hats)),
-        *sources.backgrounds(
+        *negatives.faceless_heads(data, "heads", located, sources=("scutB",), min_head_px=22),
+        *negatives.faceless_heads(data, "hard_hats", located, sources=hats, min_head_px=22),
+        *negatives.faceless_heads(data, "hard_hats", located, sources=plant, min_head_px=14),
+        *negatives.false_alarms(data, "heads", located, sources=("scutB",), scores=(0.1, 1.0)),
+        *negatives.false_alarms(data, "hard_hats", located, sources=plant, scores=(0.1, 1.0)),
+        *negatives.false_alarms(data, "hard_hats", located, sources=hats, scores=(0.1, 0.3)),
+        *negatives.backgrounds(data, "hard_hats", per_image=2, seed=_SEED, sources=(*plant, *hats)),
+        *negatives.backgrounds(
             data, "persons", per_image=4, seed=_SEED, sources=("coco128", "coco_mini", "clinic")
         ),
-        *sources.backgrounds(data, "faces", per_image=1, seed=_SEED, sources=("obiot3", "kaggle853")),
+        *negatives.backgrounds(data, "faces", per_image=1, seed=_SEED, sources=("obiot3", "kaggle853")),
     ]
 
 

@@ -17,6 +17,7 @@ from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import CropGeometry
 from models.mask_state.network import NOT_VISIBLE, MaskStateConfig
 from models.training import mask_state_examples as examples
+from models.training import mask_state_negatives as negatives
 from models.training.mask_state import train_mask_state
 from models.training.mask_state_augmentation import AugmentationConfig, augmented_crop, plain_crops
 from models.training.mask_state_batches import sampling_weights, training_batches
@@ -259,14 +260,14 @@ def test_heads_without_a_face_and_faces_without_a_head_are_not_visible(tmp_path:
             [120.0, 15.0, 125.0, 25.0, 0.01, *landmarks],
         ]
     }
-    backs = examples.faceless_heads(tmp_path, "heads", located, sources=["s"])
+    backs = negatives.faceless_heads(tmp_path, "heads", located, sources=["s"])
     assert [back.box_xyxy for back in backs] == [(100.0, 10.0, 140.0, 50.0)]
-    alarms = examples.false_alarms(tmp_path, "heads", located, sources=["s"], scores=(0.1, 1.0))
+    alarms = negatives.false_alarms(tmp_path, "heads", located, sources=["s"], scores=(0.1, 1.0))
     assert [alarm.box_xyxy for alarm in alarms] == [(250.0, 200.0, 280.0, 240.0)]
-    assert examples.false_alarms(tmp_path, "heads", located, sources=["s"], scores=(0.1, 0.3)) == []
-    ((head, face),) = examples.found_on_heads(tmp_path, "heads", located, sources=["s"])
+    assert negatives.false_alarms(tmp_path, "heads", located, sources=["s"], scores=(0.1, 0.3)) == []
+    ((head, face),) = negatives.found_on_heads(tmp_path, "heads", located, sources=["s"])
     assert (head.box_xyxy, face.box_xyxy) == ((10.0, 10.0, 50.0, 50.0), (15.0, 20.0, 45.0, 52.0))
-    for square in examples.backgrounds(tmp_path, "heads", per_image=50, seed=1, sources=["s"]):
+    for square in negatives.backgrounds(tmp_path, "heads", per_image=50, seed=1, sources=["s"]):
         x1, y1, x2, y2 = square.box_xyxy
         assert 0 <= x1 < x2 <= 400
         assert 0 <= y1 < y2 <= 300
