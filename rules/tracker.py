@@ -124,6 +124,14 @@ class Tracker:
         costs = self._costs(persons)
         sure = [person.score >= self._tuning.high_score for person in persons]
         fresh = [followed.unseen_s <= self._tuning.tentative_s for followed in self.people]
+        # who was lost is found again only by what would also start a track: near a lost person there is always some
+        # thing that looks a little like a face
+        strong = [person.score >= self._tuning.start_score for person in persons]
+        lost_rows, weak_columns = (
+            np.nonzero(~np.array(fresh, bool))[0],
+            np.nonzero(~np.array(strong, bool))[0],
+        )
+        costs[np.ix_(lost_rows, weak_columns)] = np.inf
         rows, columns = list(range(len(self.people))), list(range(len(persons)))
         pairs: list[tuple[int, int]] = []
 
@@ -142,7 +150,7 @@ class Tracker:
 
         match(list(rows), [column for column in columns if sure[column]], False)
         match([row for row in rows if fresh[row]], list(columns), False)
-        match(list(rows), [column for column in columns if sure[column]], True)
+        match(list(rows), [column for column in columns if strong[column]], True)
         return sorted(pairs), costs
 
     def _costs(self, persons: Sequence[PersonObservation]) -> NDArray[np.float64]:

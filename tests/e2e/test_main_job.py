@@ -6,6 +6,7 @@ broker is killed and comes back, and so does the workers' camera.
 
 import json
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,6 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 
 PREFIX = "ppewatch/e2e"
 SHOP, WORKERS = "shop", "workers"
+WATCHED_S = 60.0
 
 
 @pytest.fixture
@@ -83,6 +85,7 @@ def test_alerts_reach_the_subscriber_through_outages(
     daemon = DaemonProcess(site, tmp_path / "daemon.log")
     try:
         daemon.wait_for_log("ready: 2 cameras", 180)
+        ready_s = time.monotonic()
         first = subscriber.wait_for(
             lambda: subscriber.alerts(camera=WORKERS, kind="new"), 120, "an alert for an unmasked worker"
         )[0]
@@ -118,6 +121,10 @@ def test_alerts_reach_the_subscriber_through_outages(
         )
         assert all(alert["delayed"] for alert in subscriber.alerts() if alert["seq"] == before_seq + 1)
 
+        # the shop is watched for three rounds of its recording before its silence means anything
+        subscriber.wait_for(
+            lambda: time.monotonic() - ready_s > WATCHED_S, WATCHED_S, "the shop has been watched"
+        )
         assert daemon.stop() == 0, daemon.log[-4000:]
         subscriber.wait_for(
             lambda: subscriber.messages[-1].payload == b"stopped" or available(subscriber) == "stopped",
