@@ -28,6 +28,7 @@ from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
 from streamer.judging.judge import Judge
 from streamer.judging.orphans import end_orphans
+from streamer.present_limits import limit_warnings
 from streamer.redaction import install_redaction, redact
 from streamer.service.heartbeats import Heartbeats
 from streamer.service.sd_notify import ServiceNotifier, watchdog_interval_s
@@ -139,6 +140,7 @@ class Daemon:
 
     def start(self, *, stopping: Callable[[], bool] = lambda: False) -> None:
         """Start every part and wait for the models, or until ``stopping`` says that nobody wants them any more."""
+        self._warn()
         _log.info("site %s, configuration %s", self._site.site.name, config_revision(self._site)[:19])
         end_orphans(self._outbox, self._intake, at=time.time())
         self._publisher.start()
@@ -179,6 +181,7 @@ class Daemon:
         self._notifier.reloading("reloading")
         install_redaction(self._site.secrets() | site.secrets())
         before, self._site = self._site, site
+        self._warn()
         for section in _changed_sections(before, site):
             _log.warning("%s changed: takes effect after a restart", section)
         for camera_id in [*self._stations]:
@@ -197,6 +200,10 @@ class Daemon:
         _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
         self._tell_reload(None)
         self._notifier.ready(self._summary())
+
+    def _warn(self) -> None:
+        for warning in limit_warnings(self._site):
+            _log.warning("%s", warning)
 
     def refuse_reload(self, error: str) -> None:
         """The new settings are wrong: say so, and go on with those in force."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.commands import ExitCode
+from streamer.commands.options import number, whole_number
 
 HELP = "measure decode, inference, rules and the pipeline on this machine"
 
@@ -14,11 +15,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("what", choices=("decode", "inference", "pipeline", "rules", "all"))
     parser.add_argument("--clip", type=Path, help="a recording (default: the demo's, 1280x720)")
-    parser.add_argument("--cameras", type=int, default=4, help="cameras of `pipeline` (default 4)")
     parser.add_argument(
-        "--fps", type=float, default=5.0, help="analysed frames per second of each (default 5)"
+        "--cameras", type=whole_number(least=1, most=64), default=4, help="cameras of `pipeline` (default 4)"
     )
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long `pipeline` runs (default 60)")
+    parser.add_argument(
+        "--fps",
+        type=number(above=0, most=30),
+        default=5.0,
+        help="analysed frames per second of each (default 5)",
+    )
+    parser.add_argument(
+        "--seconds",
+        type=number(least=5, most=3600),
+        default=60.0,
+        help="how long `pipeline` runs (default 60)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

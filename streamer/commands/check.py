@@ -33,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
     """Check and report; 2 when the file is wrong, 1 when something does not answer."""
     from config import ConfigError, load_site
     from config.advice import site_warnings
+    from streamer.present_limits import limit_warnings
     from streamer.redaction import install_redaction
-    from streamer.unseen_gear import unseen_gear_warnings
 
     try:
         site = load_site(args.site)
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(_wrong(args.site, error), ensure_ascii=False))
         return ExitCode.WRONG_USAGE
     install_redaction(site.secrets())
-    warnings = [*map(str, located), *unseen_gear_warnings(site)]
+    warnings = [*map(str, located), *limit_warnings(site)]
     if not args.json:
         for warning in warnings:
             print(f"warning: {warning}")

@@ -6,13 +6,16 @@ import threading
 from pathlib import Path
 
 from streamer.commands import ExitCode
+from streamer.commands.options import number
 
 HELP = "the main job on an embedded clip and broker: nothing to set up"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--seconds", type=float, metavar="N", help="end after so long (default: at Ctrl-C)")
+    parser.add_argument(
+        "--seconds", type=number(above=0), metavar="N", help="end after so long (default: at Ctrl-C)"
+    )
     parser.add_argument(
         "--out", type=Path, default=Path("demo-output"), metavar="DIR", help="snapshots go here"
     )

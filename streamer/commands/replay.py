@@ -172,7 +172,7 @@ def _site(args: argparse.Namespace) -> "tuple[SiteSettings, str]":
 
 def _warn(site: "SiteSettings", camera_id: str, *, started: bool) -> None:
     """Say beforehand why there may be fewer alerts than expected."""
-    from streamer.unseen_gear import unseen_gear_warnings
+    from streamer.present_limits import unseen_gear_warnings
 
     warnings = unseen_gear_warnings(site)
     rules = [

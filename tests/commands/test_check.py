@@ -11,7 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from peers.mosquitto import Mosquitto, free_port
 
 from config import load_site
-from streamer.unseen_gear import unseen_gear_warnings
+from streamer.present_limits import limit_warnings, unseen_gear_warnings
 
 GOOD = """\
 site: {name: yard}
@@ -209,3 +209,11 @@ def test_connect_does_not_throw_the_daemon_off_the_broker(site, tmp_path):
         assert not ended
         daemon.disconnect()
         daemon.loop_stop()
+
+
+def test_settings_without_effect_are_named(site):
+    text = GOOD.replace("cameras:", "motion: {enabled: true}\nmodels: [maskrcnn]\ncameras:", 1)
+    said = "\n".join(limit_warnings(load_site(site(text))))
+    assert "motion has no effect yet" in said
+    assert "maskrcnn is not installed yet" in said
+    assert limit_warnings(load_site(site(GOOD))) == []
