@@ -9,7 +9,7 @@ import pytest
 from retinaface_builders import made_up_weights
 
 from models.errors import DataSetError, PictureError
-from models.evaluation import clip_faces, faces, landmarks
+from models.evaluation import clip_faces, faces, false_faces, landmarks
 from models.evaluation.coco_faces import read_coco
 from models.evaluation.faces import evaluate_faces
 from models.evaluation.matching import average_precision, match
@@ -124,6 +124,25 @@ def test_landmark_errors_are_relative_to_the_eyes(tmp_path: Path) -> None:
         landmarks.read_landmarks(tmp_path / "set.json")
 
 
+def test_faces_away_from_heads_are_false(coco_file: Path) -> None:
+    content = json.loads(coco_file.read_text())
+    content["categories"][0]["name"] = "hard_hat"
+    coco_file.write_text(json.dumps(content))
+
+    def change(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # on the first head, below its helmet; away from all heads, once surely and once not
+        below = [box + np.array([0, 10, 0, 0]) for box in boxes[:1]]
+        rows = [*below, [150, 80, 160, 90], [170, 80, 180, 90]]
+        return np.array(rows, np.float32), np.array([0.9] * (len(rows) - 1) + [0.3])
+
+    figures = false_faces.count_false_faces(
+        Oracle(coco_file, change), read_coco(coco_file), longest_side_px=64, score_threshold=0.5
+    )
+    assert (figures.images, figures.heads) == (3, 3)
+    assert figures.false_per_image == 1
+    assert figures.faces_per_head == pytest.approx(2 / 3)
+
+
 def test_the_commands_print_json_lines(
     coco_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -131,6 +150,9 @@ def test_the_commands_print_json_lines(
     assert faces.main([weights, str(coco_file), "--longest-side", "64", "96"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["longest_side_px"] for row in rows] == [64, 96]
+    assert false_faces.main([weights, str(coco_file), "--longest-side", "64"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["score_threshold"] for row in rows] == [0.5, 0.6, 0.7, 0.8]
     assert faces.main([weights, str(tmp_path / "absent.json")]) == 1
     assert "absent.json" in capsys.readouterr().err
 
