@@ -55,8 +55,6 @@ class EpisodeBook:
     def held_by(self, key: Key, person: Person, t: float) -> Closed | None:
         """The episode that holds a new one of this person back, if any."""
         is_per_zone = self._rules[key[0]].alert_per is AlertPer.ZONE
-        if is_per_zone and key in self.crowds.open:
-            return None
         return self.cooldowns.holding(
             key, person, t=t, is_per_zone=is_per_zone, open_episodes=self.open.values()
         )

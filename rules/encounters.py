@@ -1,6 +1,7 @@
-"""Tracks that meet and cannot be told apart (ADR 0013)."""
+"""Tracks that meet, and those of them that cannot be told apart (ADR 0013)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import hypot
 
 import numpy as np
@@ -18,7 +19,16 @@ _MET = 1.2
 _MOVING = 1.0
 
 
-def doubtful_pairs(
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """Two tracks whose heads came together; ``is_doubtful``: nobody can say which is which since."""
+
+    first: FollowedPerson
+    second: FollowedPerson
+    is_doubtful: bool
+
+
+def encounters(
     people: Sequence[FollowedPerson],
     persons: Sequence[PersonObservation],
     pairs: Sequence[tuple[int, int]],
@@ -26,11 +36,12 @@ def doubtful_pairs(
     costs: NDArray[np.float64],
     before: Mapping[int, Point],
     ambiguous_cost: float,
-) -> list[tuple[FollowedPerson, FollowedPerson]]:
-    """Pairs of tracks that meet and whose exchange would be about as likely as what was assigned.
+) -> list[Encounter]:
+    """Pairs of tracks that meet, where an exchange lies within the gates.
 
     ``pairs`` are the assigned (row of ``people``, column of ``persons``) by ``costs`` (T, N); ``before`` holds where
-    each track was at the frame before; an exchange that costs less than ``ambiguous_cost`` more is as likely.
+    each track was at the frame before; an exchange that costs less than ``ambiguous_cost`` more is about as
+    likely as what was assigned, and the pair doubtful.
     """
     found = []
     column_of = dict(pairs)
@@ -47,8 +58,8 @@ def doubtful_pairs(
             if theirs is not None:
                 extra += bounded[row, theirs] - bounded[other, theirs]
             seen_second = None if theirs is None else persons[theirs]
-            if extra < ambiguous_cost and _meet(first, second, persons[column], seen_second, before):
-                found.append((first, second))
+            if _meet(first, second, persons[column], seen_second, before):
+                found.append(Encounter(first, second, bool(extra < ambiguous_cost)))
     return found
 
 

@@ -231,8 +231,6 @@ class CameraEngine:
             for episode in self._book.in_order():
                 if episode.key[0] == rule:
                     self._book.close(episode, t, ended_t=ended_t, reason=EndReason.SCHEDULE)
-            for person in self._people.values():
-                person.clocks = {key: clock for key, clock in person.clocks.items() if key[0] != rule}
         self._book.settle_crowds(t)
 
     def _end_all(self, reason: EndReason, *, ended_t: float) -> None:
@@ -266,11 +264,13 @@ class CameraEngine:
                 followed.last_point, followed.unit_px, moment.t, has_body=has_body, tuning=self._tuning
             )
             person.is_static = person.still.is_static(self._tuning)
-        for first, second in step.doubtful:
-            for one, other in ((first, second), (second, first)):
+        for pair in step.met:
+            for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
                 person = self._people.get(one.track_id)
-                if person is not None:
-                    person.met[other.track_id] = moment.t
+                if person is None:
+                    continue
+                person.met[other.track_id] = moment.t
+                if pair.is_doubtful:
                     for belief in person.beliefs.values():
                         belief.doubt()
 

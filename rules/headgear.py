@@ -32,7 +32,7 @@ def wear_fit(hat: Part, head: Box, *, is_inferred: bool = False) -> float:
     upper_edge = (hat.box[1] - head[1]) / head_height
     aside = abs(center(hat.box)[0] - center(head)[0]) / head_width
     slack = 1.5 if is_inferred else 1.0
-    crosses = 0.05 < lower_edge <= 0.25 + slack and -1.0 * slack <= upper_edge <= 0.3 * slack
+    crosses = lower_edge <= 0.25 + slack and -1.0 * slack <= upper_edge <= 0.3 * slack
     if not crosses or aside > 0.5 * slack or not 0.5 / slack <= width(hat.box) / head_width <= 2.2 * slack:
         return 0.0
     cover = _cover(hat, (head[0], head[1], head[2], head[1] + head_height / 3))

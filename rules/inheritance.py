@@ -24,7 +24,7 @@ def heir_of(
 ) -> tuple[Episode, str] | None:
     """The open episode that this person, who has none and whose gear is missing, goes on with, and why.
 
-    Either its track could not be told from this one a short while ago and now has its gear, or is gone; or its person
+    Either its track met this one a short while ago and now has its gear, or is gone; or its person
     is gone and this one began where it must be. The nearest is taken.
     """
     found: list[tuple[float, int, Episode, str]] = []

@@ -15,7 +15,7 @@ from rules.stillness import Stillness
 class Person:
     """A followed person with beliefs on gear, presence in zones and the dwell clocks of the rules.
 
-    ``met`` holds the tracks that this one could not be told apart from, and when. ``posts`` is the place where the
+    ``met`` holds the tracks that this one met, and when. ``posts`` is the place where the
     person is for each rule. ``is_static``: no person after all.
     """
 

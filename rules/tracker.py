@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import PersonObservation
-from rules.encounters import doubtful_pairs
+from rules.encounters import Encounter, encounters
 from rules.following import FollowedPerson, alike, distance_in_heads, head_spread, seen_head
 from rules.geometry import Box, center, height, iou
 from rules.matching import optimal_pairs
@@ -28,11 +28,11 @@ _GATE_IOU = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one frame did to the tracks: those seen in it, those given up, and pairs that cannot be told apart."""
+    """What one frame did to the tracks: those seen in it, those given up, and pairs that met."""
 
     seen: list[FollowedPerson] = field(default_factory=list)
     ended: list[FollowedPerson] = field(default_factory=list)
-    doubtful: list[tuple[FollowedPerson, FollowedPerson]] = field(default_factory=list)
+    met: list[Encounter] = field(default_factory=list)
 
 
 class Tracker:
@@ -70,7 +70,7 @@ class Tracker:
             person.predict(passed_s, stop=is_outage)
         before = {person.track_id: person.last_point for person in self.people}
         pairs, costs = self._assign(persons, t)
-        doubtful = doubtful_pairs(
+        met = encounters(
             self.people,
             persons,
             pairs,
@@ -95,7 +95,7 @@ class Tracker:
         over = [self._is_over(followed, interval_s, image_hw) for followed in self.people]
         ended = [followed for followed, is_over in zip(self.people, over, strict=True) if is_over]
         self.people = [followed for followed, is_over in zip(self.people, over, strict=True) if not is_over]
-        return Step([followed for followed in self.people if followed.is_seen], ended, doubtful)
+        return Step([followed for followed in self.people if followed.is_seen], ended, met)
 
     def clear(self) -> list[FollowedPerson]:
         """Give all tracks up; returns them."""

@@ -7,7 +7,7 @@ import pytest
 from scenario import HAT, HW, MASK, START, Actor, Scene, detections, engine, phases, play, standing, walking
 
 from models.structures import Gear, GearState
-from rules import Anchor, EndReason, Rule, TrackState, Zone
+from rules import AlertPer, Anchor, EndReason, Rule, TrackState, Zone
 
 BOTH = Rule("both", (Gear.HARD_HAT, Gear.FACE_MASK))
 LEFT = Zone("left", ((0, 0), (0.5, 0), (0.5, 1), (0, 1)), Anchor.HEAD)
@@ -191,6 +191,7 @@ def test_a_poster_becomes_static_and_is_neither_alarmed_nor_counted_again(fps):
     assert watching.tracks[0].is_static
     (count,) = watching.compliance()
     assert count.missing_s < 125
+    assert count.indeterminate_now == 0
     assert count.without_now == 0
     assert watching.suppressed["static"] == 1
 
@@ -347,3 +348,70 @@ def test_the_same_track_is_held_back_wherever_it_went():
     watching = engine(MASK)
     assert len(phases(play(watching, Scene([actor], 40, 5.0)), "opened")) == 1
     assert watching.suppressed == {"cooldown": 1}
+
+
+def turning_back(start, speed, meets):
+    """Walks up to ``meets`` seconds and then back, so that a prediction of constant velocity is wrong there."""
+    return lambda t: (start + speed * (t if t < meets else 2 * meets - t), 300)
+
+
+@pytest.mark.parametrize("fps", [2.0, 5.0, 15.0])
+def test_a_swapped_identity_is_no_new_violation(fps):
+    left = unmasked(turning_back(960 - 160 * 4 - 20, 160, 4.0))
+    right = Actor(turning_back(960 + 160 * 4 + 20, -160, 4.0), mask=lambda t: 0.95)
+    watching = engine(replace(MASK, cooldown_s=0.0))
+    told = play(watching, Scene([left, right], 16, fps, jitter=0.01))
+    assert story(told) == [("1", "opened", None)]
+
+
+def test_two_without_who_meet_keep_their_own_episodes():
+    left = unmasked(walking((500, 300), (160, 0)))
+    right = unmasked(walking((1300, 300), (-160, 0)))
+    watching = engine(replace(MASK, dwell_s=1.0))
+    told = play(watching, Scene([left, right], 5, 5.0))
+    assert len(phases(told, "opened")) == 2
+    late = unmasked(walking((1300, 300), (-160, 0), enters=1.4))
+    watching = engine(replace(MASK, dwell_s=1.0))
+    told = play(watching, Scene([left, replace(late)], 6, 5.0))
+    assert len(phases(told, "opened")) == 2
+    assert watching.suppressed == {}
+
+
+def test_time_out_of_sight_is_unknown():
+    hidden = Actor(lambda t: None if 20 <= t < 23 else (900, 300), mask=lambda t: 0.95)
+    watching = engine(MASK)
+    play(watching, Scene([hidden], 40, 5.0))
+    (count,) = watching.compliance()
+    assert count.unknown_s == pytest.approx(3.0 + 0.6, abs=0.5)
+    assert count.worn_s == pytest.approx(36.5, abs=0.6)
+
+
+def test_time_without_frames_does_not_count_as_out_of_sight():
+    # the stream is away for nine seconds, and the detector misses the person in the first frames after it
+    actor = unmasked(lambda t: None if 15 <= t < 15.5 else (900, 300))
+    watching = engine(MASK)
+    play(watching, Scene([actor], 20, 5.0, gap=(6.0, 15.0)), ticks=True)
+    assert [track.track_id for track in watching.tracks] == [1]
+
+
+def test_a_sudden_start_does_not_lose_the_track():
+    jumps = unmasked(lambda t: (900 if t < 3 else 1030, 300))
+    watching = engine(MASK)
+    told = play(watching, Scene([jumps], 6, 5.0))
+    assert [track.track_id for track in watching.tracks] == [1]
+    assert story(told) == [("1", "opened", None)]
+
+
+def test_the_last_of_a_crowd_names_its_end():
+    first = Actor(standing(300), mask=lambda t: 0.05 if t < 8 else 0.95)
+    last = unmasked(standing(1500, leaves=15.0))
+    told = play(engine(replace(MASK, alert_per=AlertPer.ZONE)), Scene([first, last], 30, 5.0))
+    assert story(told) == [("1", "opened", None), ("1", "closed", EndReason.LEFT_VIEW)]
+    assert told[-1].ended_at - START == pytest.approx(14.8, abs=0.01)
+
+
+def test_who_comes_back_with_it_on_has_put_it_on():
+    actor = Actor(lambda t: None if 8 <= t < 11 else (900, 300), mask=lambda t: 0.05 if t < 8 else 0.95)
+    told = play(engine(MASK), Scene([actor], 25, 5.0))
+    assert story(told) == [("1", "opened", None), ("1", "closed", EndReason.WORN)]
+    assert told[-1].ended_at - START == pytest.approx(11.0, abs=0.01)
