@@ -370,20 +370,20 @@ def test_two_without_who_meet_keep_their_own_episodes():
     watching = engine(replace(MASK, dwell_s=1.0))
     told = play(watching, Scene([left, right], 5, 5.0))
     assert len(phases(told, "opened")) == 2
-    late = unmasked(walking((1300, 300), (-160, 0), enters=1.4))
+    late = unmasked(walking((1300, 300), (-160, 0), enters=3.4))
     watching = engine(replace(MASK, dwell_s=1.0))
-    told = play(watching, Scene([left, replace(late)], 6, 5.0))
+    told = play(watching, Scene([left, late], 8, 5.0))
     assert len(phases(told, "opened")) == 2
     assert watching.suppressed == {}
 
 
 def test_time_out_of_sight_is_unknown():
-    hidden = Actor(lambda t: None if 20 <= t < 23 else (900, 300), mask=lambda t: 0.95)
+    hidden = Actor(lambda t: None if 20 <= t < 22 else (900, 300), mask=lambda t: 0.95)
     watching = engine(MASK)
     play(watching, Scene([hidden], 40, 5.0))
     (count,) = watching.compliance()
-    assert count.unknown_s == pytest.approx(3.0 + 0.6, abs=0.5)
-    assert count.worn_s == pytest.approx(36.5, abs=0.6)
+    assert count.unknown_s == pytest.approx(2.0 + 0.6, abs=0.3)
+    assert count.worn_s == pytest.approx(37.3, abs=0.4)
 
 
 def test_time_without_frames_does_not_count_as_out_of_sight():
