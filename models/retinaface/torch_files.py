@@ -8,6 +8,7 @@ name tensors, storages and ``OrderedDict``, and refuses the file at the first ot
 import io
 import math
 import pickle
+import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -39,15 +40,18 @@ _STORAGE_DTYPES: Final[Mapping[str, str]] = {
 _DAMAGE: Final = (
     pickle.UnpicklingError,
     ArithmeticError,
+    AssertionError,  # of the unpickler
     AttributeError,
     EOFError,
     ImportError,
     IndexError,
     KeyError,
     MemoryError,
-    RecursionError,
+    OSError,
+    RuntimeError,  # of zipfile: encrypted, or compressed in a way that it does not know
     TypeError,
     ValueError,
+    struct.error,
     zipfile.BadZipFile,
 )
 
@@ -91,8 +95,13 @@ def read_torch_file(path: Path) -> Any:
         raise WeightsError(f"{path}: is no PyTorch file, or a damaged one: {error}") from error
 
 
-class _TensorUnpickler(pickle.Unpickler):
-    """Resolves the few names that a file of tensors needs and refuses the rest."""
+class _TensorUnpickler(pickle._Unpickler):
+    """Resolves the few names that a file of tensors needs and refuses the rest.
+
+    Of the two unpicklers of the standard library, the one written in Python: damaged input makes the one
+    written in C allocate by numbers that the file states, and print errors of the interpreter. These
+    pickles are small.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
