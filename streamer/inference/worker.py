@@ -16,6 +16,7 @@ from streamer.inference.readiness import Readiness
 from streamer.inference.recovery import Recovery
 from streamer.inference.results import InferenceResult, LookTimings
 from streamer.inference.worker_status import WorkerReason, WorkerState, WorkerStatus
+from streamer.pulse import Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -31,18 +32,6 @@ class DetectorFactory(Protocol):
 
     def __call__(self, *, device: str) -> Detector:
         """The models, ready to be warmed up."""
-        ...
-
-
-class Pulse(Protocol):
-    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
-
-    def beat(self) -> None:
-        """Say that the stage is alive."""
-        ...
-
-    def allow(self, seconds: float) -> None:
-        """Announce that the next sign of life may take this long."""
         ...
 
 

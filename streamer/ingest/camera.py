@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from threading import Condition, Thread
-from typing import Final, Protocol
+from typing import Final
 
 from streamer.ingest.attempt import Attempt
 from streamer.ingest.counters import StreamCounters, StreamFormat
@@ -15,6 +15,7 @@ from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.ingest.status import StreamState, StreamStatus
 from streamer.ingest.urls import SourceKind
+from streamer.pulse import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -32,14 +33,6 @@ _STOP_GRACE_S: Final = 1.5
 
 #: With so many threads of one camera still hanging no further connection is tried.
 _MOST_HANGING: Final = 2
-
-
-class Pulse(Protocol):
-    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
-
-    def beat(self) -> None:
-        """Say that the stage is alive."""
-        ...
 
 
 class CameraIngest:

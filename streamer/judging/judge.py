@@ -6,27 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event, Lock, Thread
-from typing import Final, Protocol
+from typing import Final
 
 from rules import Compliance, EndReason, Track
 from streamer.frame import Frame
 from streamer.inference.results import InferenceResult, ResultQueue
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
+from streamer.pulse import Pulse
 
 _log = logging.getLogger(__name__)
 
 #: How often cameras without frames learn that time has passed.
 _ADVANCE_EVERY_S: Final = 0.5
 _IDLE_WAIT_S: Final = 0.25
-
-
-class Pulse(Protocol):
-    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
-
-    def beat(self) -> None:
-        """Say that the stage is alive."""
-        ...
 
 
 @dataclass(slots=True)

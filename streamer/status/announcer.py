@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from threading import Event, Lock, Thread
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from streamer.alerts.errors import OutboxError
 from streamer.alerts.intake import AlertIntake
@@ -15,6 +15,7 @@ from streamer.inference.camera_looks import CameraLooks
 from streamer.ingest.status import StreamStatus
 from streamer.judging.compliance_payload import compliance_states
 from streamer.judging.judge import Judge
+from streamer.pulse import Pulse
 from streamer.redaction import redact
 from streamer.status.board import StatusBoard
 
@@ -26,14 +27,6 @@ _COMPLIANCE_EVERY_S: Final = 2.0
 #: Rates and ages in a camera's status are renewed this often; its state is told at once.
 _STATUS_EVERY_S: Final = 10.0
 _TICK_S: Final = 0.5
-
-
-class Pulse(Protocol):
-    """Signs of life for the supervision (``streamer.service.heartbeats.Pulse``)."""
-
-    def beat(self) -> None:
-        """Say that the stage is alive."""
-        ...
 
 
 class StatusAnnouncer:
