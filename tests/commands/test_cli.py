@@ -242,7 +242,8 @@ def test_ctrl_c_in_a_process_is_quiet():
             time.sleep(0.2)
             process.send_signal(signal.SIGINT)
             # the camera still says nothing: nobody waits for it
-            out, err = process.communicate(timeout=5)
+            # (less than probe's own limit of ten seconds)
+            out, err = process.communicate(timeout=9)
             connection.close()
         finally:
             process.kill()
