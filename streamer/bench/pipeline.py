@@ -127,7 +127,22 @@ def _broker() -> Iterator[tuple[str, int]]:
         [program, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
+        _wait_for(port)
         yield "mosquitto", port
     finally:
         process.terminate()
         process.wait(5)
+
+
+def _wait_for(port: int, *, seconds: float = 10.0) -> None:
+    """Until something takes connections on ``port`` of this machine. Raises ``OSError`` when nothing does."""
+    end_s = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+        except OSError:
+            if time.monotonic() > end_s:
+                raise
+            time.sleep(0.05)
+        else:
+            return
