@@ -1,10 +1,17 @@
 """Fixtures that every area shares."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from peers import rtsp
+
+# A busy machine is no failure. Continuous integration tries the same examples each time, so that a red run is about the
+# change; everybody else's runs go on looking for new ones.
+settings.register_profile("ppewatch", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("ppewatch")
 
 #: Footage, labelled pictures and reference weights that are too large or not ours to keep in the repository.
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
