@@ -215,18 +215,21 @@ def test_no_password_stays_in_the_process_list(tmp_path):
     """What ``ps`` shows of a running command; a camera that never answers keeps it running."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        process = started(
-            *("probe", f"rtsp://viewer:{CANARY}@127.0.0.1:{port}/s?token={CANARY}", "--password", CANARY)
+        arguments = (
+            "probe",
+            f"rtsp://viewer:{CANARY}@127.0.0.1:{port}/s?token={CANARY}",
+            "--password",
+            CANARY,
         )
-        try:
-            silent.settimeout(60)
-            connection, _ = silent.accept()
-            shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-            connection.close()
-            _, said = process.communicate(timeout=60)
-        finally:
-            process.kill()
-            process.wait()
+        with started(*arguments) as process:
+            try:
+                silent.settimeout(60)
+                connection, _ = silent.accept()
+                with connection:
+                    shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+                _, said = process.communicate(timeout=60)
+            finally:
+                process.kill()
     assert CANARY.encode() not in shown
     assert f"@127.0.0.1:{port}/s?token=***".encode() in shown
     assert CANARY not in said
@@ -234,20 +237,25 @@ def test_no_password_stays_in_the_process_list(tmp_path):
 
 
 def test_ctrl_c_in_a_process_is_quiet():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        process = started("probe", f"http://127.0.0.1:{silent.getsockname()[1]}/s", start_new_session=True)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        started(
+            *("probe", f"http://127.0.0.1:{silent.getsockname()[1]}/s"),
+            start_new_session=True,
+            # a test run in the background of a shell was started with SIGINT ignored, and hands that down
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process,
+    ):
         try:
             silent.settimeout(60)
             connection, _ = silent.accept()
-            time.sleep(0.2)
-            process.send_signal(signal.SIGINT)
-            # the camera still says nothing: nobody waits for it
-            # (less than probe's own limit of ten seconds)
-            out, err = process.communicate(timeout=9)
-            connection.close()
+            with connection:
+                time.sleep(0.2)
+                process.send_signal(signal.SIGINT)
+                # the camera still says nothing: nobody waits for it (less than probe's own limit of ten seconds)
+                out, err = process.communicate(timeout=9)
         finally:
             process.kill()
-            process.wait()
     assert (process.returncode, out, err) == (1, "", "")
 
 
