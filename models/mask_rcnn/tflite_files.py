@@ -6,7 +6,7 @@ arXiv:1712.05877): real = scale * (quantised - zero point), with biases of 32 bi
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from models.errors import WeightsError
 
-_DTYPES: Final = {schema.TensorType.UINT8: np.dtype("u1"), schema.TensorType.INT32: np.dtype("<i4")}
+_DTYPES: Final[Mapping[int, np.dtype[Any]]] = {
+    schema.TensorType.UINT8: np.dtype("u1"),
+    schema.TensorType.INT32: np.dtype("<i4"),
+}
 
 #: More operators, or values in a tensor, than this are no network of ours but damage.
 _MAX_OPERATORS: Final = 10_000
@@ -110,7 +113,7 @@ def _real(model: Any, tensor: Any, rank: int) -> NDArray[np.float32]:
         raise WeightsError(f"{name} is {buffer.DataLength()} bytes, not {values * dtype.itemsize}")
     quantised = np.frombuffer(buffer.DataAsNumpy().tobytes(), dtype).reshape(shape)
     zero_point = quantisation.ZeroPoint(0) if quantisation.ZeroPointLength() else 0
-    real = np.float64(quantisation.Scale(0)) * (quantised.astype(np.float64) - zero_point)
-    if not np.isfinite(real).all():
+    real = (quantised.astype(np.float64) - zero_point) * quantisation.Scale(0)
+    if not (np.abs(real) < np.finfo(np.float32).max).all():
         raise WeightsError(f"{name} holds values that are not finite")
-    return real.astype(np.float32)
+    return np.asarray(real, np.float32)
