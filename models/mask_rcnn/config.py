@@ -26,6 +26,8 @@ class MaskRcnnConfig:
     - ``anchor_ratios``: height by width of the anchors of each level.
     - ``canonical_px``: boxes of this side, in input pixels, are looked at on P4 (224 in Lin et al. 2017; half
       of it: one level finer).
+    - ``cell_offset``: where in its cell a feature and its anchors stand: 0.5 in the middle, 0 at the upper left
+      corner as Matterport has it.
     - ``sampling_points``: RoIAlign samples this many points per bin and axis.
     """
 
@@ -41,6 +43,7 @@ class MaskRcnnConfig:
     anchor_scales_px: tuple[float, ...] = (32.0, 64.0, 128.0, 256.0, 512.0)
     anchor_ratios: tuple[float, ...] = (2.0, 1.0, 0.5)
     canonical_px: float = 224.0
+    cell_offset: float = 0.0
     sampling_points: int = 2
 
     def __post_init__(self) -> None:
