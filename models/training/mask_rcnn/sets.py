@@ -1,0 +1,161 @@
+"""Which sets a Mask R-CNN learns from, and the endless stream of batches of canvases made from them."""
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import DataSetError
+from models.pictures import read_picture
+from models.training.mask_rcnn.canvas import Canvas
+from models.training.mask_rcnn.canvases import Subject, draw_canvas
+from models.training.mask_rcnn.coco import read_pictures
+from models.training.mask_rcnn.labels import Example, LabelTable
+
+_AHEAD: Final = 6
+
+#: Of the groups of near duplicates, this share is held out.
+HELD_OUT_ONE_IN: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class CanvasSet:
+    """Pictures that are drawn together.
+
+    - ``coco_file``: relative to the data folder. ``share``: how often it is drawn, relative to the others.
+    - ``sources``: of the file, only these; empty: all.
+    - ``held_out``: keep one group of pictures in twelve (of one camera, or near duplicates) for choosing the
+      best round.
+    """
+
+    coco_file: str
+    share: float
+    sources: tuple[str, ...] = ()
+    held_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedSet:
+    """The examples of a set, those held out apart."""
+
+    share: float
+    examples: tuple[Example, ...]
+    held_out: tuple[Example, ...] = ()
+
+
+def load_sets(
+    sets: Sequence[CanvasSet], data: Path, categories: Sequence[str], table: LabelTable
+) -> list[LoadedSet]:
+    """Read the labels (not the pictures). Raises ``DataSetError`` when a set is empty, ``TrainingError`` for
+    labels that ``table`` does not know.
+    """
+    loaded: list[LoadedSet] = []
+    for one in sets:
+        examples = [
+            table.example(picture, categories)
+            for picture in read_pictures(data / one.coco_file)
+            if not one.sources or picture.source in one.sources
+        ]
+        held_out = [example for example in examples if one.held_out and is_held_out(example)]
+        kept = [example for example in examples if not (one.held_out and is_held_out(example))]
+        if not kept:
+            raise DataSetError(f"{data / one.coco_file}: holds nothing to learn from")
+        loaded.append(LoadedSet(one.share, tuple(kept), tuple(held_out)))
+    return loaded
+
+
+def is_held_out(example: Example) -> bool:
+    """Whether its group (or, where none is known, the picture itself) is of those held out."""
+    key = f"{example.source}/{example.group or example.path.name}"
+    return int(hashlib.sha256(key.encode()).hexdigest(), 16) % HELD_OUT_ONE_IN == 0
+
+
+class PictureCache:
+    """Pictures decoded once, their longest side limited, as long as there is room. Any thread may use it."""
+
+    def __init__(self, *, longest_side_px: int = 1024, limit_bytes: int = 3_500_000_000) -> None:
+        self._longest_side_px = longest_side_px
+        self._room_bytes = limit_bytes
+        self._lock = threading.Lock()
+        self._kept: dict[Path, NDArray[np.uint8]] = {}
+
+    def read(self, path: Path) -> NDArray[np.uint8]:
+        """RGB, uint8 (H, W, 3), not to be written to. Raises ``PictureError``."""
+        kept = self._kept.get(path)
+        if kept is not None:
+            return kept
+        pixels = read_picture(path).rgb()
+        factor = self._longest_side_px / max(pixels.shape[:2])
+        if factor < 1:
+            size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        with self._lock:
+            if path not in self._kept and pixels.nbytes <= self._room_bytes:
+                self._room_bytes -= pixels.nbytes
+                self._kept[path] = pixels
+        return pixels
+
+
+def batches(
+    sets: Sequence[LoadedSet],
+    *,
+    categories: Sequence[str],
+    batch_size: int,
+    side_px: int,
+    seed: int,
+    first_step: int = 0,
+    workers: int = 2,
+    cache: PictureCache | None = None,
+) -> Iterator[list[Canvas]]:
+    """Endless lists of ``batch_size`` canvases of ``side_px`` pixels, from step ``first_step`` on.
+
+    A batch depends on ``seed`` and its step alone: a resumed run sees what an unbroken one would have seen.
+    ``workers`` threads make batches ahead, a bounded number of them.
+    """
+    chances = np.array([one.share for one in sets], np.float64)
+    chances /= chances.sum()
+    pictures = cache or PictureCache()
+    alike: dict[bytes, list[tuple[float, list[Example]]]] = {}
+    for one in sets:
+        members: dict[bytes, list[Example]] = {}
+        for example in one.examples:
+            members.setdefault(example.labelled.tobytes(), []).append(example)
+        for key, found in members.items():
+            alike.setdefault(key, []).append((one.share * len(found) / len(one.examples), found))
+
+    def make(step: int) -> list[Canvas]:
+        rng = np.random.default_rng((seed, step))
+
+        def draw_subject(like: Example | None) -> Subject:
+            if like is None:
+                drawn: Sequence[Example] = sets[int(rng.choice(len(sets), p=chances))].examples
+            else:
+                groups = alike[like.labelled.tobytes()]
+                weights = np.array([weight for weight, _ in groups])
+                drawn = groups[int(rng.choice(len(groups), p=weights / weights.sum()))][1]
+            example = drawn[int(rng.integers(len(drawn)))]
+            return Subject(example, pictures.read(example.path))
+
+        return [draw_canvas(draw_subject, rng, side_px, categories=categories) for _ in range(batch_size)]
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="canvas") as pool:
+        waiting: list[Future[list[Canvas]]] = [
+            pool.submit(make, first_step + ahead) for ahead in range(_AHEAD)
+        ]
+        step = first_step
+        try:
+            while True:
+                ready = waiting.pop(0)
+                waiting.append(pool.submit(make, step + _AHEAD))
+                step += 1
+                yield ready.result()
+        finally:
+            for future in waiting:
+                future.cancel()
