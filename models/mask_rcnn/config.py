@@ -18,7 +18,7 @@ class MaskRcnnConfig:
     """What distinguishes one Mask R-CNN from another; the defaults are Matterport's.
 
     - ``categories``: names of what it can find, background left out; their order is that of the outputs.
-    - ``backbone``, ``width``: the latter multiplies the channels of a MobileNet.
+    - ``backbone``, ``width``: the latter multiplies the backbone's channels.
     - ``normalisation``: of the input: ``caffe`` subtracts the mean colour, ``tf`` maps 0..255 to -1..1.
     - ``folded``: batch norms are folded into the convolutions before them (as shipped), or never were there.
     - ``pyramid_channels``, ``rpn_channels``, ``box_units``, ``mask_channels``: widths of the parts.
@@ -76,7 +76,9 @@ class MaskRcnnConfig:
         known = {field.name for field in fields(cls)}
         if set(mapping) != known:
             raise WeightsError(f"{origin}: its config has {sorted(mapping)}, expected {sorted(known)}")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in mapping.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in mapping.items()
+        }
         try:
             return cls(**values)
         except (TypeError, ValueError) as error:

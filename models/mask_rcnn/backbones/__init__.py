@@ -3,11 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from models.mask_rcnn.backbones.mobilenet_v1 import mobilenet_v1
 from models.mask_rcnn.backbones.mobilenet_v2 import mobilenet_v2
+from models.mask_rcnn.backbones.resnet import resnet50, resnet101
 from models.mask_rcnn.config import Backbone
 from models.mask_rcnn.layers import ConvBlocks
 
 #: (blocks, normalised pictures, width) to C2 to C5, by the name of ``MaskRcnnConfig.backbone``.
 BACKBONES: Final[Mapping[Backbone, Callable[[ConvBlocks, Any, float], list[Any]]]] = {
+    "mobilenet_v1": mobilenet_v1,
     "mobilenet_v2": mobilenet_v2,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
 }

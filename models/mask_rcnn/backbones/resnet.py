@@ -16,8 +16,8 @@ RESNET101_DEPTHS: Final = (3, 4, 23, 3)
 
 
 def resnet(blocks: ConvBlocks, x: Any, width: float, *, depths: tuple[int, ...]) -> list[Any]:
-    """C2 to C5 of (B, H, W, 3), of 256, 512, 1024 and 2048 channels times ``width``, each half as large as
-    the one before."""
+    """C2 to C5 of (B, H, W, 3), of 256, 512, 1024 and 2048 channels times ``width`` (rounded down), each half
+    as large as the one before."""
     x = keras.layers.ZeroPadding2D(3)(x)
     x = blocks.conv(
         x,
