@@ -7,71 +7,60 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import Category, GearEvidence, GearState
-from rules.geometry import covered, height, width
-from rules.headgear import on_seg_mask
+from rules.geometry import Box, covered, height, near_pairs, width
+from rules.mask_fit import MaskFit, Probabilities, mask_fit
 from rules.matching import optimal_pairs
 from rules.parts import Part
 
-#: Rows of ``Detections.landmarks_xy``.
-_NOSE: Final = 2
-_MOUTH: Final = (3, 4)
 #: Part of a mask's box that lies on the face when the mask belongs to it.
 _MIN_ON_FACE: Final = 0.5
-
-Probabilities = tuple[float, float, float]
 
 
 def assign_face_masks(face_masks: Sequence[Part], faces: Sequence[Part]) -> dict[int, int]:
     """Index of the garment on, or hanging from, each face that has one; one garment serves one face."""
     costs: NDArray[Any] = np.full((len(faces), len(face_masks)), np.inf)
-    for row, face in enumerate(faces):
-        reach = height(face.box) / 4  # a mask pulled down hangs below the chin
-        around = (face.box[0], face.box[1], face.box[2], face.box[3] + reach)
-        for column, garment in enumerate(face_masks):
-            on_face = covered(garment.box, by=around)
-            if on_face >= _MIN_ON_FACE and width(garment.box) <= 1.5 * width(face.box):
-                costs[row, column] = 1.0 - on_face * garment.score
+    arounds = [_with_chin(face.box) for face in faces]
+    for row, column in near_pairs(arounds, [garment.box for garment in face_masks]):
+        garment = face_masks[column]
+        on_face = covered(garment.box, by=arounds[row])
+        if on_face >= _MIN_ON_FACE and width(garment.box) <= 1.5 * width(faces[row].box):
+            costs[row, column] = 1.0 - on_face * garment.score
     return dict(optimal_pairs(costs))
 
 
-def uncovered_parts(face: Part, garment: Part) -> tuple[str, ...] | None:
-    """``nose`` and ``mouth``, those of them that show outside the mask; None where there are no landmarks.
-
-    By the mask's pixels, or by the upper edge of its box where there are none.
-    """
-    if face.landmarks_xy is None or not np.any(face.landmarks_xy):
-        return None
-    nose = face.landmarks_xy[_NOSE : _NOSE + 1]
-    mouth = face.landmarks_xy[list(_MOUTH)].mean(axis=0, keepdims=True)
-    if garment.seg_mask is not None and np.any(garment.seg_mask):
-        seen = {
-            "nose": not on_seg_mask(garment, nose)[0],
-            "mouth": not on_seg_mask(garment, mouth)[0],
-        }
-    else:
-        top, bottom = garment.box[1], garment.box[3]
-        seen = {"nose": not top <= nose[0, 1] <= bottom, "mouth": not top <= mouth[0, 1] <= bottom}
-    return tuple(name for name, shows in seen.items() if shows)
-
-
-def face_mask_evidence(face: Part | None, garment: Part | None, quality: float) -> GearEvidence:
+def face_mask_evidence(
+    face: Part | None, garment: Part | None, quality: float, *, input_scale: float = 1.0
+) -> GearEvidence:
     """The evidence of one look: the classifier's probabilities and the garment's place on the face, as one.
 
-    Two independent sources are joined by multiplying their probabilities (naive Bayes with equal priors). ``quality``
-    is what the look supports; without a face, or where the face was not judged, it is 0 and the state UNKNOWN.
+    The two are pooled as independent sources with equal priors (naive Bayes), each to the power of what it can support:
+    the classifier's by the face's sharpness, the garment's by ``MaskFit.weight``. The classifier alone decides where no
+    garment was found: a detector may miss one. ``quality`` is what the look supports; without a face, or where the face
+    was not judged, it is 0 and the state UNKNOWN.
     """
     if face is None:
         return GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "no face seen")
     judged = _classified(face)
-    parts = uncovered_parts(face, garment) if garment is not None else None
-    if garment is not None and parts is not None:
-        placed = _placed(garment.score, parts)
-        joint = tuple(a * b for a, b in zip(judged or (1.0, 1.0, 1.0), placed, strict=True))
-        total = sum(joint)
-        judged = (joint[0] / total, joint[1] / total, joint[2] / total) if total > 0 else placed
+    fit = None if garment is None else mask_fit(face, garment, input_scale=input_scale)
+    if fit is not None:
+        judged = fit.probabilities if judged is None else _pooled(judged, min(1.0, face.sharpness), fit)
     if judged is None:
         return GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "face not judged")
-    return _evidence(judged, parts, quality, height(face.box))
+    return _evidence(judged, () if fit is None else fit.uncovered, quality, height(face.box))
+
+
+def _with_chin(face: Box) -> Box:
+    # a mask pulled down hangs below the chin
+    return face[0], face[1], face[2], face[3] + height(face) / 4
+
+
+def _pooled(judged: Probabilities, sharpness: float, fit: MaskFit) -> Probabilities:
+    joint = [
+        max(seen, 1e-6) ** sharpness * max(placed, 1e-6) ** fit.weight
+        for seen, placed in zip(judged, fit.probabilities, strict=True)
+    ]
+    total = sum(joint)
+    return joint[0] / total, joint[1] / total, joint[2] / total
 
 
 def _classified(face: Part) -> Probabilities | None:
@@ -90,15 +79,8 @@ def _classified(face: Part) -> Probabilities | None:
     return by_class[face.category]
 
 
-def _placed(score: float, parts: tuple[str, ...]) -> Probabilities:
-    """A garment of this score was found at the face: where it sits says worn or incorrect, hardly ever missing."""
-    sure = 0.5 + 0.4 * score
-    rest = (1 - sure) / 2
-    return (rest, rest, sure) if parts else (sure, rest, rest)
-
-
 def _evidence(
-    judged: Probabilities, parts: tuple[str, ...] | None, quality: float, height_px: float
+    judged: Probabilities, uncovered: tuple[str, ...], quality: float, height_px: float
 ) -> GearEvidence:
     worn, missing, incorrect = judged
     names = {
@@ -111,8 +93,8 @@ def _evidence(
         key=lambda pair: pair[0],
     )[1]
     reason = names[state]
-    if state is GearState.INCORRECT and parts:
-        reason += f", {' and '.join(parts)} not covered"
+    if state is not GearState.WORN and uncovered:
+        reason += f", {' and '.join(uncovered)} not covered"
     if quality <= 0:
         state, reason = GearState.UNKNOWN, f"{reason}, but too unclear to tell"
     score = min(1.0, worn)

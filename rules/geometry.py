@@ -1,5 +1,9 @@
 """Boxes ``(x1, y1, x2, y2)`` in original pixels, half-open, never clipped to the picture."""
 
+from collections.abc import Sequence
+
+import numpy as np
+
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
@@ -40,3 +44,20 @@ def height(box: Box) -> float:
 def width(box: Box) -> float:
     """Width in pixels."""
     return box[2] - box[0]
+
+
+def near_pairs(boxes: Sequence[Box], others: Sequence[Box], *, reach: float = 0.0) -> list[tuple[int, int]]:
+    """Pairs (row, column) of ``boxes`` and ``others`` that overlap, once each of ``boxes`` is larger by ``reach`` of
+    its height on all sides. By row, then column: what a crowd's loops need not look at is left out at once.
+    """
+    if not boxes or not others:
+        return []
+    a, b = np.array(boxes, np.float64), np.array(others, np.float64)
+    grow = reach * (a[:, 3] - a[:, 1])[:, None]
+    near = (
+        (a[:, None, 0] - grow < b[None, :, 2])
+        & (b[None, :, 0] < a[:, None, 2] + grow)
+        & (a[:, None, 1] - grow < b[None, :, 3])
+        & (b[None, :, 1] < a[:, None, 3] + grow)
+    )
+    return [(row, column) for row, column in np.argwhere(near).tolist()]

@@ -1,0 +1,63 @@
+"""What one look at a head says about the hard hat."""
+
+from typing import Final
+
+from models.structures import GearEvidence, GearState
+from rules.heads import Head
+
+#: What a carried hat says of a head that was seen but not judged bare: weak, and with little weight.
+_CARRIED_SCORE: Final = 0.35
+_CARRIED_QUALITY: Final = 0.3
+
+
+def worn_score(hard_hat: float, bare: float, hat: float) -> float:
+    """Probability, 0 to 1, that a head wears a hard hat, by the scores of the detections that compete for it.
+
+    0 stands for a class that was not detected. Log-odds are those of ``hard_hat`` against ``bare`` and ``hat``
+    together: both say that there is no hard hat, so they are one claim, whose score cannot exceed 1. A class that was
+    not detected can have no more than what the other leaves; doubt about a claim is never evidence for the opposite,
+    so a claim that nothing contradicts stays on its side of one half.
+    """
+    against = min(1.0, bare + hat)
+    if hard_hat <= 0 and against <= 0:
+        return 0.5
+    if against <= 0:
+        return max(0.5, hard_hat)
+    if hard_hat <= 0:
+        return min(0.5, 1.0 - against)
+    return hard_hat / (hard_hat + against)
+
+
+def hard_hat_evidence(head: Head, quality: float, *, is_carried: bool) -> GearEvidence:
+    """The evidence of one look at ``head``; ``quality`` is what the look supports.
+
+    ``is_carried``: a hat that nobody wears is on this person's body. Where no detection judges the top of the head the
+    state is UNKNOWN: a face alone says nothing of a hat.
+    """
+    bare = 0.0 if head.bare is None else head.bare.score
+    hat = 0.0 if head.hat is None else head.hat.score
+    hard_hat = 0.0 if head.hard_hat is None else head.hard_hat.score
+    score = worn_score(hard_hat, bare, hat)
+    against = _named(bare, hat)
+    if hard_hat > 0:
+        reason = f"hard hat {hard_hat:.2f} on the head" + (f", against {against}" if against else "")
+    elif against:
+        reason = f"{against}, no hard hat on it" + (", one is carried" if is_carried else "")
+    elif is_carried and head.face is not None:
+        score, quality = _CARRIED_SCORE, quality * _CARRIED_QUALITY
+        reason = "hard hat carried, not worn"
+    else:
+        return GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "top of the head not judged")
+    if quality <= 0:
+        return GearEvidence(GearState.UNKNOWN, score, 0.0, f"{reason}, but too unclear to tell")
+    is_worn = hard_hat > 0 and score >= 0.5
+    return GearEvidence(GearState.WORN if is_worn else GearState.MISSING, score, quality, reason)
+
+
+def _named(bare: float, hat: float) -> str:
+    """What was seen instead of a hard hat; a cap, hood or hat is named even where the head is surer."""
+    if hat > 0 and bare > 0:
+        return f"hat {hat:.2f} on a bare head {bare:.2f}"
+    if hat > 0:
+        return f"hat {hat:.2f}"
+    return f"bare head {bare:.2f}" if bare > 0 else ""
