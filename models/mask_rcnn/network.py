@@ -73,7 +73,7 @@ class MaskRcnn:
     def look(self, pixels: Any) -> Trunk:
         """Pixels (B, H, W, 3), RGB, 0 to 255, of any type, to what is known of the whole images."""
         *levels, logits, deltas = self.trunk(keras.ops.cast(pixels, "float32"), training=False)
-        return Trunk(levels, logits, deltas)
+        return Trunk(levels, _float32(logits), _float32(deltas))
 
     def propose(self, trunk: Trunk, input_hw: tuple[int, int], settings: ProposalSettings) -> tuple[Any, Any]:
         """Boxes (B, P, 4) that are worth a second look, and whether each row is one (B, P)."""
@@ -83,12 +83,12 @@ class MaskRcnn:
     def judge_boxes(self, trunk: Trunk, boxes_xyxy: Any, image_ids: Any) -> tuple[Any, Any]:
         """Class logits (R, K) and box deltas (R, K, 4) of boxes (R, 4) of the images ``image_ids`` (R,)."""
         answers = self.box_head(self._aligned(trunk, boxes_xyxy, image_ids, BOX_SIDE), training=False)
-        return answers["class_logits"], answers["box_deltas"]
+        return _float32(answers["class_logits"]), _float32(answers["box_deltas"])
 
     def segment(self, levels: Sequence[Any], boxes_xyxy: Any, image_ids: Any, class_ids: Any) -> Any:
         """Logits (R, 28, 28), relative to the boxes (R, 4), of the pixels of the class ``class_ids`` (R,)."""
         features = self._aligned(Trunk(levels, None, None), boxes_xyxy, image_ids, SEG_MASK_INPUT_SIDE)
-        logits = self.mask_head(features, training=False)
+        logits = _float32(self.mask_head(features, training=False))
         return keras.ops.take_along_axis(logits, class_ids[:, None, None, None], axis=-1)[..., 0]
 
     def find(
@@ -122,6 +122,11 @@ def flattened(boxes: Any) -> tuple[Any, Any]:
     count = int(boxes.shape[1])
     flat = keras.ops.reshape(boxes, (-1, 4))
     return flat, keras.ops.arange(keras.ops.shape(flat)[0], dtype="int32") // count
+
+
+def _float32(value: Any) -> Any:
+    """What the network answers may be of half precision; boxes and probabilities are not."""
+    return keras.ops.cast(value, "float32")
 
 
 def _build_trunk(blocks: ConvBlocks, config: MaskRcnnConfig) -> keras.Model:

@@ -110,5 +110,7 @@ def _bilinear(places: Any, base: Any, rows: Any, columns: Any, width: Any) -> An
                 + keras.ops.cast(column, "int32")[:, None, :]
             )
             weight = row_weight[:, :, None] * column_weight[:, None, :]
-            result = result + keras.ops.take(places, index, axis=0) * weight[..., None]
+            result = result + keras.ops.take(places, index, axis=0) * keras.ops.cast(
+                weight[..., None], places.dtype
+            )
     return result

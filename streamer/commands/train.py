@@ -12,6 +12,7 @@ _TRAINERS: Final = {
     "retinaface": "models.training.retinaface",
     "classifier-crops": "models.training.mask_state_prepare",
     "classifier": "models.training.mask_state",
+    "maskrcnn": "models.training.mask_rcnn.trainer",
 }
 
 

@@ -1,0 +1,256 @@
+"""Train a Mask R-CNN: ``ppewatch train maskrcnn RECIPE.yaml --data DATA --init WEIGHTS --out FOLDER``.
+
+Measures the averaged weights on what the sets hold out as it goes and keeps the best. An interrupted run
+continues where its folder says it stood.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.errors import ModelError
+from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
+from models.mask_rcnn.detector import NetworkMaskRcnn
+from models.mask_rcnn.network import MaskRcnn
+from models.mask_rcnn.proposals import ProposalSettings
+from models.training.mask_rcnn.batch import stacked
+from models.training.mask_rcnn.curves import Curves
+from models.training.mask_rcnn.held_out import HeldOutFigures, measure_held_out
+from models.training.mask_rcnn.initialisation import initialise
+from models.training.mask_rcnn.labels import Example, read_label_table
+from models.training.mask_rcnn.learner import Learner
+from models.training.mask_rcnn.lesson import Lesson
+from models.training.mask_rcnn.recipe import MaskRcnnRecipe, read_recipe
+from models.training.mask_rcnn.sets import PictureCache, batches, load_sets
+from models.training.retinaface_checkpoint import RunState, load_state, recipe_text, save_state
+from models.weights import digest_of, load_weights, save_weights
+from models.weights.keras_variables import assign_tensors
+
+
+def train_mask_rcnn(
+    recipe: MaskRcnnRecipe,
+    out: Path,
+    *,
+    data: Path,
+    tables: Path,
+    init: Path,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train as ``recipe`` says and return the best weights, ``<out>/best.safetensors``.
+
+    - ``data``: folder of the sets. ``tables``: folder of the table of labels. ``init``: weights to start
+      from: of a Mask R-CNN, whose parts that fit are taken, or of its backbone.
+    - ``out`` also gets the weights of the last round (``last.safetensors``), ``state.safetensors`` (to
+      resume), ``log.jsonl`` (one line per round) and curves for TensorBoard.
+
+    ``report`` gets one line per round. Raises ``DataSetError``, ``PictureError``, ``TrainingError``,
+    ``WeightsError``; what is saved by then stays usable.
+    """
+    cv2.setNumThreads(1)  # threads make whole canvases; more inside each would fight with the training itself
+    out.mkdir(parents=True, exist_ok=True)
+    # masters stay float32; the pictures of a lesson are computed in half precision where the recipe says so
+    keras.mixed_precision.set_global_policy("mixed_bfloat16" if recipe.half_precision else "float32")
+    text = recipe_text(asdict(recipe) | {"init": digest_of(init)})
+    state = load_state(out / "state.safetensors", recipe=text)
+    network = MaskRcnn(recipe.network)
+    if state is None:
+        report(initialise(network, init))
+    run = _Run(recipe, out, data=data, tables=tables, network=network, report=report)
+    run.best = state.best if state is not None else 0.0
+    return run.finish(state, text)
+
+
+class _Run:
+    """One run: what stays the same over its lessons."""
+
+    def __init__(
+        self,
+        recipe: MaskRcnnRecipe,
+        out: Path,
+        *,
+        data: Path,
+        tables: Path,
+        network: MaskRcnn,
+        report: Callable[[str], None],
+    ) -> None:
+        self.best = 0.0
+        self._recipe, self._out, self._network, self._report = recipe, out, network, report
+        self._cache = PictureCache()
+        categories = recipe.network.categories
+        self._sets = load_sets(recipe.sets, data, categories, read_label_table(tables / recipe.labels))
+        held_out = [example for one in self._sets for example in one.held_out]
+        order = np.random.default_rng(recipe.seed).permutation(len(held_out))
+        chosen = sorted(order[: recipe.validation_pictures])
+        self._measure = _Measure(
+            recipe.network, [held_out[index] for index in chosen], self._cache, recipe.validation_side_px
+        )
+        self._curves = Curves(out / "curves")
+        self._ends = list(accumulate(lesson.steps for lesson in recipe.lessons))
+
+    def finish(self, state: RunState | None, text: str) -> Path:
+        """Give all lessons that are left."""
+        done = state.step if state is not None else 0
+        average = state.part("average") if state is not None else None
+        if state is not None:
+            self._report(f"continues after step {done}")
+            assign_tensors(self._network, state.part("network"), origin="state")
+        for number, lesson in enumerate(self._recipe.lessons):
+            begin, end = self._ends[number] - lesson.steps, self._ends[number]
+            if done >= end:
+                continue
+            if done == begin and lesson.starts_from == "best" and number:
+                stored = load_weights(self._out / "best.safetensors", architecture=ARCHITECTURE)
+                assign_tensors(self._network, stored.tensors, origin="best")
+                average = dict(stored.tensors)
+            learner = self._learner(lesson, average)
+            if state is not None and done > begin:
+                learner.resume(state)
+                learner.step = done - begin
+            self._teach(learner, begin, lesson, text)
+            average, done = learner.average, end
+        return self._out / "best.safetensors"
+
+    def _learner(self, lesson: Lesson, average: dict[str, NDArray[Any]] | None) -> Learner:
+        copied = None if average is None else {name: np.array(value) for name, value in average.items()}
+        return Learner(
+            self._network,
+            lesson,
+            average_decay=self._recipe.average_decay,
+            proposals=ProposalSettings(candidates=3 * self._recipe.proposals, count=self._recipe.proposals),
+            sampling=self._recipe.sampling,
+            average=copied,
+        )
+
+    def _teach(self, learner: Learner, begin: int, lesson: Lesson, text: str) -> None:
+        stream = self._stream(begin + learner.step)
+        while learner.step < lesson.steps:
+            losses = self._round(learner, stream, lesson)
+            step = begin + learner.step
+            figures = self._measure(learner)
+            self._log(step, losses, figures)
+            source = f"{self._recipe.source}; step {step}, held-out AP50 {figures.score:.4f}"
+            self._save("last", learner, source)
+            if figures.score > self.best or not (self._out / "best.safetensors").exists():
+                self.best = figures.score
+                self._save("best", learner, source)
+            state = learner.state()
+            state.step, state.best, state.recipe = step, self.best, text
+            save_state(self._out / "state.safetensors", state)
+
+    def _stream(self, first_step: int) -> Iterator[dict[str, NDArray[Any]]]:
+        recipe = self._recipe
+        anchors = self._network.anchors((recipe.side_px, recipe.side_px))
+        canvases = batches(
+            self._sets,
+            categories=recipe.network.categories,
+            batch_size=recipe.batch_size,
+            side_px=recipe.side_px,
+            seed=recipe.seed,
+            first_step=first_step,
+            workers=recipe.workers,
+            cache=self._cache,
+        )
+        for step, batch in enumerate(canvases, start=first_step):
+            yield stacked(batch, anchors, np.random.default_rng((recipe.seed, step, 1)))
+
+    def _round(
+        self, learner: Learner, stream: Iterator[dict[str, NDArray[Any]]], lesson: Lesson
+    ) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        began = time.monotonic()
+        # a resumed run finishes the round in which it was interrupted
+        every = self._recipe.steps_per_round
+        left = min(every - learner.step % every, lesson.steps - learner.step)
+        with tqdm(total=left, unit="step", mininterval=5) as bar:
+            for _ in range(left):
+                for name, value in learner.learn(next(stream)).items():
+                    sums[name] = sums.get(name, 0.0) + value / left
+                bar.update()
+        return sums | {"seconds_per_step": (time.monotonic() - began) / left}
+
+    def _log(self, step: int, losses: dict[str, float], figures: HeldOutFigures) -> None:
+        row = {"step": step, "losses": losses, "score": figures.score, "ap50": figures.ap50}
+        with (self._out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._curves.add(step, losses | {f"ap50/{name}": value for name, value in figures.ap50.items()})
+        parts = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        measured = ", ".join(f"{name} {value:.3f}" for name, value in figures.ap50.items())
+        self._report(f"step {step}: {parts} | AP50 {figures.score:.4f}: {measured}")
+
+    def _save(self, name: str, learner: Learner, source: str) -> None:
+        save_weights(
+            self._out / f"{name}.safetensors",
+            learner.average,
+            architecture=ARCHITECTURE,
+            config=self._recipe.network.to_mapping(),
+            source=source,
+        )
+
+
+class _Measure:
+    """Figures of the averaged weights; one network and its compiled functions serve all rounds."""
+
+    def __init__(
+        self, config: MaskRcnnConfig, examples: Sequence[Example], cache: PictureCache, side_px: int
+    ) -> None:
+        self._categories = config.categories
+        policy = keras.mixed_precision.dtype_policy()
+        keras.mixed_precision.set_global_policy("float32")
+        self._network = MaskRcnn(config)
+        keras.mixed_precision.set_global_policy(policy)
+        self._detector = NetworkMaskRcnn(self._network, score_threshold=0.02)
+        self._examples, self._cache, self._side_px = examples, cache, side_px
+
+    def __call__(self, learner: Learner) -> HeldOutFigures:
+        assign_tensors(self._network, learner.average, origin="average")
+        return measure_held_out(
+            self._detector,
+            self._examples,
+            self._cache,
+            categories=self._categories,
+            longest_side_px=self._side_px,
+        )
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.mask_rcnn.trainer"
+) -> int:
+    """Train as a recipe says."""
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument("--init", type=Path, required=True, help="weights to start from, as a weights file")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; an existing one continues"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        best = train_mask_rcnn(
+            read_recipe(options.recipe),
+            options.out,
+            data=options.data,
+            tables=options.recipe.parent,
+            init=options.init,
+            report=lambda line: print(line, flush=True),
+        )
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"best weights: {best}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
