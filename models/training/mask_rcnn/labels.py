@@ -43,6 +43,7 @@ class SourceRules:
     - ``labels``: by the source's own names.
     - ``labelled``: categories of which every instance has a label. ``labelled_where``: more of them, for
       pictures on which a label of that name occurs. ``labelled_when_empty``: for pictures without a label.
+      The former does not count for the files of ``not_exhaustive``.
     - ``corrections``: by file name, the place of an object in the source's order and the rule that replaces
       its label's.
     """
@@ -51,6 +52,7 @@ class SourceRules:
     labelled: tuple[str, ...] = ()
     labelled_where: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     labelled_when_empty: tuple[str, ...] = ()
+    not_exhaustive: frozenset[str] = frozenset()
     corrections: Mapping[str, Mapping[int, LabelRule]] = field(default_factory=dict)
 
 
@@ -106,9 +108,6 @@ class LabelTable:
                 ignored.append(box)
             else:
                 things.append((box, admissible, labelled_object.polygons))
-        names = {labelled_object.category for labelled_object in picture.objects}
-        exhaustive = set(rules.labelled).union(*(rules.labelled_where.get(name, ()) for name in names))
-        exhaustive |= set() if picture.objects else set(rules.labelled_when_empty)
         return Example(
             path=picture.path,
             image_hw=picture.image_hw,
@@ -116,7 +115,7 @@ class LabelTable:
             admissible=np.array([may_be for _, may_be, _ in things], np.bool_).reshape(-1, len(categories)),
             polygons=tuple(polygons for _, _, polygons in things),
             ignored_xyxy=np.array(ignored, np.float32).reshape(-1, 4),
-            labelled=np.array([category in exhaustive for category in categories], np.bool_),
+            labelled=np.isin(categories, list(_exhaustive(picture, rules))),
             source=picture.source,
             group=picture.group or picture.camera,
         )
@@ -148,11 +147,18 @@ def _source(values: Mapping[str, Any]) -> SourceRules:
         labelled=tuple(values.get("labelled", ())),
         labelled_when_empty=tuple(values.get("labelled_when_empty", ())),
         labelled_where={str(name): tuple(found) for name, found in values.get("labelled_where", {}).items()},
-        corrections={
-            str(file_name): {int(index): _rule(rule) for index, rule in rules.items()}
-            for file_name, rules in values.get("corrections", {}).items()
-        },
+        not_exhaustive=frozenset(values.get("not_exhaustive", ())),
+        corrections=_corrections(values.get("corrections", ())),
     )
+
+
+def _corrections(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, LabelRule]]:
+    corrections: dict[str, dict[int, LabelRule]] = {}
+    for row in rows:
+        rule = _rule(row["becomes"])
+        for file_name, indices in row["objects"].items():
+            corrections.setdefault(str(file_name), {}).update({int(index): rule for index in indices})
+    return corrections
 
 
 def _rule(values: Mapping[str, Any]) -> LabelRule:
@@ -168,3 +174,13 @@ def _box(labelled_object: AnnotatedObject, rule: LabelRule, image_hw: tuple[int,
         # what the picture's lower border cuts stays cut
         y2 = max(y2, min(float(image_hw[0]), y1 + rule.least_height_by_width * (x2 - x1)))
     return x1, y1, x2, y2
+
+
+def _exhaustive(picture: AnnotatedPicture, rules: SourceRules) -> set[str]:
+    exhaustive = set(rules.labelled)
+    if not picture.objects:
+        return exhaustive | set(rules.labelled_when_empty)
+    if picture.path.name in rules.not_exhaustive:
+        return exhaustive
+    names = {labelled_object.category for labelled_object in picture.objects}
+    return exhaustive.union(*(rules.labelled_where.get(name, ()) for name in names))

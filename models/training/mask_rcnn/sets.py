@@ -18,6 +18,7 @@ from models.training.mask_rcnn.canvas import Canvas
 from models.training.mask_rcnn.canvases import Subject, draw_canvas
 from models.training.mask_rcnn.coco import read_pictures
 from models.training.mask_rcnn.labels import Example, LabelTable
+from models.training.mask_rcnn.pseudo_labels import PseudoLabelRule, completed, read_pseudo_labels
 
 _AHEAD: Final = 6
 
@@ -51,20 +52,36 @@ class LoadedSet:
 
 
 def load_sets(
-    sets: Sequence[CanvasSet], data: Path, categories: Sequence[str], table: LabelTable
+    sets: Sequence[CanvasSet],
+    data: Path,
+    categories: Sequence[str],
+    table: LabelTable,
+    *,
+    pseudo_labels: Sequence[PseudoLabelRule] = (),
+    pseudo_folder: Path = Path(),
 ) -> list[LoadedSet]:
-    """Read the labels (not the pictures). Raises ``DataSetError`` when a set is empty, ``TrainingError`` for
-    labels that ``table`` does not know.
+    """Read the labels (not the pictures) of the COCO files in the folder ``data``.
+
+    ``pseudo_labels`` complete what is learned from, never what is held out; their files are relative to
+    ``pseudo_folder``. Raises ``DataSetError`` when a file cannot be read or a set is empty, ``TrainingError``
+    for labels that ``table`` does not know.
     """
+    seen = {rule.file: read_pseudo_labels(pseudo_folder / rule.file) for rule in pseudo_labels}
     loaded: list[LoadedSet] = []
     for one in sets:
-        examples = [
-            table.example(picture, categories)
-            for picture in read_pictures(data / one.coco_file)
-            if not one.sources or picture.source in one.sources
-        ]
-        held_out = [example for example in examples if one.held_out and is_held_out(example)]
-        kept = [example for example in examples if not (one.held_out and is_held_out(example))]
+        kept: list[Example] = []
+        held_out: list[Example] = []
+        for picture in read_pictures(data / one.coco_file):
+            if one.sources and picture.source not in one.sources:
+                continue
+            example = table.example(picture, categories)
+            if one.held_out and is_held_out(example):
+                held_out.append(example)
+                continue
+            name = picture.path.relative_to(data).as_posix()
+            for rule in pseudo_labels:
+                example = completed(example, seen[rule.file].get(name, ()), rule, categories)
+            kept.append(example)
         if not kept:
             raise DataSetError(f"{data / one.coco_file}: holds nothing to learn from")
         loaded.append(LoadedSet(one.share, tuple(kept), tuple(held_out)))

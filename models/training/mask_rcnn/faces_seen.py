@@ -1,0 +1,125 @@
+"""Faces on the training pictures, with landmarks and how each wears a face mask, seen by our own detector.
+
+They say on which faces a face mask may be drawn, and about where one is that nobody labelled.
+
+    python -m models.training.mask_rcnn.faces_seen --data DATA --coco faces/train.json --out runs/pseudo/faces.json
+"""
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from models.detector import Detector
+from models.errors import DataSetError
+from models.pictures import ArrayPicture, read_picture
+from models.training.mask_rcnn.coco import read_pictures
+
+_LEAST_SCORE: Final = 0.3
+
+#: Pictures are looked at enlarged by about this much, on squares of few sizes: each is compiled once.
+_ENLARGED: Final = 1.5
+_SIDES_PX: Final = (480, 640, 800, 960, 1280)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenFace:
+    """A face, in pixels of the picture.
+
+    - ``box_xyxy`` float32 (4,); ``landmarks_xy`` float32 (5, 2); ``score`` 0 to 1.
+    - ``masked``, ``unmasked``: probability that it wears a face mask as required, or none.
+    - ``sharpness``: 0 to 1, see ``Detections``.
+    """
+
+    box_xyxy: NDArray[np.float32]
+    landmarks_xy: NDArray[np.float32]
+    score: float
+    masked: float
+    unmasked: float
+    sharpness: float
+
+
+def look(detector: Detector, pixels: NDArray[np.uint8]) -> list[SeenFace]:
+    """The faces on uint8 (H, W, 3), best first. ``detector`` is the default one, of ``models.loading``."""
+    wanted = _ENLARGED * max(pixels.shape[:2])
+    side = next((size for size in _SIDES_PX if size >= wanted), _SIDES_PX[-1])
+    found = detector.detect([ArrayPicture(pixels)], (side, side))[0]
+    if found.landmarks_xy is None or found.face_mask_probs is None or found.sharpness is None:
+        raise ValueError("the detector tells no landmarks or no face masks")
+    return [
+        SeenFace(
+            found.boxes_xyxy[row],
+            found.landmarks_xy[row],
+            float(found.scores[row]),
+            float(found.face_mask_probs[row, 0]),
+            float(found.face_mask_probs[row, 1]),
+            float(found.sharpness[row]),
+        )
+        for row in range(len(found.scores))
+    ]
+
+
+def write_faces(path: Path, faces: Mapping[str, Sequence[SeenFace]], digests: Mapping[str, str]) -> None:
+    """Write faces by picture (its path relative to the data folder), and what saw them."""
+    rows = {
+        name: [
+            [
+                np.round(face.box_xyxy.astype(float), 1).tolist(),
+                np.round(face.landmarks_xy.astype(float), 2).tolist(),
+                *(round(value, 3) for value in (face.score, face.masked, face.unmasked, face.sharpness)),
+            ]
+            for face in seen
+        ]
+        for name, seen in faces.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".partial")
+    temporary.write_text(json.dumps({"seen_by": dict(digests), "pictures": rows}), encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_faces(path: Path) -> dict[str, list[SeenFace]]:
+    """Read what ``write_faces`` wrote. Raises ``DataSetError``."""
+    try:
+        pictures = json.loads(path.read_text(encoding="utf-8"))["pictures"]
+        return {
+            str(name): [
+                SeenFace(
+                    np.array(box, np.float32).reshape(4),
+                    np.array(landmarks, np.float32).reshape(5, 2),
+                    *map(float, numbers),
+                )
+                for box, landmarks, *numbers in rows
+            ]
+            for name, rows in pictures.items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataSetError(f"{path}: is no file of faces: {error}") from error
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Look at the pictures of COCO files and write the faces seen."""
+    from models.loading import load_default_detector  # noqa: PLC0415 - loads TensorFlow
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--coco", action="append", required=True, help="relative to --data; several times")
+    parser.add_argument("--out", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    detector = load_default_detector(score_threshold=_LEAST_SCORE)
+    pictures = [picture for name in given.coco for picture in read_pictures(given.data / name)]
+    faces: dict[str, list[SeenFace]] = {}
+    for picture in tqdm(pictures, unit="picture", mininterval=5):
+        name = picture.path.relative_to(given.data).as_posix()
+        faces[name] = look(detector, read_picture(picture.path).rgb())
+    write_faces(given.out, faces, detector.digests)
+
+
+if __name__ == "__main__":
+    main()
