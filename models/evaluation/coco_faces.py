@@ -1,14 +1,13 @@
-"""Read COCO files of faces for training and measuring."""
+"""COCO files of faces as boxes, for training and measuring."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import DataSetError
+from models.data.annotated import AnnotatedPicture
+from models.data.readers import read_coco
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,33 +28,21 @@ class LabelledPicture:
     categories: tuple[str, ...]
 
 
-def read_coco(file: Path) -> list[LabelledPicture]:
-    """The pictures of a COCO file, image paths relative to its folder. Boxes without area are left out.
+def read_faces(file: Path) -> list[LabelledPicture]:
+    """The pictures of a COCO file, as ``models.data.readers.read_coco`` reads them, with the boxes alone.
 
-    Raises ``DataSetError`` when the file is missing or not of that layout.
+    Ignored objects are left out. Raises ``DataSetError`` as it does.
     """
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        names = {category["id"]: str(category["name"]) for category in content["categories"]}
-        boxes: dict[int, list[tuple[float, float, float, float]]] = {}
-        categories: dict[int, list[str]] = {}
-        for annotation in content["annotations"]:
-            x, y, width, height = annotation["bbox"]
-            if width > 0 and height > 0:
-                boxes.setdefault(annotation["image_id"], []).append((x, y, x + width, y + height))
-                categories.setdefault(annotation["image_id"], []).append(names[annotation["category_id"]])
-        return [
-            LabelledPicture(
-                path=file.parent / image["file_name"],
-                source=image.get("source", ""),
-                group=str(image.get("group", image["file_name"])),
-                image_hw=(int(image["height"]), int(image["width"])),
-                boxes_xyxy=np.array(boxes.get(image["id"], []), np.float32).reshape(-1, 4),
-                categories=tuple(categories.get(image["id"], [])),
-            )
-            for image in content["images"]
-        ]
-    except OSError as error:
-        raise DataSetError(f"{file}: cannot be read: {error.strerror}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataSetError(f"{file}: is no COCO file of boxes: {error!r}") from error
+    return [_boxes_of(picture, file.parent) for picture in read_coco(file)]
+
+
+def _boxes_of(picture: AnnotatedPicture, folder: Path) -> LabelledPicture:
+    things = [thing for thing in picture.objects if not thing.ignored]
+    return LabelledPicture(
+        path=picture.path,
+        source=picture.source,
+        group=picture.group or picture.path.relative_to(folder).as_posix(),
+        image_hw=picture.image_hw,
+        boxes_xyxy=np.array([thing.box_xyxy for thing in things], np.float32).reshape(-1, 4),
+        categories=tuple(thing.category for thing in things),
+    )

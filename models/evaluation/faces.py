@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.errors import ModelError
-from models.evaluation.coco_faces import LabelledPicture, read_coco
+from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.evaluation.matching import average_precision, match
 from models.letterbox import input_hw_for, letterbox_batch
 from models.pictures import read_picture
@@ -134,7 +134,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m model
     parser.add_argument("--score-threshold", type=float, default=0.5)
     options = parser.parse_args(arguments)
     try:
-        pictures = read_coco(options.coco_file)
+        pictures = read_faces(options.coco_file)
         finder = RetinaFaceDetector(options.weights, score_threshold=0.02)
         for longest_side_px in options.longest_side:
             figures = evaluate_faces(

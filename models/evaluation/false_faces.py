@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from models.errors import ModelError
-from models.evaluation.coco_faces import LabelledPicture, read_coco
+from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.evaluation.faces import FaceFinder
 from models.letterbox import input_hw_for, letterbox_batch
 from models.pictures import read_picture
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--score-threshold", type=float, nargs="+", default=[0.5, 0.6, 0.7, 0.8])
     options = parser.parse_args(arguments)
     try:
-        pictures = read_coco(options.coco_file)
+        pictures = read_faces(options.coco_file)
         for threshold in options.score_threshold:
             finder = RetinaFaceDetector(options.weights, score_threshold=threshold)
             figures = count_false_faces(

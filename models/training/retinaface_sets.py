@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DataSetError
-from models.evaluation.coco_faces import LabelledPicture, read_coco
+from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.evaluation.landmarks import read_landmarks
 from models.retinaface.anchors import anchors_for
 from models.retinaface.faces import Faces
@@ -71,7 +71,7 @@ def held_out_pictures(sets: Sequence[TrainingSet]) -> list[LabelledPicture]:
         picture
         for training_set in sets
         if training_set.held_out
-        for picture in read_coco(training_set.coco_file)
+        for picture in read_faces(training_set.coco_file)
         if is_held_out(training_set, picture)
     ]
     if not pictures:
@@ -85,7 +85,7 @@ def load_examples(training_set: TrainingSet, *, teacher: Path, cache: Path) -> l
     Pictures without anything to choose a crop by are left out. Raises ``DataSetError``, ``WeightsError``,
     ``PictureError``.
     """
-    pictures = read_coco(training_set.coco_file)
+    pictures = read_faces(training_set.coco_file)
     close_ups = training_set.labels == "landmarks"
     sides = CLOSE_UP_SIDES_PX if close_ups else LONGEST_SIDES_PX
     seen = teacher_faces(pictures, teacher, cache, longest_sides_px=sides)

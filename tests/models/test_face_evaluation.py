@@ -10,7 +10,7 @@ from retinaface_builders import made_up_weights
 
 from models.errors import DataSetError, PictureError
 from models.evaluation import clip_faces, faces, false_faces, landmarks
-from models.evaluation.coco_faces import read_coco
+from models.evaluation.coco_faces import read_faces
 from models.evaluation.faces import evaluate_faces
 from models.evaluation.matching import average_precision, match
 from models.retinaface.faces import Faces
@@ -36,7 +36,7 @@ class Oracle:
     """Answers from the labels, picture by picture, after ``change``."""
 
     def __init__(self, coco_file: Path, change: object) -> None:
-        self._answers = [change(picture.boxes_xyxy) for picture in read_coco(coco_file)]
+        self._answers = [change(picture.boxes_xyxy) for picture in read_faces(coco_file)]
         self.input_sizes: list[tuple[int, int]] = []
 
     def detect(self, batch: ImageBatch) -> list[Faces]:
@@ -46,12 +46,12 @@ class Oracle:
 
 
 def figures_of(coco_file: Path, change: object) -> faces.FaceFigures:
-    return evaluate_faces(Oracle(coco_file, change), read_coco(coco_file), longest_side_px=400)
+    return evaluate_faces(Oracle(coco_file, change), read_faces(coco_file), longest_side_px=400)
 
 
 def test_a_perfect_detector(coco_file: Path) -> None:
     oracle = Oracle(coco_file, lambda boxes: (boxes, np.full(len(boxes), 0.9)))
-    figures = evaluate_faces(oracle, read_coco(coco_file), longest_side_px=400)
+    figures = evaluate_faces(oracle, read_faces(coco_file), longest_side_px=400)
     assert (figures.images, figures.faces) == (3, 3)
     assert (figures.ap50, figures.recall, figures.false_per_image) == (1, 1, 0)
     assert figures.recall_by == {"face": 1, "32 to 64 px": 1, "64 to inf px": 1}
@@ -136,7 +136,7 @@ def test_faces_away_from_heads_are_false(coco_file: Path) -> None:
         return np.array(rows, np.float32), np.array([0.9] * (len(rows) - 1) + [0.3])
 
     figures = false_faces.count_false_faces(
-        Oracle(coco_file, change), read_coco(coco_file), longest_side_px=64, score_threshold=0.5
+        Oracle(coco_file, change), read_faces(coco_file), longest_side_px=64, score_threshold=0.5
     )
     assert (figures.images, figures.heads) == (3, 3)
     assert figures.false_per_image == 1

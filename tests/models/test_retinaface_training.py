@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from retinaface_builders import made_up_tensors, made_up_weights
 
 from models.errors import DataSetError, TrainingError
-from models.evaluation.coco_faces import LabelledPicture, read_coco
+from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.retinaface.anchors import anchors_for
 from models.retinaface.boxes import decode_boxes, decode_landmarks
 from models.retinaface.config import RetinaFaceConfig
@@ -173,7 +173,7 @@ def test_tiles_show_their_faces_where_their_boxes_say(tmp_path: Path) -> None:
 def test_canvases_are_sound_and_repeatable(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.getbasetemp() / "canvases"
     file = folder / "set.json" if (folder / "set.json").exists() else draw_set(folder)
-    examples = [face_example(picture, faces_of(), exhaustive=True) for picture in read_coco(file)]
+    examples = [face_example(picture, faces_of(), exhaustive=True) for picture in read_faces(file)]
     one, other = (
         draw_canvas(lambda: examples[seed % len(examples)], np.random.default_rng(seed), 128) for _ in "ab"
     )
@@ -364,7 +364,7 @@ def learner_for(seed: int = 0, **changes: Any) -> Learner:
 
 
 def stream_for(file: Path, first_step: int = 0, workers: int = 1) -> Any:
-    examples = [face_example(picture, faces_of(), exhaustive=True) for picture in read_coco(file)]
+    examples = [face_example(picture, faces_of(), exhaustive=True) for picture in read_faces(file)]
     return batches(
         [examples], [1.0], batch_size=2, side_px=64, seed=5, first_step=first_step, workers=workers
     )
@@ -434,7 +434,7 @@ def test_states_of_other_runs_are_refused(tmp_path: Path) -> None:
 
 
 def test_the_teacher_answers_once(tmp_path: Path) -> None:
-    pictures = read_coco(draw_set(tmp_path / "data", 2))
+    pictures = read_faces(draw_set(tmp_path / "data", 2))
     weights = made_up_weights(tmp_path / "w.safetensors")
     first = teacher_faces(pictures, weights, tmp_path / "cache")
     assert len(first) == 2
@@ -474,11 +474,11 @@ def test_bad_recipes_are_refused(tmp_path: Path, text: str, message: str) -> Non
 
 def test_bad_sets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataSetError, match="cannot be read"):
-        read_coco(tmp_path / "absent.json")
+        read_faces(tmp_path / "absent.json")
     for text in ("", "[]", "{}", '{"images": [], "annotations": [{}], "categories": []}'):
         (tmp_path / "bad.json").write_text(text)
         with pytest.raises(DataSetError, match="no COCO file"):
-            read_coco(tmp_path / "bad.json")
+            read_faces(tmp_path / "bad.json")
     file = draw_set(tmp_path / "data", 1)
     nobody = TrainingSet(file, 1.0, labels="heads", head_categories=("head",))
     with pytest.raises(DataSetError, match="nothing to learn"):
