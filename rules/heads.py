@@ -14,7 +14,7 @@ from rules.parts import Part, Parts
 from rules.proportions import head_from_body, head_from_face
 
 #: Two heads that share more than this part of the smaller one are in one place.
-_SAME_PLACE: Final = 0.5
+_SAME_PLACE: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-
 from rules.geometry import height
 from rules.parts import Part
 from rules.pixels import likelihood_around
@@ -55,16 +53,20 @@ def mask_fit(face: Part, garment: Part, *, input_scale: float) -> MaskFit | None
     """How ``garment`` sits on ``face``; None where the face has no landmarks. By the mask's pixels, or its box where it
     has none. ``input_scale``: network input pixels per original pixel.
     """
-    if face.landmarks_xy is None or not np.any(face.landmarks_xy):
+    if face.landmarks_xy is None or not face.landmarks_xy.any():
         return None
     radius = _RADIUS * height(face.box)
-    nose = face.landmarks_xy[_NOSE]
-    corners = face.landmarks_xy[list(_MOUTH)]
-    middle = corners.mean(axis=0)
-    places = (middle, *(corner + _INWARD * (middle - corner) for corner in corners))
+    points = face.landmarks_xy.tolist()
+    nose_x, nose_y = points[_NOSE]
+    corners = [points[row] for row in _MOUTH]
+    middle = [sum(values) / len(corners) for values in zip(*corners, strict=True)]
+    mouth = [
+        middle,
+        *([c + _INWARD * (m - c) for c, m in zip(corner, middle, strict=True)] for corner in corners),
+    ]
     return MaskFit(
-        nose=likelihood_around(float(nose[0]), float(nose[1]), radius, garment),
-        mouth=float(np.mean([likelihood_around(float(x), float(y), radius, garment) for x, y in places])),
+        nose=likelihood_around(nose_x, nose_y, radius, garment),
+        mouth=sum(likelihood_around(x, y, radius, garment) for x, y in mouth) / len(mouth),
         weight=ramp(garment.score, _DOUBTFUL_SCORE, _SURE_SCORE)
         * size_quality(height(garment.box), input_scale)
         * pose_quality(face.landmarks_xy),

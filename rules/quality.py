@@ -37,8 +37,8 @@ def yaw_degrees(landmarks_xy: NDArray[Any]) -> float | None:
     ``NOSE_DEPTH`` D sin(a) beside their middle, both measured across the line from the pupils' middle to the mouth's.
     The angle is the arc tangent of the two. Eyes in the wrong order, beyond the profile, give more than 90 degrees.
     """
-    eye_a, eye_b, nose, mouth_a, mouth_b = ((float(x), float(y)) for x, y in landmarks_xy)
-    if not np.any(landmarks_xy):
+    eye_a, eye_b, nose, mouth_a, mouth_b = points = landmarks_xy.tolist()
+    if not any(x or y for x, y in points):
         return None
     eyes = ((eye_a[0] + eye_b[0]) / 2, (eye_a[1] + eye_b[1]) / 2)
     down = ((mouth_a[0] + mouth_b[0]) / 2 - eyes[0], (mouth_a[1] + mouth_b[1]) / 2 - eyes[1])

@@ -26,6 +26,7 @@ class Row:
     score: float = 0.9
     probs: tuple[float, float, float] = (0.0, 0.0, 0.0)
     landmarks: np.ndarray | None = None
+    pixels: np.ndarray | None = None
 
 
 @dataclass
@@ -34,7 +35,9 @@ class Actor:
 
     ``at(t)``: middle of the face (x, y) in pixels, or None when not in the picture. ``mask(t)``: probability of a mask,
     None when the face is turned away. ``incorrect(t)``: probability of a mask worn wrongly. ``hat(t)``: ``hard_hat``,
-    ``bare``, ``hat``, or None when the head's top is not detected.
+    ``bare``, ``hat``, or None when the head's top is not detected. ``segmented``: hats are seen as by a model that
+    gives pixels: worn ones in the box of the whole head, with a weak bare head competing, others filling their box.
+    ``mask_top(t)``: upper edge of a face mask that is seen to the pixel, in face heights below the top of the face.
     """
 
     at: Callable[[float], tuple[float, float] | None]
@@ -46,6 +49,8 @@ class Actor:
     has_body: bool = False
     yaw_deg: Callable[[float], float] = lambda t: 0.0
     score: float = 0.9
+    segmented: bool = False
+    mask_top: Callable[[float], float | None] = lambda t: None
 
     def rows(self, t: float, jitter: Callable[[], float]) -> Iterator[Row]:
         where = self.at(t)
@@ -70,7 +75,11 @@ class Actor:
         hat = self.hat(t)
         if hat == "bare":
             yield Row(Category.BARE_HEAD, (x - 0.4 * head_h, top, x + 0.4 * head_h, chin), self.score)
-        if hat == "hard_hat":
+        if hat == "hard_hat" and self.segmented:
+            whole = (x - 0.47 * head_h, top - 0.2 * head_h, x + 0.47 * head_h, chin)
+            yield Row(Category.HARD_HAT, whole, self.score, pixels=pixels(bottom=0.5))
+            yield Row(Category.BARE_HEAD, whole, 0.25)
+        elif hat == "hard_hat":
             yield Row(
                 Category.HARD_HAT,
                 (x - 0.45 * head_h, top - 0.2 * head_h, x + 0.45 * head_h, top + 0.45 * head_h),
@@ -92,7 +101,12 @@ class Actor:
                     hand_x + 0.45 * head_h,
                     hand_y + 0.3 * head_h,
                 ),
+                pixels=pixels() if self.segmented else None,
             )
+        mask_top = self.mask_top(t)
+        if mask_top is not None:
+            covered = (x - 0.36 * h, y - h / 2 + mask_top * h, x + 0.36 * h, y + 0.55 * h)
+            yield Row(Category.FACE_MASK, covered, 0.9, pixels=pixels())
         if self.has_body:
             yield Row(
                 Category.PERSON, (x - 1.3 * head_h, top, x + 1.3 * head_h, top + 7.5 * head_h), self.score
@@ -115,6 +129,13 @@ def landmarks(x: float, y: float, h: float, yaw_deg: float = 0.0) -> np.ndarray:
     )
 
 
+def pixels(*, top: float = 0.0, bottom: float = 1.0, left: float = 0.0, right: float = 1.0) -> np.ndarray:
+    """Pixels of a box that fill the part of it between these shares of its height and width."""
+    filled = np.zeros((28, 28), np.float32)
+    filled[round(28 * top) : round(28 * bottom), round(28 * left) : round(28 * right)] = 1.0
+    return filled
+
+
 def detections(
     rows: Sequence[Row], *, image_hw: tuple[int, int] = HW, input_scale: float = 1.0
 ) -> Detections:
@@ -131,6 +152,9 @@ def detections(
         ),
         face_mask_probs=np.array([row.probs for row in rows], np.float32),
         sharpness=np.ones(len(rows), np.float32),
+        seg_masks=None
+        if all(row.pixels is None for row in rows)
+        else np.array([np.zeros((28, 28)) if row.pixels is None else row.pixels for row in rows], np.float32),
     )
 
 
