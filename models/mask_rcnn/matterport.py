@@ -19,6 +19,7 @@ the mean colour from R, G, B. The file says nothing about anchor scales or names
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -91,7 +92,7 @@ def read_matterport(
     tensors = {_BUILT_AGAIN.sub(r"\1", name): value for name, value in found.items()}
     tensors = {name: value for name, value in tensors.items() if _layer(name) not in exclude}
     config = _config_of(tensors, categories, anchor_scales_px, origin=source)
-    shapes = {name: tuple(value.shape) for name, value in named_variables(MaskRcnn(config)).items()}
+    shapes = _shapes_of(config)
     anew = _drawn_anew({name: shape for name, shape in shapes.items() if _layer(name) in exclude})
     match_tensors(source, {**anew, **tensors}, shapes)
     return config, {**anew, **with_turned_deltas(tensors)}
@@ -109,7 +110,7 @@ def export_matterport(source: Path, target: Path) -> None:
         raise WeightsError(f"{source}: Matterport's layout is for ResNets with their batch norms")
     if config.width != 1 or config.normalisation != "caffe" or len(config.anchor_ratios) != 3:
         raise WeightsError(f"{source}: differs from Matterport's network in more than its weights")
-    shapes = {name: tuple(value.shape) for name, value in named_variables(MaskRcnn(config)).items()}
+    shapes = _shapes_of(config)
     match_tensors(source, stored.tensors, shapes)
     write_keras_h5(target, matterport_layers({name: stored.tensors[name] for name in shapes}))
 
@@ -168,6 +169,12 @@ def _config_of(
         return replace(config, anchor_scales_px=tuple(map(float, anchor_scales_px)))
     except ValueError as error:
         raise WeightsError(f"{origin}: cannot be such a network: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _shapes_of(config: MaskRcnnConfig) -> Mapping[str, tuple[int, ...]]:
+    """Names and shapes of the network's tensors, in the order of the data. Cached: building one takes seconds."""
+    return {name: tuple(value.shape) for name, value in named_variables(MaskRcnn(config)).items()}
 
 
 def _drawn_anew(shapes: Mapping[str, tuple[int, ...]]) -> Tensors:
