@@ -21,7 +21,7 @@ LABELS_FOLDER: Final = "Annotations"
 PICTURES_FOLDERS: Final = ("JPEGImages", "images")
 
 #: Words of an object that become its attributes.
-_WORDS: Final = ("pose", "truncated", "occluded")
+WORDS: Final = ("pose", "truncated", "occluded")
 
 
 class _NoDoctype(ElementTree.TreeBuilder):
@@ -134,7 +134,7 @@ def _objects(root: Any, first_pixel: int) -> Iterator[AnnotatedObject]:
             raise ValueError(f"object {index + 1} {error}") from error
         box = (x1 - first_pixel, y1 - first_pixel, x2, y2)
         if box[0] < box[2] and box[1] < box[3]:
-            words = {word: _text(element, word, "") for word in _WORDS}
+            words = {word: _text(element, word, "") for word in WORDS}
             kept = {key: word for key, word in words.items() if word not in ("", "0", "Unspecified")}
             yield AnnotatedObject(name, box, ignored=ignored, attributes=MappingProxyType(kept))
 
