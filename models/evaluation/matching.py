@@ -1,4 +1,4 @@
-"""Detections against labels: matching, average precision, recall.
+"""Detections against labels as PASCAL VOC does: matching, average precision. For COCO's way see ``coco_precision``.
 
 Shapes: N detections and M labels of one picture; D detections of all pictures.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.retinaface.boxes import box_iou
+from models.evaluation.overlaps import box_overlaps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,17 +26,21 @@ class Matches:
 
 
 def match(
-    boxes_xyxy: NDArray[np.float32],
+    boxes_xyxy: NDArray[np.floating],
     scores: NDArray[np.float32],
-    gt_boxes_xyxy: NDArray[np.float32],
+    gt_boxes_xyxy: NDArray[np.floating],
     *,
     iou_threshold: float,
 ) -> Matches:
     """Match as PASCAL VOC does: best score first, each to the free label of largest IoU, if that is
     enough."""
     order = np.argsort(-scores, kind="stable")
-    overlaps = box_iou(boxes_xyxy[order], gt_boxes_xyxy)
-    best_iou = overlaps.max(axis=1, initial=0.0)
+    overlaps = box_overlaps(
+        boxes_xyxy[order].astype(np.float64),
+        gt_boxes_xyxy.astype(np.float64),
+        np.zeros(len(gt_boxes_xyxy), np.bool_),
+    )
+    best_iou = overlaps.max(axis=1, initial=0.0).astype(np.float32)
     label_of = np.full(len(order), -1, np.int64)
     for row in range(len(order)):
         if overlaps.shape[1] == 0:

@@ -11,6 +11,7 @@ HELP = "measure a network on labelled pictures"
 _EVALUATIONS: Final = {
     "detector": "models.evaluation.faces",
     "classifier": "models.evaluation.mask_state",
+    "maskrcnn": "models.evaluation.mask_rcnn",
 }
 
 

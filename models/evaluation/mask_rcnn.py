@@ -1,0 +1,279 @@
+"""Measure a Mask R-CNN on labelled pictures, and published detectors beside it on the same pictures.
+
+Each source of each data file is reported apart, then each file, then all together. Data files are what `ppewatch data`
+reads: COCO, VIA, Pascal VOC, YOLO.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tqdm import tqdm
+
+from models.data.annotated import AnnotatedPicture
+from models.data.label_answers import LabelAnswers, read_label_answers
+from models.data.readers import read_pictures
+from models.detector import Detector
+from models.errors import DataSetError, ModelError
+from models.evaluation.confusion import confusions
+from models.evaluation.instance_figures import MeasuredPicture, SetFigures, set_figures, sets_of
+from models.evaluation.instance_page import Contender, write_page
+from models.evaluation.instance_table import terminal_table
+from models.evaluation.instances import match_words, words_with_polygons
+from models.evaluation.peers.yolox import KINDS, YoloxDetector
+from models.letterbox import INPUT_MULTIPLE
+from models.pictures import read_picture
+from models.structures import Category, Detections
+
+#: What a Mask R-CNN may find; faces are RetinaFace's.
+MASK_RCNN_CATEGORIES: Final = frozenset(
+    {Category.HARD_HAT, Category.BARE_HEAD, Category.PERSON, Category.FACE_MASK, Category.HAT}
+)
+
+#: Average precision needs detections of low scores too.
+LEAST_SCORE: Final = 0.02
+
+_BATCH_SIZE: Final = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A detector to be measured, and the categories that it can find."""
+
+    name: str
+    detector: Detector
+    known: frozenset[Category]
+
+
+def measure(
+    candidate: Candidate,
+    files: Mapping[str, Sequence[AnnotatedPicture]],
+    answers: LabelAnswers,
+    *,
+    input_hw: tuple[int, int],
+    score_threshold: float,
+) -> list[MeasuredPicture]:
+    """Run a detector over the pictures of each file and match what it saw with what is labelled.
+
+    ``score_threshold`` is that of the confusions. Raises ``DataSetError`` when a picture is not as large as its labels
+    say, ``PictureError`` when it cannot be read.
+    """
+    measured: list[MeasuredPicture] = []
+    for data_file, pictures in files.items():
+        by_source: dict[str, list[AnnotatedPicture]] = {}
+        for picture in pictures:
+            by_source.setdefault(picture.source, []).append(picture)
+        pixels_of = {source: words_with_polygons(many) for source, many in by_source.items()}
+        # None: shown where standard error is a terminal
+        progress = tqdm(
+            total=len(pictures),
+            desc=f"{candidate.name}, {data_file}",
+            unit="picture",
+            leave=False,
+            disable=None,
+        )
+        with progress:
+            for start in range(0, len(pictures), _BATCH_SIZE):
+                batch = pictures[start : start + _BATCH_SIZE]
+                for picture, detections in zip(batch, _detect(candidate, batch, input_hw), strict=True):
+                    words = match_words(
+                        picture,
+                        detections,
+                        answers,
+                        known=candidate.known,
+                        words_with_pixels=pixels_of[picture.source],
+                    )
+                    confused = confusions(
+                        picture, detections, answers, known=candidate.known, score_threshold=score_threshold
+                    )
+                    measured.append(MeasuredPicture(data_file, picture, detections, tuple(words), confused))
+                progress.update(len(batch))
+    return measured
+
+
+def figures_of(
+    measured: Sequence[MeasuredPicture],
+    answers: LabelAnswers,
+    *,
+    known: frozenset[Category],
+    score_threshold: float,
+) -> list[SetFigures]:
+    """The figures of each source, each file and, last, of everything; without words where none is measured."""
+    figures: list[SetFigures] = []
+    for name, of_set in sets_of(measured).items():
+        answered: dict[str, set[str]] = {}
+        for one in of_set:
+            for found in one.words:
+                categories = answers.categories(one.picture.source, found.word) or frozenset()
+                answered.setdefault(found.word, set()).update(
+                    category.label for category in categories & known
+                )
+        answered_by = {word: tuple(sorted(labels)) for word, labels in answered.items()}
+        figures.append(set_figures(name, of_set, answered_by, score_threshold=score_threshold))
+    return figures
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.evaluation.mask_rcnn"
+) -> int:
+    """Print the figures; write them and a page where asked to."""
+    options = _parser(prog).parse_args(arguments)
+    try:
+        answers = read_label_answers(options.answers) if options.answers else read_label_answers()
+        files = _read_files(options.data_files)
+        candidates = _candidates(options)
+        contenders = [_contender(candidate, files, answers, options) for candidate in candidates]
+        print(terminal_table([(one.name, one.sets) for one in contenders]), flush=True)
+        if options.json:
+            options.json.write_text(
+                json.dumps(_as_json(contenders, options), indent=2) + "\n", encoding="utf-8"
+            )
+        if options.out:
+            title = "Detectors on " + ", ".join(files)
+            page = write_page(options.out, contenders, title=title, score_threshold=options.min_score)
+            print(f"\n{page}")
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+    parser.add_argument("data_files", type=Path, nargs="+", metavar="DATA_FILE", help="labelled pictures")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="weights file; else the shipped one")
+    parser.add_argument(
+        "--input-size",
+        type=_input_size,
+        default=640,
+        metavar="PX",
+        help="side of the square that Mask R-CNN sees pictures in (a multiple of 32; default: 640)",
+    )
+    parser.add_argument(
+        "--min-score",
+        type=_share,
+        default=0.5,
+        metavar="SCORE",
+        help="least score that counts for recall, precision, confusions and mistakes (default: 0.5)",
+    )
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write a page with plots and pictures there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--peer",
+        type=_peer,
+        action="append",
+        default=[],
+        metavar="KIND=FILE",
+        help=f"measure a YOLOX file (ONNX) too; kinds: {', '.join(KINDS)}",
+    )
+    parser.add_argument("--only-peers", action="store_true", help="leave Mask R-CNN out")
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="what answers a label, by source (YAML); else the known sources",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    return parser
+
+
+def _input_size(text: str) -> int:
+    size = int(text)
+    if size <= 0 or size % INPUT_MULTIPLE:
+        raise argparse.ArgumentTypeError(f"must be a multiple of {INPUT_MULTIPLE}")
+    return size
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError("must lie in 0 to 1")
+    return share
+
+
+def _peer(text: str) -> tuple[str, Path]:
+    kind, separator, file = text.partition("=")
+    if kind not in KINDS or not separator or not file:
+        raise argparse.ArgumentTypeError(f"expected KIND=FILE, where KIND is one of {', '.join(KINDS)}")
+    return kind, Path(file)
+
+
+def _candidates(options: argparse.Namespace) -> list[Candidate]:
+    candidates: list[Candidate] = []
+    if not options.only_peers:
+        from models.mask_rcnn.detector import load_mask_rcnn  # noqa: PLC0415 - loads TensorFlow
+
+        detector = load_mask_rcnn(options.weights, score_threshold=LEAST_SCORE, device=options.device)
+        candidates.append(Candidate("maskrcnn", detector, MASK_RCNN_CATEGORIES))
+    for kind, file in options.peer:
+        peer = YoloxDetector(file, KINDS[kind], score_threshold=LEAST_SCORE)
+        candidates.append(Candidate(f"yolox {kind}", peer, frozenset(KINDS[kind].values())))
+    if not candidates:
+        raise ModelError("there is nothing to measure: --only-peers needs at least one --peer")
+    names = [candidate.name for candidate in candidates]
+    if len(set(names)) < len(names):
+        raise ModelError("each kind of peer can be given once")
+    return candidates
+
+
+def _contender(
+    candidate: Candidate,
+    files: Mapping[str, Sequence[AnnotatedPicture]],
+    answers: LabelAnswers,
+    options: argparse.Namespace,
+) -> Contender:
+    side = options.input_size
+    measured = measure(candidate, files, answers, input_hw=(side, side), score_threshold=options.min_score)
+    sets = figures_of(measured, answers, known=candidate.known, score_threshold=options.min_score)
+    if not sets[-1].words:
+        raise DataSetError(f"{candidate.name} can find nothing of what is labelled in these files")
+    return Contender(candidate.name, candidate.detector.digests, measured, sets)
+
+
+def _read_files(paths: Sequence[Path]) -> dict[str, list[AnnotatedPicture]]:
+    """The pictures by the name of their file, with so many of its folders that no two are alike."""
+    names = ["/".join(path.absolute().parts[-2:]) for path in paths]
+    if len(set(names)) < len(names):
+        names = [str(path) for path in paths]
+    files = {name: read_pictures(path) for name, path in zip(names, paths, strict=True)}
+    if not any(files.values()):
+        raise DataSetError("there are no pictures in these files")
+    return files
+
+
+def _detect(
+    candidate: Candidate, batch: Sequence[AnnotatedPicture], input_hw: tuple[int, int]
+) -> list[Detections]:
+    pictures = [read_picture(picture.path) for picture in batch]
+    for labelled, picture in zip(batch, pictures, strict=True):
+        if labelled.image_hw != picture.image_hw:
+            raise DataSetError(
+                f"{labelled.path}: is {picture.image_hw} pixels (height, width), its labels say {labelled.image_hw}"
+            )
+    return candidate.detector.detect(pictures, input_hw)
+
+
+def _as_json(contenders: Sequence[Contender], options: argparse.Namespace) -> dict[str, object]:
+    return {
+        "input_size_px": options.input_size,
+        "min_score": options.min_score,
+        "detectors": [
+            {
+                "name": one.name,
+                "digests": dict(one.digests),
+                "sets": [figures.to_mapping() for figures in one.sets],
+            }
+            for one in contenders
+        ],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
