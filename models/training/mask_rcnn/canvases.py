@@ -3,7 +3,7 @@
 A thing of the picture is chosen and brought to a size that is drawn log-uniformly, turned a little and put
 somewhere in a tile; or the whole picture is shown. A canvas is one tile or four.
 
-Shapes: S side of the canvas or tile in pixels; K categories.
+Shapes: S side of the canvas or tile in pixels; K categories; F faces.
 """
 
 import math
@@ -17,12 +17,16 @@ from numpy.typing import NDArray
 
 from models.letterbox import FILL_RGB
 from models.training.mask_rcnn.canvas import Canvas
+from models.training.mask_rcnn.gear import Gear
 from models.training.mask_rcnn.labels import Example
 from models.training.mask_rcnn.light import change_light
 from models.training.mask_rcnn.placement import LEAST_VISIBLE, LEAST_VISIBLE_OF_PERSON, placed
 
 #: A person is about this many heads wide and high, by the square root of the areas: standing, sitting, cut.
 _HEADS_PER_PERSON: Final = 4.0
+
+#: Landmarks after mirroring: the eyes, and the corners of the mouth, change places.
+MIRRORED_LANDMARKS: Final = (1, 0, 2, 4, 3)
 
 #: Tiles along a canvas' side, how often, and the sizes of heads there in pixels: what cameras give. Of
 #: close-ups, small things can only be had on small tiles.
@@ -46,11 +50,12 @@ def draw_canvas(
     side_px: int,
     *,
     categories: Sequence[str],
+    gear: Gear | None = None,
 ) -> Canvas:
     """One canvas of one tile, or of four or sixteen small ones, each of another picture.
 
     ``draw_subject`` chooses a picture: the first when given None, the others to go with it, which must label
-    the same categories exhaustively.
+    the same categories exhaustively. ``gear`` is put on people now and then.
     """
     is_person = np.array([name == "person" for name in categories])
     across, _, sizes_px = _LAYOUTS[int(rng.choice(len(_LAYOUTS), p=[layout[1] for layout in _LAYOUTS]))]
@@ -59,7 +64,8 @@ def draw_canvas(
     tiles = []
     for index in range(across**2):
         subject = draw_subject(first) if index else subject
-        tiles.append(draw_tile(subject, rng, side_px // across, sizes_px=sizes_px, is_person=is_person))
+        tile, faces_xy = draw_tile(subject, rng, side_px // across, sizes_px=sizes_px, is_person=is_person)
+        tiles.append(gear.worn(tile, faces_xy, rng) if gear else tile)
     canvas = joined(tiles) if len(tiles) > 1 else tiles[0]
     return replace(canvas, pixels=change_light(canvas.pixels, rng))
 
@@ -71,8 +77,8 @@ def draw_tile(
     *,
     sizes_px: tuple[float, float],
     is_person: NDArray[np.bool_],
-) -> Canvas:
-    """One picture scaled, turned, mirrored and cut to a tile.
+) -> tuple[Canvas, NDArray[np.float64]]:
+    """One picture scaled, turned, mirrored and cut to a tile; and its bare faces there, (F, 5, 2).
 
     ``sizes_px`` bounds the size of the chosen head, or thing of a head's size; ``is_person`` bool (K,) says
     which category is larger.
@@ -95,7 +101,11 @@ def draw_tile(
     centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
     tile = cv2.warpAffine(pixels, centred, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB)
     least_visible = np.where(is_person, LEAST_VISIBLE_OF_PERSON, LEAST_VISIBLE)
-    return placed(example, np.asarray(tile, np.uint8), matrix @ np.diag([*before, 1.0]), least_visible)
+    matrix = matrix @ np.diag([*before, 1.0])
+    faces_xy = example.bare_faces_xy @ matrix[:, :2].T + matrix[:, 2]
+    if np.linalg.det(matrix[:, :2]) < 0:
+        faces_xy = faces_xy[:, MIRRORED_LANDMARKS]
+    return placed(example, np.asarray(tile, np.uint8), matrix, least_visible), faces_xy
 
 
 def joined(tiles: Sequence[Canvas]) -> Canvas:

@@ -8,7 +8,7 @@ They say on which faces a face mask may be drawn, and about where one is that no
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -16,12 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.data.readers.coco import read_coco
 from models.detector import Detector
 from models.errors import DataSetError
 from models.pictures import ArrayPicture, read_picture
-from models.training.mask_rcnn.coco import read_pictures
+from models.training.mask_rcnn.labels import Example
 
 _LEAST_SCORE: Final = 0.3
+
+#: Of faces with less, one cannot be sure that they wear no face mask.
+_SURE: Final = 0.85
+_LEAST_SHARPNESS: Final = 0.2
 
 #: Pictures are looked at enlarged by about this much, on squares of few sizes: each is compiled once.
 _ENLARGED: Final = 1.5
@@ -103,6 +108,16 @@ def read_faces(path: Path) -> dict[str, list[SeenFace]]:
         raise DataSetError(f"{path}: is no file of faces: {error}") from error
 
 
+def with_bare_faces(example: Example, seen: Sequence[SeenFace]) -> Example:
+    """The example with the landmarks of those faces of which it is sure that they wear no face mask."""
+    sure = [
+        face.landmarks_xy
+        for face in seen
+        if face.score >= _SURE and face.unmasked >= _SURE and face.sharpness >= _LEAST_SHARPNESS
+    ]
+    return replace(example, bare_faces_xy=np.array(sure, np.float32).reshape(-1, 5, 2))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Look at the pictures of COCO files and write the faces seen."""
     from models.loading import load_default_detector  # noqa: PLC0415 - loads TensorFlow
@@ -113,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     detector = load_default_detector(score_threshold=_LEAST_SCORE)
-    pictures = [picture for name in given.coco for picture in read_pictures(given.data / name)]
+    pictures = [picture for name in given.coco for picture in read_coco(given.data / name)]
     faces: dict[str, list[SeenFace]] = {}
     for picture in tqdm(pictures, unit="picture", mininterval=5):
         name = picture.path.relative_to(given.data).as_posix()

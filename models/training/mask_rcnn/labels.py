@@ -1,6 +1,7 @@
 """What the labels of each source mean to Mask R-CNN: a table in YAML, and the pictures put into its terms.
 
-Shapes: G things, I ignored regions, K categories, P corners of a polygon.
+Shapes: G things, I ignored regions, K categories, F faces,
+P corners of a polygon.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,7 @@ class Example:
 
     - ``boxes_xyxy`` float32 (G, 4), ``admissible`` bool (G, K), ``polygons`` (G,): each float32 (P, 2), none
       where only the box is known. ``ignored_xyxy`` float32 (I, 4). ``labelled`` bool (K,). See ``Canvas``.
+    - ``bare_faces_xy`` float32 (F, 5, 2): landmarks of faces without a face mask, as far as they are known.
     """
 
     path: Path
@@ -73,6 +75,7 @@ class Example:
     labelled: NDArray[np.bool_]
     source: str = ""
     group: str = ""
+    bare_faces_xy: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 5, 2), np.float32))
 
 
 class LabelTable:

@@ -6,10 +6,10 @@ Shapes: N boxes; G things; S side of a tile; M side of a box-relative pixel labe
 from collections.abc import Sequence
 from typing import Any, Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.polygon_pixels import polygon_pixels
 from models.training.mask_rcnn.canvas import SEG_MASK_SIDE, Canvas
 from models.training.mask_rcnn.labels import Example
 
@@ -22,9 +22,6 @@ LEAST_VISIBLE_OF_PERSON: Final = 0.25
 
 #: Below this overlap with its polygons' bounds, a box says something else than they do.
 _SAME_BOX: Final = 0.85
-
-_OVERSAMPLING: Final = 2
-_SHIFT_BITS: Final = 4
 
 
 def placed(
@@ -83,16 +80,9 @@ def turned_boxes(boxes_xyxy: NDArray[Any], matrix: NDArray[np.float64]) -> NDArr
 
 def box_pixels(polygons: Sequence[NDArray[Any]], box_xyxy: NDArray[Any]) -> NDArray[np.uint8]:
     """The pixels inside any of ``polygons`` (P, 2), as 0 and 1 uint8 (M, M) relative to the box."""
-    fine = SEG_MASK_SIDE * _OVERSAMPLING
-    scale = fine / np.maximum(box_xyxy[2:] - box_xyxy[:2], 1e-3)
-    drawn = np.zeros((fine, fine), np.uint8)
-    for polygon in polygons:
-        # OpenCV's whole coordinates are the pixels' centres, ours their corners
-        corners = np.clip((polygon - box_xyxy[:2]) * scale, -8 * fine, 8 * fine) - 0.5
-        points = np.rint(corners * 2**_SHIFT_BITS).astype(np.int32)
-        cv2.fillPoly(drawn, [points], 255, shift=_SHIFT_BITS)
-    coarse = cv2.resize(drawn, (SEG_MASK_SIDE, SEG_MASK_SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(coarse > 127, np.uint8)
+    x1, y1, x2, y2 = (float(value) for value in box_xyxy)
+    pixels = polygon_pixels(polygons, (x1, y1, x2, y2), (SEG_MASK_SIDE, SEG_MASK_SIDE))
+    return pixels.astype(np.uint8)
 
 
 def bounds(polygons: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

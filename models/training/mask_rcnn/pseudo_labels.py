@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.data.readers.coco import read_coco
 from models.detector import Detector
 from models.errors import DataSetError
 from models.pictures import ArrayPicture, read_picture
 from models.retinaface.boxes import box_iou
 from models.retinaface.nms import suppress
 from models.structures import Category
-from models.training.mask_rcnn.coco import read_pictures
 from models.training.mask_rcnn.labels import Example
 
 #: What is seen with less is not kept.
@@ -199,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     detector = _detector(given.detector, given.weights)
-    pictures = [picture for name in given.coco for picture in read_pictures(given.data / name)]
+    pictures = [picture for name in given.coco for picture in read_coco(given.data / name)]
     labels: dict[str, list[PseudoLabel]] = {}
     for picture in tqdm(pictures, unit="picture", mininterval=5):
         name = picture.path.relative_to(given.data).as_posix()

@@ -12,11 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.readers.coco import read_coco
 from models.errors import DataSetError
 from models.pictures import read_picture
 from models.training.mask_rcnn.canvas import Canvas
 from models.training.mask_rcnn.canvases import Subject, draw_canvas
-from models.training.mask_rcnn.coco import read_pictures
+from models.training.mask_rcnn.faces_seen import SeenFace, read_faces, with_bare_faces
+from models.training.mask_rcnn.gear import Gear, cut_out_hats
 from models.training.mask_rcnn.labels import Example, LabelTable
 from models.training.mask_rcnn.pseudo_labels import PseudoLabelRule, completed, read_pseudo_labels
 
@@ -58,20 +60,25 @@ def load_sets(
     table: LabelTable,
     *,
     pseudo_labels: Sequence[PseudoLabelRule] = (),
+    faces_seen: Sequence[str] = (),
     pseudo_folder: Path = Path(),
 ) -> list[LoadedSet]:
     """Read the labels (not the pictures) of the COCO files in the folder ``data``.
 
-    ``pseudo_labels`` complete what is learned from, never what is held out; their files are relative to
+    ``pseudo_labels`` complete what is learned from, never what is held out. ``faces_seen``: files of
+    ``faces_seen``, which tell on which faces a face mask can be drawn. These files are relative to
     ``pseudo_folder``. Raises ``DataSetError`` when a file cannot be read or a set is empty, ``TrainingError``
     for labels that ``table`` does not know.
     """
     seen = {rule.file: read_pseudo_labels(pseudo_folder / rule.file) for rule in pseudo_labels}
+    faces: dict[str, list[SeenFace]] = {}
+    for file in faces_seen:
+        faces |= read_faces(pseudo_folder / file)
     loaded: list[LoadedSet] = []
     for one in sets:
         kept: list[Example] = []
         held_out: list[Example] = []
-        for picture in read_pictures(data / one.coco_file):
+        for picture in read_coco(data / one.coco_file):
             if one.sources and picture.source not in one.sources:
                 continue
             example = table.example(picture, categories)
@@ -81,7 +88,7 @@ def load_sets(
             name = picture.path.relative_to(data).as_posix()
             for rule in pseudo_labels:
                 example = completed(example, seen[rule.file].get(name, ()), rule, categories)
-            kept.append(example)
+            kept.append(with_bare_faces(example, faces.get(name, ())))
         if not kept:
             raise DataSetError(f"{data / one.coco_file}: holds nothing to learn from")
         loaded.append(LoadedSet(one.share, tuple(kept), tuple(held_out)))
@@ -120,6 +127,12 @@ class PictureCache:
         return pixels
 
 
+def gear_of(sets: Sequence[LoadedSet], categories: Sequence[str], cache: PictureCache) -> Gear:
+    """The hats of the sets, to be put on bare heads. Raises ``PictureError``."""
+    examples = [example for one in sets for example in one.examples]
+    return Gear(tuple(categories), cut_out_hats(examples, categories, lambda one: cache.read(one.path)))
+
+
 def batches(
     sets: Sequence[LoadedSet],
     *,
@@ -130,11 +143,12 @@ def batches(
     first_step: int = 0,
     workers: int = 2,
     cache: PictureCache | None = None,
+    gear: Gear | None = None,
 ) -> Iterator[list[Canvas]]:
     """Endless lists of ``batch_size`` canvases of ``side_px`` pixels, from step ``first_step`` on.
 
     A batch depends on ``seed`` and its step alone: a resumed run sees what an unbroken one would have seen.
-    ``workers`` threads make batches ahead, a bounded number of them.
+    ``workers`` threads make batches ahead, a bounded number of them. ``gear``: see ``gear_of``.
     """
     chances = np.array([one.share for one in sets], np.float64)
     chances /= chances.sum()
@@ -160,7 +174,10 @@ def batches(
             example = drawn[int(rng.integers(len(drawn)))]
             return Subject(example, pictures.read(example.path))
 
-        return [draw_canvas(draw_subject, rng, side_px, categories=categories) for _ in range(batch_size)]
+        return [
+            draw_canvas(draw_subject, rng, side_px, categories=categories, gear=gear)
+            for _ in range(batch_size)
+        ]
 
     with ThreadPoolExecutor(workers, thread_name_prefix="canvas") as pool:
         waiting: list[Future[list[Canvas]]] = [
