@@ -10,7 +10,9 @@ Keras                                   here
 first kernel of a ResNet                its input channels turned round: they were trained on B, G, R
 batch norm of a ResNet, epsilon         the same function of an epsilon of 0.001:
 0.00001001                              gamma times sqrt((variance + 0.001) / (variance + 0.00001001))
-MobileNets                              the same names
+MobileNets                              the same names; the published MobileNetV2 files have older ones:
+``mobl<n>_conv_<n>_<part>``             ``block_<n>_<part>``, ``expanded_conv_<part>`` for n of 0
+``bn<n>_conv_<n>_bn_<part>``            ``block_<n>_<part>_BN``, ``expanded_conv_<part>_BN`` for n of 0
 ======================================  ===================================================================
 
 ResNets take ``caffe`` pictures and MobileNets ``tf`` ones. Keras pads a ResNet's pooling on all sides, Matterport
@@ -22,23 +24,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.mask_rcnn.backbones import BACKBONES
+from models.mask_rcnn.backbones import backbone_shapes
 from models.mask_rcnn.config import Backbone
-from models.mask_rcnn.layers import BATCH_NORM_EPSILON, ConvBlocks
+from models.mask_rcnn.layers import BATCH_NORM_EPSILON
 from models.weights import save_weights
 from models.weights.files import match_tensors
 from models.weights.keras_h5 import read_keras_h5, tensors_by_name
-from models.weights.keras_variables import named_variables
 
 Tensors = dict[str, NDArray[np.float32]]
 
 _RESNET_EPSILON: Final = 1.001e-5
 _RESNET_LAYER: Final = re.compile(r"conv([2-5])_block(\d+)_([0-3])_(conv|bn)")
 _RESNET_BRANCHES: Final = ("1", "2a", "2b", "2c")
+_OLD_MOBILENET_V2: Final = (
+    (re.compile(r"mobl(\d+)_conv_\1_(expand|depthwise|project)"), r"block_\1_\2"),
+    (re.compile(r"bn(\d+)_conv_\1_bn_(expand|depthwise|project)"), r"block_\1_\2_BN"),
+)
 
 #: Layers behind the backbone: the last convolution of MobileNetV2, which no pyramid takes, and classifiers.
 _LEFT_OUT: Final = frozenset(
@@ -71,16 +75,10 @@ def keras_backbone(source: Path, *, backbone: Backbone, width: float = 1.0) -> T
     tensors = {name: value for name, value in found.items() if _layer(name) not in _LEFT_OUT}
     if backbone.startswith("resnet"):
         tensors = _from_keras_resnet(tensors)
+    elif backbone == "mobilenet_v2":
+        tensors = {_mobilenet_v2_name(name): value for name, value in tensors.items()}
     match_tensors(source, tensors, backbone_shapes(backbone, width=width, folded=False))
     return tensors
-
-
-def backbone_shapes(backbone: Backbone, *, width: float, folded: bool) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors of a backbone."""
-    pictures = keras.Input((None, None, 3))
-    features = BACKBONES[backbone](ConvBlocks(folded=folded), pictures, width)
-    model = keras.Model(pictures, features)
-    return {name: tuple(variable.shape) for name, variable in named_variables(model).items()}
 
 
 def _from_keras_resnet(tensors: Mapping[str, NDArray[np.float32]]) -> Tensors:
@@ -102,6 +100,14 @@ def _from_keras_resnet(tensors: Mapping[str, NDArray[np.float32]]) -> Tensors:
             factor = np.sqrt((wide + BATCH_NORM_EPSILON) / (wide + _RESNET_EPSILON))
             found[name] = (gamma * factor).astype(np.float32)
     return found
+
+
+def _mobilenet_v2_name(name: str) -> str:
+    layer, _, variable = name.partition("/")
+    for pattern, replacement in _OLD_MOBILENET_V2:
+        if match := pattern.fullmatch(layer):
+            layer = match.expand(replacement).replace("block_0_", "expanded_conv_")
+    return f"{layer}/{variable}"
 
 
 def _layer(name: str) -> str:
