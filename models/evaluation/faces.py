@@ -7,7 +7,8 @@ as a camera's frame is.
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -123,10 +124,13 @@ def _shares(kinds: Sequence[Sequence[str]], found: NDArray[np.bool_]) -> dict[st
     }
 
 
-def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m models.evaluation.faces") -> int:
-    """Print the figures of one weights file as JSON lines."""
-    from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415 - loads TensorFlow
-
+def main(
+    arguments: Sequence[str] | None = None,
+    *,
+    prog: str = "python -m models.evaluation.faces",
+    loading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> int:
+    """Print the figures of one weights file as JSON lines. TensorFlow is loaded inside of ``loading``."""
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("weights", type=Path)
     parser.add_argument("coco_file", type=Path)
@@ -135,7 +139,10 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python -m model
     options = parser.parse_args(arguments)
     try:
         pictures = read_faces(options.coco_file)
-        finder = RetinaFaceDetector(options.weights, score_threshold=0.02)
+        with loading():
+            from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415 - loads TensorFlow
+
+            finder = RetinaFaceDetector(options.weights, score_threshold=0.02)
         for longest_side_px in options.longest_side:
             figures = evaluate_faces(
                 finder,

@@ -7,7 +7,8 @@ reads: COCO, VIA, Pascal VOC, YOLO.
 import argparse
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,11 +29,6 @@ from models.evaluation.peers.yolox import KINDS, YoloxDetector
 from models.letterbox import INPUT_MULTIPLE
 from models.pictures import read_picture
 from models.structures import Category, Detections
-
-#: What a Mask R-CNN may find; faces are RetinaFace's.
-MASK_RCNN_CATEGORIES: Final = frozenset(
-    {Category.HARD_HAT, Category.BARE_HEAD, Category.PERSON, Category.FACE_MASK, Category.HAT}
-)
 
 #: Average precision needs detections of low scores too.
 LEAST_SCORE: Final = 0.02
@@ -118,14 +114,17 @@ def figures_of(
 
 
 def main(
-    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.evaluation.mask_rcnn"
+    arguments: Sequence[str] | None = None,
+    *,
+    prog: str = "python -m models.evaluation.mask_rcnn",
+    loading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> int:
-    """Print the figures; write them and a page where asked to."""
+    """Print the figures; write them and a page where asked to. TensorFlow is loaded inside of ``loading``."""
     options = _parser(prog).parse_args(arguments)
     try:
         answers = read_label_answers(options.answers) if options.answers else read_label_answers()
         files = _read_files(options.data_files)
-        candidates = _candidates(options)
+        candidates = _candidates(options, loading)
         contenders = [_contender(candidate, files, answers, options) for candidate in candidates]
         print(terminal_table([(one.name, one.sets) for one in contenders]), flush=True)
         if options.json:
@@ -205,13 +204,16 @@ def _peer(text: str) -> tuple[str, Path]:
     return kind, Path(file)
 
 
-def _candidates(options: argparse.Namespace) -> list[Candidate]:
+def _candidates(
+    options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]
+) -> list[Candidate]:
     candidates: list[Candidate] = []
     if not options.only_peers:
-        from models.mask_rcnn.detector import load_mask_rcnn  # noqa: PLC0415 - loads TensorFlow
+        with loading():
+            from models.mask_rcnn.detector import load_mask_rcnn  # noqa: PLC0415 - loads TensorFlow
 
-        detector = load_mask_rcnn(options.weights, score_threshold=LEAST_SCORE, device=options.device)
-        candidates.append(Candidate("maskrcnn", detector, MASK_RCNN_CATEGORIES))
+            detector = load_mask_rcnn(options.weights, score_threshold=LEAST_SCORE, device=options.device)
+        candidates.append(Candidate("maskrcnn", detector, detector.categories))
     for kind, file in options.peer:
         peer = YoloxDetector(file, KINDS[kind], score_threshold=LEAST_SCORE)
         candidates.append(Candidate(f"yolox {kind}", peer, frozenset(KINDS[kind].values())))

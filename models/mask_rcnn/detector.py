@@ -73,6 +73,11 @@ class NetworkMaskRcnn:
             batched=3,
         )
 
+    @property
+    def categories(self) -> frozenset[Category]:
+        """What it can find."""
+        return frozenset(Category(int(class_id)) for class_id in self._class_ids if class_id >= 0)
+
     def detect_batch(self, batch: ImageBatch) -> list[Detections]:
         """What is in each picture, best first, in original pixels, with ``seg_masks``.
 

@@ -7,8 +7,13 @@ from streamer.commands import ExitCode
 from streamer.native_noise import native_noise_hidden
 
 
-def run_main_of(module: str, arguments: Sequence[str], *, prog: str) -> ExitCode:
-    """Run ``main(arguments, prog=prog)`` of ``module``; its exit code is ours."""
+def run_main_of(module: str, arguments: Sequence[str], *, prog: str, loads_later: bool = False) -> ExitCode:
+    """Run ``main(arguments, prog=prog)`` of ``module``; its exit code is ours.
+
+    With ``loads_later`` the module imports TensorFlow when it knows that it needs it, inside of the context manager
+    that ``main`` is given as ``loading``.
+    """
     with native_noise_hidden():
         main = importlib.import_module(module).main
-    return ExitCode(main(list(arguments), prog=prog))
+    options = {"loading": native_noise_hidden} if loads_later else {}
+    return ExitCode(main(list(arguments), prog=prog, **options))

@@ -14,6 +14,9 @@ _EVALUATIONS: Final = {
     "maskrcnn": "models.evaluation.mask_rcnn",
 }
 
+#: These import TensorFlow only when they have read their arguments and labels.
+_LOAD_LATER: Final = frozenset({"detector", "maskrcnn"})
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; what follows the name is the evaluation's."""
@@ -23,4 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Measure and print."""
-    return run_main_of(_EVALUATIONS[args.what], args.arguments, prog=f"ppewatch evaluate {args.what}")
+    return run_main_of(
+        _EVALUATIONS[args.what],
+        args.arguments,
+        prog=f"ppewatch evaluate {args.what}",
+        loads_later=args.what in _LOAD_LATER,
+    )
