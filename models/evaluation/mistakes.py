@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.evaluation.instance_figures import MeasuredPicture
 from models.evaluation.instances import WordMatches, clipped, detected_region
 from models.evaluation.overlaps import box_overlaps
-from models.pictures import crop_with_border, read_picture
+from models.pictures import read_picture
 from models.structures import Category
 
 MistakeKind = Literal["false", "loose", "missed"]
@@ -64,19 +64,18 @@ def worst_mistakes(
 
 
 def draw_mistake(mistake: Mistake) -> NDArray[np.uint8]:
-    """The surroundings as RGB, uint8 (H, W, 3): labels green, the detection and its pixels orange.
+    """The surroundings as RGB, uint8 (H, W, 3), their longest side 280; labels green, the detection and its pixels
+    orange.
 
     Raises ``PictureError`` when the picture is not there any more.
     """
     picture, detections = mistake.measured.picture, mistake.measured.detections
-    x1, y1, x2, y2 = mistake.box_xyxy
-    side = max(_LEAST_SIDE_PX, _SURROUNDINGS * max(x2 - x1, y2 - y1))
-    left, top = round((x1 + x2 - side) / 2), round((y1 + y2 - side) / 2)
-    pixels = read_picture(picture.path)
-    part = crop_with_border(pixels.rgb(), (left, top, left + round(side), top + round(side)))
-    scale = _DRAWN_SIDE_PX / round(side)
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas = cv2.resize(part, (_DRAWN_SIDE_PX, _DRAWN_SIDE_PX), interpolation=interpolation)
+    rgb = read_picture(picture.path).rgb()
+    left, top, right, bottom = _surroundings(mistake.box_xyxy, picture.image_hw)
+    part = rgb[top:bottom, left:right]
+    scale = _DRAWN_SIDE_PX / max(part.shape[:2])
+    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
+    canvas = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
 
     def draw(box: Sequence[float], rgb: tuple[int, int, int], width: int) -> None:
         corners = ((np.array(box).reshape(2, 2) - (left, top)) * scale).round().astype(int).tolist()
@@ -84,9 +83,9 @@ def draw_mistake(mistake: Mistake) -> NDArray[np.uint8]:
 
     for thing in picture.objects:
         subject = mistake.kind == "missed" and thing.box_xyxy == mistake.box_xyxy
-        draw(thing.box_xyxy, LABELLED_RGB, 3 if subject else 1)
+        draw(thing.box_xyxy, LABELLED_RGB, 2 if subject else 1)
     if mistake.row is not None:
-        draw(mistake.box_xyxy, DETECTED_RGB, 3)
+        draw(mistake.box_xyxy, DETECTED_RGB, 2)
         if detections.seg_masks is not None:
             region = detected_region(detections, mistake.row)
             outlines, _ = cv2.findContours(
@@ -96,6 +95,24 @@ def draw_mistake(mistake: Mistake) -> NDArray[np.uint8]:
             drawn = [((outline + offset) * scale).round().astype(np.int32) for outline in outlines]
             cv2.polylines(canvas, drawn, True, DETECTED_RGB, 1, cv2.LINE_AA)
     return np.asarray(canvas, np.uint8)
+
+
+def _surroundings(
+    box_xyxy: tuple[float, float, float, float], image_hw: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """A square around the box in whole pixels, cut where the picture ends; at least one pixel."""
+    x1, y1, x2, y2 = box_xyxy
+    side = max(_LEAST_SIDE_PX, _SURROUNDINGS * max(x2 - x1, y2 - y1))
+    height, width = image_hw
+    left, top = (
+        min(max(0, round((low + high - side) / 2)), bound - 1)
+        for low, high, bound in ((x1, x2, width), (y1, y2, height))
+    )
+    right, bottom = (
+        max(start + 1, min(bound, round((low + high + side) / 2)))
+        for start, low, high, bound in ((left, x1, x2, width), (top, y1, y2, height))
+    )
+    return left, top, right, bottom
 
 
 def _mistakes(one: MeasuredPicture, words: WordMatches, score_threshold: float) -> Iterator[Mistake]:
