@@ -119,8 +119,9 @@ class CommonCameraSettings(Settings):
         default=None,
         min_length=1,
         max_length=len(ModelName),
-        description="Detectors that look at the camera: `retinaface` (faces and face masks), `maskrcnn`"
-        " (persons and hard hats); `auto` takes those that its rules need.",
+        description="Detectors that look at the camera: `retinaface` (faces, needed for `face_mask`),"
+        " `maskrcnn` (persons, heads, hats and masks to the pixel, needed for `hard_hat`); `auto` takes those"
+        " that its rules need. Both together judge how a face mask is worn by its pixels too.",
     )
     decode: DecodeSettings = Field(default=DecodeSettings(), description="How the stream is decoded.")
     motion: MotionSettings = Field(

@@ -220,6 +220,9 @@ class InferenceSettings(Settings):
     mask_state_weights: SitePath | None = Field(
         default=None, description="Weights file of the mask classifier instead of the one that is installed."
     )
+    maskrcnn_weights: SitePath | None = Field(
+        default=None, description="Weights file of the Mask R-CNN instead of the one that is installed."
+    )
 
 
 class IngestSettings(Settings):

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from models.structures import Detections, Picture
 
+#: The models that look at a picture, by the names that users know (``models.loading.MODELS``); None: all.
+ModelSet = frozenset[str] | None
+
 
 class Detector(Protocol):
     """Finds people's heads, faces and gear in pictures. One thread at a time uses it."""
@@ -24,4 +27,20 @@ class Detector(Protocol):
 
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:
         """Prepare (trace, compile, allocate) for batches of these sizes, so that later calls are fast."""
+        ...
+
+
+class SelectiveDetector(Detector, Protocol):
+    """Several models in one detector, of which each picture is seen by those that it needs."""
+
+    def detect(
+        self,
+        pictures: Sequence[Picture],
+        input_hw: tuple[int, int],
+        models: Sequence[ModelSet] | None = None,
+    ) -> list[Detections]:
+        """As ``Detector.detect``; ``models`` says for each picture who looks at it, None: all at all pictures.
+
+        A model that is not loaded is left out. A picture at which none looks is empty.
+        """
         ...

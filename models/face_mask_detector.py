@@ -38,14 +38,21 @@ class FaceMaskDetector:
         return MappingProxyType({"retinaface": self._faces.digest, "mask_state": self._mask_states.digest})
 
     def detect(self, pictures: Sequence[Picture], input_hw: tuple[int, int]) -> list[Detections]:
-        """The faces of each of ``pictures`` (at least one), in their order, best first, in original pixels.
+        """The faces of each of ``pictures`` (at least one); see ``detect_batch``.
+
+        Raises ``PictureError`` when there is no picture.
+        """
+        return self.detect_batch(letterbox_batch(pictures, input_hw), pictures)
+
+    def detect_batch(self, batch: ImageBatch, pictures: Sequence[Picture]) -> list[Detections]:
+        """The faces of each of ``pictures``, of which ``batch`` was made, in their order, best first, in original
+        pixels.
 
         ``class_ids`` is the likeliest face category, ``face_mask_probs`` says how likely each is, given that
         the face can be told at all; ``sharpness`` says whether it can: the lesser of the crop's sharpness and
-        the classifier's own ``visibility``. Raises ``PictureError`` when there is no picture or ``input_hw``
-        is no multiple of 32, ``InferenceError`` when a network answers with numbers that are not finite.
+        the classifier's own ``visibility``. Raises ``PictureError`` when the batch's sides are no multiples
+        of 32, ``InferenceError`` when a network answers with numbers that are not finite.
         """
-        batch = letterbox_batch(pictures, input_hw)
         found = self._faces.detect(batch)
         crops = [
             crop

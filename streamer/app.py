@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 from config import SiteSettings, config_revision
-from models.detector import Detector
+from models.detector import SelectiveDetector
 from rules import EndReason
 from streamer import wiring
 from streamer.alerts.intake import AlertIntake
@@ -84,7 +84,7 @@ class Daemon:
         )
         self._worker = InferenceWorker(
             batcher=self._batcher,
-            load_detector=detector_factory(site),
+            load_detector=detector_factory(lambda: self._site),
             sink=self._results.put,
             device=str(inference.device),
             initial_sizes=wiring.expected_input_sizes(site),
@@ -197,6 +197,9 @@ class Daemon:
                 self._stations.pop(camera_id).stop()
             self._add_camera(camera_id)
         self._announcer.keep_only(site.cameras)
+        if not wiring.all_models_of(site) <= wiring.all_models_of(before):
+            _log.info("another model is needed: the models are loaded anew")
+            self._worker.rebuild()
         _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
         self._tell_reload(None)
         self._notifier.ready(self._summary())
@@ -246,7 +249,7 @@ class Daemon:
         )
         station = CameraStation(
             wiring.source_of(settings),
-            demand=wiring.demand_of(camera_id, settings),
+            demand=wiring.demand_of(self._site, camera_id),
             retry=wiring.retry_of(settings),
             enabled=settings.enabled,
             batcher=self._batcher,
@@ -307,12 +310,18 @@ class Daemon:
         return f"{len(self._site.cameras)} cameras, {len(self._site.rules)} rules"
 
 
-def detector_factory(site: SiteSettings) -> DetectorFactory:
-    """Builds the models that the site asks for; called in the worker's thread, which then loads TensorFlow."""
-    weights = wiring.weights_of(site)
+def detector_factory(present: Callable[[], SiteSettings]) -> DetectorFactory:
+    """Builds the models that the site, as it is then, asks for; called in the worker's thread, which then loads
+    TensorFlow.
+    """
 
-    def build(*, device: str) -> Detector:
-        return load_detector(device=cast(Device, device), models=weights)
+    def build(*, device: str) -> SelectiveDetector:
+        site = present()
+        return load_detector(
+            device=cast(Device, device),
+            weights=wiring.weights_of(site),
+            models=wiring.all_models_of(site),
+        )
 
     return build
 

@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "replay",
     "listen",
     "explain",
+    "data",
     "train",
     "evaluate",
     "weights",

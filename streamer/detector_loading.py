@@ -1,13 +1,13 @@
 """Loads the detector for the daemon and the commands, without the noise that its libraries make."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from streamer.native_noise import native_noise_hidden
 
 if TYPE_CHECKING:
-    from models.face_mask_detector import FaceMaskDetector
+    from models.combined_detector import CombinedDetector
 
 Device = Literal["auto", "cpu", "gpu"]
 
@@ -18,11 +18,14 @@ LEAST_SCORE: Final = 0.2
 def load_detector(
     *,
     device: Device = "auto",
-    models: Mapping[str, Path] | None = None,
+    weights: Mapping[str, Path] | None = None,
     score_threshold: float = LEAST_SCORE,
-) -> "FaceMaskDetector":
+    models: Collection[str] | None = None,
+) -> "CombinedDetector":
     """``models.loading.load_default_detector``, quietly; the same arguments and errors."""
     from models.loading import load_default_detector  # noqa: PLC0415 - loads TensorFlow
 
     with native_noise_hidden():
-        return load_default_detector(device=device, models=models, score_threshold=score_threshold)
+        return load_default_detector(
+            device=device, weights=weights, score_threshold=score_threshold, models=models
+        )

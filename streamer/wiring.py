@@ -15,6 +15,7 @@ from config import (
     config_revision,
 )
 from models.letterbox import input_hw_for
+from models.loading import MODEL_FOR_GEAR, installed_models
 from models.structures import Gear
 from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Zone
 from streamer.alerts.broker import Broker, BrokerTls
@@ -51,13 +52,38 @@ def retry_of(camera: CameraSettings) -> RetryPolicy:
     )
 
 
-def demand_of(camera_id: str, camera: CameraSettings) -> CameraDemand:
+def models_of(site: SiteSettings, camera_id: str) -> frozenset[str]:
+    """Who looks at a camera: the models that it names, else those that its rules need, of those that are installed.
+
+    RetinaFace where that leaves none, so that a camera is never taken for watched while nobody looks.
+    """
+    named = site.cameras[camera_id].models
+    if named is not None:
+        wanted = {str(name) for name in named}
+    else:
+        wanted = {
+            MODEL_FOR_GEAR[Gear(str(gear))]
+            for rule in site.rules
+            if rule.enabled and _zones_of(site, rule, camera_id)
+            for gear in rule.require
+        }
+    return frozenset(wanted & installed_models(weights_of(site))) or frozenset({"retinaface"})
+
+
+def all_models_of(site: SiteSettings) -> frozenset[str]:
+    """Everybody who looks at some camera of the site, also at those that are switched off for now."""
+    return frozenset().union(*(models_of(site, camera_id) for camera_id in site.cameras))
+
+
+def demand_of(site: SiteSettings, camera_id: str) -> CameraDemand:
     """What a camera asks of the inference."""
+    camera = site.cameras[camera_id]
     return CameraDemand(
         camera_id=camera_id,
         fps=camera.fps,
         priority=str(camera.priority),
         longest_side_px=camera.input_size_px,
+        models=models_of(site, camera_id),
     )
 
 
@@ -165,6 +191,7 @@ def weights_of(site: SiteSettings) -> Mapping[str, Path]:
     named = {
         "retinaface": site.inference.retinaface_weights,
         "mask_state": site.inference.mask_state_weights,
+        "maskrcnn": site.inference.maskrcnn_weights,
     }
     return {name: path for name, path in named.items() if path is not None}
 

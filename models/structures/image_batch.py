@@ -1,6 +1,8 @@
 """A batch of letterboxed pictures and the way back from its pixels to those of the original pictures."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +60,13 @@ class ImageBatch:
     def input_hw(self) -> tuple[int, int]:
         """Height and width of the batch's pictures in pixels."""
         return self.pixels.shape[1], self.pixels.shape[2]
+
+    def select(self, rows: Sequence[int]) -> Self:
+        """The pictures that ``rows`` names, in its order; the batch itself when it names all of them in their order."""
+        if list(rows) == list(range(len(self))):
+            return self
+        index = np.asarray(rows, np.intp)
+        return type(self)(self.pixels[index], self.scales[index], self.pads_xy[index], self.image_hw[index])
 
     def points_to_image(self, points_xy: NDArray[np.float32], index: int) -> NDArray[np.float32]:
         """Map points (..., 2) from pixels of batch picture ``index`` to pixels of its original."""

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from config import load_site
+from models.loading import installed_models
 from streamer import wiring
 from streamer.alerts.listen import AlertReader, PictureCheck, ReceivedAlert, listen
 from streamer.alerts.payload import parse_utc
@@ -27,17 +28,25 @@ from streamer.detector_loading import load_detector
 _DWELLS_S: Final = (0.0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.8, 2.1)
 
 
-def measure_pipeline(clip: Path, *, cameras: int, fps: float, seconds: float) -> dict[str, Any]:
+def measure_pipeline(
+    clip: Path, *, cameras: int, fps: float, seconds: float, models: Collection[str] | None = None
+) -> dict[str, Any]:
     """Run ``cameras`` cameras that loop ``clip``, looked at ``fps`` times a second, for ``seconds``; the figures.
 
+    ``models`` look at every camera; None: all that are installed.
     ``latency`` runs from the reception of the frame that decided an alert until a subscriber has it with its picture
     verified. The floor is one look alone: decoding of one sampling interval plus detection on one frame.
     """
-    floor_decode_s, floor_detect_s = decode_and_detect_s(clip, load_detector(), frames=40, fps=fps)
+    lookers = sorted(installed_models() if models is None else models)
+    detector = load_detector(models=lookers)
+    floor_decode_s, floor_detect_s = decode_and_detect_s(clip, detector, frames=40, fps=fps)
     received: list[ReceivedAlert] = []
     with tempfile.TemporaryDirectory(prefix="ppewatch-bench-") as folder, _broker() as (broker_name, port):
         site_path = Path(folder) / "site.yaml"
-        site_path.write_text(_site_yaml(clip, cameras=cameras, fps=fps, port=port, folder=Path(folder)))
+        settings = _settings(clip, cameras=cameras, fps=fps, models=lookers)
+        site_path.write_text(
+            yaml.safe_dump({**settings, "mqtt": {"port": port}, "state_dir": f"{folder}/state"})
+        )
         site = load_site(site_path)
         stop = threading.Event()
         reader = AlertReader(on_alert=received.append, on_notice=lambda _text: None)
@@ -70,6 +79,7 @@ def measure_pipeline(clip: Path, *, cameras: int, fps: float, seconds: float) ->
     floor = percentiles_ms(floor_s)
     return {
         "clip": clip.name,
+        "models": " ".join(lookers),
         "cameras": cameras,
         "fps_wanted": fps,
         "fps_analysed_per_camera": round(
@@ -88,29 +98,27 @@ def measure_pipeline(clip: Path, *, cameras: int, fps: float, seconds: float) ->
     }
 
 
-def _site_yaml(clip: Path, *, cameras: int, fps: float, port: int, folder: Path) -> str:
-    return yaml.safe_dump(
-        {
-            "site": {"name": "bench"},
-            "mqtt": {"port": port},
-            "http": {"enabled": False},
-            "state_dir": str(folder / "state"),
-            "cameras": {
-                f"camera{n}": {"url": str(clip.resolve()), "loop": True, "fps": fps} for n in range(cameras)
-            },
-            "rules": [
-                {
-                    "name": f"dwell {dwell_s}",
-                    "where": ["*"],
-                    "require": ["face_mask"],
-                    "dwell": dwell_s,
-                    "clear": 1,
-                    "cooldown": 0,
-                }
-                for dwell_s in _DWELLS_S
-            ],
-        }
-    )
+def _settings(clip: Path, *, cameras: int, fps: float, models: list[str]) -> dict[str, Any]:
+    """A site of which nobody wears what is required, as far as ``models`` can tell."""
+    return {
+        "site": {"name": "bench"},
+        "http": {"enabled": False},
+        "models": models,
+        "cameras": {
+            f"camera{n}": {"url": str(clip.resolve()), "loop": True, "fps": fps} for n in range(cameras)
+        },
+        "rules": [
+            {
+                "name": f"dwell {dwell_s}",
+                "where": ["*"],
+                "require": ["face_mask" if "retinaface" in models else "hard_hat"],
+                "dwell": dwell_s,
+                "clear": 1,
+                "cooldown": 0,
+            }
+            for dwell_s in _DWELLS_S
+        ],
+    }
 
 
 @contextmanager

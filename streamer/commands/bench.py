@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=60.0,
         help="how long `pipeline` runs (default 60)",
     )
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        choices=("retinaface", "maskrcnn"),
+        help="who looks in `pipeline` and `inference` (default: all that are installed)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -55,11 +61,13 @@ def _measure(what: str, args: argparse.Namespace) -> dict[str, Any]:
     if what == "inference":
         from streamer.bench.inference import measure_inference
 
-        return measure_inference(clip)
+        return measure_inference(clip, models=args.models)
     if what == "rules":
         from streamer.bench.rules import measure_rules
 
         return measure_rules()
     from streamer.bench.pipeline import measure_pipeline
 
-    return measure_pipeline(clip, cameras=args.cameras, fps=args.fps, seconds=args.seconds)
+    return measure_pipeline(
+        clip, cameras=args.cameras, fps=args.fps, seconds=args.seconds, models=args.models
+    )

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         # the detector's own threshold is below what is asked for: a row's score is the product of two
         detector = load_detector(
             device=args.device,
-            models=weights_given(args.weights),
+            weights=weights_given(args.weights),
             score_threshold=min(0.5, max(0.02, args.min_score)),
         )
         # rows in a terminal are progress enough, and a bar would run into them

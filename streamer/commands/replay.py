@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     from streamer.replay.truth import compare, read_truth
 
     site, camera_id = _site(args)
+    site = _with_weights(site, weights_given(args.weights))
     _warn(site, camera_id, started=args.start is not None)
     truth = None if args.truth is None else read_truth(args.truth)
     if not args.clip.exists():
@@ -102,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
         for alert in replay(
             args.clip,
             detector=load_detector(
-                device=args.device, models={**wiring.weights_of(site), **weights_given(args.weights)}
+                device=args.device,
+                weights=wiring.weights_of(site),
+                models=wiring.models_of(site, camera_id),
             ),
             judge=judge,
             camera_id=camera_id,
@@ -168,6 +171,15 @@ def _site(args: argparse.Namespace) -> "tuple[SiteSettings, str]":
     if camera_id not in site.cameras:
         raise UsageError(f"--camera: {args.config} has no {camera_id!r}; there are {names}")
     return site, camera_id
+
+
+def _with_weights(site: "SiteSettings", given: dict[str, Path]) -> "SiteSettings":
+    """The site with the weights files of ``--weights``. Raises ``WeightsError`` on a network that there is not."""
+    from models.loading import weights_paths
+
+    weights_paths(given, names=given)
+    inference = site.inference.model_copy(update={f"{name}_weights": path for name, path in given.items()})
+    return site.model_copy(update={"inference": inference})
 
 
 def _warn(site: "SiteSettings", camera_id: str, *, started: bool) -> None:

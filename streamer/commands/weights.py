@@ -1,12 +1,13 @@
-"""``ppewatch weights``: list and verify what ships, import published weights."""
+"""``ppewatch weights``: list and verify what ships, import published weights and export to other programs."""
 
 import argparse
 import json
 from pathlib import Path
+from typing import Any, Final
 
 from streamer.commands import CommandError, ExitCode, UsageError
 
-HELP = "list, verify and import network weights"
+HELP = "list, verify, import and export network weights"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,18 +18,97 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in (listing, verify):
         action.add_argument("folder", nargs="?", type=Path, help="a folder of .safetensors files")
         action.add_argument("--json", action="store_true", help="print JSON")
-    importing = actions.add_parser(
-        "import", help="convert a published PyTorch RetinaFace file; nothing in it is run"
+    kinds = actions.add_parser(
+        "import", help="convert published weights; nothing in a file is run"
+    ).add_subparsers(dest="kind", required=True, metavar="KIND")
+    for kind, add in _KINDS.items():
+        add(kinds, kind)
+    exporting = actions.add_parser("export", help="write a Mask R-CNN for other programs")
+    exporting.add_argument("source", type=Path, metavar="FILE.safetensors")
+    exporting.add_argument("--format", choices=("matterport",), required=True)
+    exporting.add_argument("--out", type=Path, required=True, metavar="FILE.h5", dest="target")
+
+
+def _add_retinaface(kinds: Any, name: str) -> None:
+    kind = _add_kind(kinds, name, "FILE.pth", "a RetinaFace published for PyTorch")
+    kind.add_argument("--backbone", choices=("mobilenet0.25", "resnet50"), default="mobilenet0.25")
+
+
+def _add_matterport(kinds: Any, name: str) -> None:
+    kind = _add_kind(kinds, name, "FILE.h5", "a Mask R-CNN of Matterport's, mask_rcnn_coco.h5 for example")
+    names = kind.add_mutually_exclusive_group()
+    names.add_argument(
+        "--categories", type=_names, metavar="NAME,...", help="what it finds, in its order; by default COCO's"
     )
-    importing.add_argument("source", type=Path, metavar="FILE.pth")
-    importing.add_argument("target", type=Path, metavar="OUT.safetensors")
-    importing.add_argument("--backbone", choices=("mobilenet0.25", "resnet50"), default="mobilenet0.25")
+    names.add_argument(
+        "--new-categories",
+        type=_names,
+        metavar="NAME,...",
+        help="what it shall learn to find: the layers that depend on it start untrained",
+    )
+    kind.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="LAYER",
+        help="do not take this layer; can be repeated",
+    )
+    kind.add_argument(
+        "--anchor-scales-px",
+        type=_numbers,
+        metavar="PX,...",
+        help="RPN_ANCHOR_SCALES of its training; by default 32,64,128,256,512",
+    )
+
+
+def _add_keras(kinds: Any, name: str) -> None:
+    kind = _add_kind(kinds, name, "FILE.h5", "an ImageNet backbone of keras.applications")
+    kind.add_argument(
+        "--backbone", choices=("mobilenet_v1", "mobilenet_v2", "resnet50", "resnet101"), required=True
+    )
+    kind.add_argument("--width", type=float, default=1.0, help="multiplier of its channels; default 1")
+
+
+def _add_tflite(kinds: Any, name: str) -> None:
+    kind = _add_kind(kinds, name, "FILE.tflite", "an 8-bit ImageNet MobileNet of TensorFlow's")
+    kind.add_argument("--width", type=float, default=1.0, help="multiplier of its channels; default 1")
+
+
+def _add_kind(kinds: Any, name: str, file_name: str, what: str) -> argparse.ArgumentParser:
+    kind: argparse.ArgumentParser = kinds.add_parser(name, help=what)
+    kind.add_argument("source", type=Path, metavar=file_name)
+    kind.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", dest="target")
+    return kind
+
+
+_KINDS: Final = {
+    "retinaface": _add_retinaface,
+    "matterport": _add_matterport,
+    "keras": _add_keras,
+    "tflite": _add_tflite,
+}
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    if not all(names) or len(set(names)) != len(names):
+        raise argparse.ArgumentTypeError(f"{text!r} should be different names with commas between them")
+    return names
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} should be numbers with commas between them") from None
 
 
 def run(args: argparse.Namespace) -> int:
     """Do it; 1 when a file is not what its card says."""
     if args.action == "import":
         return _import(args)
+    if args.action == "export":
+        return _export(args)
     from models.weights import STORE
 
     folder = args.folder or STORE
@@ -44,8 +124,43 @@ def _import(args: argparse.Namespace) -> int:
         # `weights list` and the store look for that
         raise UsageError(f"{args.target} should end in .safetensors")
     with native_noise_hidden():
+        digest = _imported(args)
+    print(f"{args.target}  {digest}")
+    return ExitCode.DONE
+
+
+def _imported(args: argparse.Namespace) -> str:
+    if args.kind == "retinaface":
         from models.retinaface.import_pytorch import import_retinaface
-    print(f"{args.target}  {import_retinaface(args.source, args.target, backbone=args.backbone)}")
+
+        return import_retinaface(args.source, args.target, backbone=args.backbone)
+    if args.kind == "keras":
+        from models.mask_rcnn.keras_applications import import_keras_backbone
+
+        return import_keras_backbone(args.source, args.target, backbone=args.backbone, width=args.width)
+    if args.kind == "tflite":
+        from models.mask_rcnn.quantised_tflite import import_tflite_backbone
+
+        return import_tflite_backbone(args.source, args.target, width=args.width)
+    from models.mask_rcnn.matterport import CLASS_LAYERS, import_matterport
+
+    return import_matterport(
+        args.source,
+        args.target,
+        categories=args.categories or args.new_categories,
+        exclude=[*args.exclude, *(CLASS_LAYERS if args.new_categories else ())],
+        anchor_scales_px=args.anchor_scales_px,
+    )
+
+
+def _export(args: argparse.Namespace) -> int:
+    from streamer.native_noise import native_noise_hidden
+
+    with native_noise_hidden():
+        from models.mask_rcnn.matterport import export_matterport
+
+        export_matterport(args.source, args.target)
+    print(args.target)
     return ExitCode.DONE
 
 

@@ -1,12 +1,12 @@
 """What to do with a batch on which the models fail: retry, find the frame at fault, or give up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
-from models.detector import Detector
+from models.detector import ModelSet, SelectiveDetector
 from models.pictures import ArrayPicture
 from models.structures import Detections, Picture
 
@@ -55,29 +55,49 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def detect_all(
-    detector: Detector, pictures: Sequence[Picture], input_hw: tuple[int, int]
+    detector: SelectiveDetector,
+    pictures: Sequence[Picture],
+    input_hw: tuple[int, int],
+    models: Sequence[ModelSet] | None = None,
 ) -> list[Detections]:
-    """One call of the models. Raises ``ValueError`` unless the answer holds one result per picture."""
-    detections = detector.detect(pictures, input_hw)
+    """One call of ``models``. Raises ``ValueError`` unless the answer holds one result per picture."""
+    detections = detector.detect(pictures, input_hw, models)
     if len(detections) != len(pictures):
         raise ValueError(f"the detector returned {len(detections)} results for {len(pictures)} pictures")
     return detections
 
 
-def detect_with_care(detector: Detector, pictures: Sequence[Picture], input_hw: tuple[int, int]) -> Outcome:
-    """Detect in ``pictures``; on failure retry once, then see whether the models or a frame are at fault.
+def detect_with_care(
+    detector: SelectiveDetector,
+    pictures: Sequence[Picture],
+    input_hw: tuple[int, int],
+    models: Sequence[ModelSet] | None = None,
+) -> Outcome:
+    """Detect in ``pictures``, each by its own ``models`` (None: by all); never raises what the detector raises.
 
-    The models are at fault when they fail on a blank picture too. Otherwise the batch is halved until the
-    frames that fail alone are known; when there are none, the batch was too large. A batch for which memory
-    ran out is halved at once, without a retry. Never raises what the detector raises.
+    On failure retry once, then see whether the models or a frame are at fault. The models are at fault when they fail
+    on a blank picture too. Otherwise the batch is halved until the frames that fail alone are known; when there are
+    none, the batch was too large. A batch for which memory ran out is halved at once, without a retry.
     """
     outcome = Outcome(detections=[None] * len(pictures))
     whole = range(len(pictures))
-    error = _attempt(detector, pictures, input_hw, whole, outcome)
+
+    def attempt(indices: range) -> Exception | None:
+        chosen = None if models is None else [models[index] for index in indices]
+        try:
+            found = detect_all(detector, [pictures[index] for index in indices], input_hw, chosen)
+        except Exception as error:  # noqa: BLE001 - a numerical library may raise anything
+            outcome.errors.append(error)
+            return error
+        for index, detections in zip(indices, found, strict=True):
+            outcome.detections[index] = detections
+        return None
+
+    error = attempt(whole)
     if error is None:
         return outcome
     if not is_out_of_memory(error):
-        error = _attempt(detector, pictures, input_hw, whole, outcome)
+        error = attempt(whole)
         if error is None:
             return outcome
     if len(pictures) == 1 and is_out_of_memory(error):
@@ -85,44 +105,21 @@ def detect_with_care(detector: Detector, pictures: Sequence[Picture], input_hw: 
         return outcome
     outcome.broken = _probe(detector, input_hw, outcome)
     if outcome.broken is None:
-        _isolate(detector, pictures, input_hw, failed=whole, error=error, outcome=outcome)
+        _isolate(attempt, failed=whole, error=error, outcome=outcome)
     return outcome
 
 
-def _attempt(
-    detector: Detector,
-    pictures: Sequence[Picture],
-    input_hw: tuple[int, int],
-    indices: range,
-    outcome: Outcome,
-) -> Exception | None:
-    try:
-        found = detect_all(detector, [pictures[index] for index in indices], input_hw)
-    except Exception as error:  # noqa: BLE001 - a numerical library may raise anything
-        outcome.errors.append(error)
-        return error
-    for index, detections in zip(indices, found, strict=True):
-        outcome.detections[index] = detections
-    return None
-
-
-def _probe(detector: Detector, input_hw: tuple[int, int], outcome: Outcome) -> Exception | None:
+def _probe(detector: SelectiveDetector, input_hw: tuple[int, int], outcome: Outcome) -> Exception | None:
     try:
         detect_all(detector, [blank_picture(input_hw)], input_hw)
-    except Exception as error:  # noqa: BLE001 - see _attempt
+    except Exception as error:  # noqa: BLE001 - as above
         outcome.errors.append(error)
         return error
     return None
 
 
 def _isolate(
-    detector: Detector,
-    pictures: Sequence[Picture],
-    input_hw: tuple[int, int],
-    *,
-    failed: range,
-    error: Exception,
-    outcome: Outcome,
+    attempt: Callable[[range], Exception | None], *, failed: range, error: Exception, outcome: Outcome
 ) -> None:
     """Halve the ``failed`` indices until each of them has its detections or is known to be poison."""
     if len(failed) == 1 and is_out_of_memory(error):
@@ -134,9 +131,9 @@ def _isolate(
     middle = (len(failed) + 1) // 2
     poison_before = len(outcome.poison)
     for half in (failed[:middle], failed[middle:]):
-        half_error = _attempt(detector, pictures, input_hw, half, outcome)
+        half_error = attempt(half)
         if half_error is not None:
-            _isolate(detector, pictures, input_hw, failed=half, error=half_error, outcome=outcome)
+            _isolate(attempt, failed=half, error=half_error, outcome=outcome)
     if len(outcome.poison) == poison_before or is_out_of_memory(error):
         outcome.too_large = min(middle, outcome.too_large or middle)
         outcome.out_of_memory = outcome.out_of_memory or is_out_of_memory(error)

@@ -1,10 +1,11 @@
 """Between the cameras' mailboxes and the worker: waits until a batch should run and takes its frames."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Condition
 
+from models.detector import ModelSet
 from models.letterbox import input_hw_for
 from streamer.frame import Frame
 from streamer.inference.camera_looks import CameraLooks
@@ -15,10 +16,11 @@ from streamer.ingest.mailbox import Mailbox
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameBatch:
-    """Frames of one network input size, the most urgent one first, one per camera."""
+    """Frames of one network input size, the most urgent one first, one per camera, and who looks at each."""
 
     input_hw: tuple[int, int]
     frames: tuple[Frame, ...]
+    models: tuple[ModelSet, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class Batcher:
                 if not isinstance(choice, Wait):
                     frames = self._take(choice.camera_ids, choice.input_hw, now_s)
                     if frames:
-                        return FrameBatch(choice.input_hw, frames)
+                        models = tuple(self._models_of(frame.camera_id) for frame in frames)
+                        return FrameBatch(choice.input_hw, frames, models)
                     continue
                 if now_s >= give_up_s or self._unprepared():
                     return None
@@ -133,10 +136,15 @@ class Batcher:
             self._schedule.set_limit(input_hw, limit, self._clock())
             self._changed.notify_all()
 
-    def record_batch(self, input_hw: tuple[int, int], count: int, latency_s: float) -> None:
-        """A batch of ``count`` pictures took ``latency_s``: the cost that the plan reckons with."""
+    def model_sets(self) -> set[ModelSet]:
+        """Who looks at the present cameras."""
         with self._changed:
-            self._schedule.latencies.observe(input_hw, count, latency_s)
+            return {state.demand.models for state in self._schedule.cameras.values()}
+
+    def record_batch(self, input_hw: tuple[int, int], models: Sequence[ModelSet], latency_s: float) -> None:
+        """A batch took ``latency_s`` whose pictures were seen by ``models``: the cost that the plan reckons with."""
+        with self._changed:
+            self._schedule.latencies.observe_batch(input_hw, models, latency_s)
 
     def record_look(self, frame: Frame) -> None:
         """The detections of ``frame`` are there."""
@@ -208,6 +216,9 @@ class Batcher:
             self._schedule.looked(camera_id, now_s)
             frames.append(frame)
         return tuple(frames)
+
+    def _models_of(self, camera_id: str) -> ModelSet:
+        return self._schedule.cameras[camera_id].demand.models
 
     def _newest(self, camera_id: str, now_s: float) -> Frame | None:
         """A camera's newest frame, unless there is none or it is stale; its slot is empty afterwards."""

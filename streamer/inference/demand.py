@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from models.detector import ModelSet
+
 #: Share of its wish that a camera keeps under overload, relative to the others: each step up is worth twice
 #: the looks.
 PRIORITY_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
@@ -26,6 +28,7 @@ class CameraDemand:
     - ``priority``: a key of ``PRIORITY_WEIGHTS``.
     - ``longest_side_px``: the network's longest side in pixels; None takes ``default_input_size`` of the
       picture.
+    - ``models``: who looks at its pictures; None: all that are loaded.
 
     Raises ``ValueError`` on an unknown priority or values out of range.
     """
@@ -34,6 +37,7 @@ class CameraDemand:
     fps: float
     priority: str = "normal"
     longest_side_px: int | None = None
+    models: ModelSet = None
 
     def __post_init__(self) -> None:
         if not 0 < self.fps < float("inf"):

@@ -1,6 +1,7 @@
 """Which cameras are looked at next: fair deadline batching, as a policy without threads, clock or pictures.
 
-Cameras whose network inputs have one size share batches. Time is seconds of any monotonic clock, passed in.
+Cameras whose network inputs have one size share batches, also when not the same models look at them. Time is seconds of
+any monotonic clock, passed in.
 
 - **Plan.** From the measured cost of batches the load of all wishes is computed. Does it exceed what the
   worker can do, every camera's rate is lowered in proportion to its priority (``fair_shares``), so that the
@@ -16,6 +17,7 @@ Cameras whose network inputs have one size share batches. Time is seconds of any
   at: an estimate that is too careful costs nobody a look.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -196,7 +198,9 @@ class LookSchedule:
         if len(members) >= self.limit_of(first.input_hw) or first.waiting_since_s is None:
             return None
         until_s = max(min(first.due_s, first.wanted_due_s), first.waiting_since_s) + self._collect_window_s
-        latest_start_s = first.deadline_s - self.latencies.expected_s(self._size_of(first), len(members) + 1)
+        # whoever comes may need as much as the first one
+        models = [*(state.demand.models for state in members), first.demand.models]
+        latest_start_s = first.deadline_s - self.latencies.expected_batch_s(self._size_of(first), models)
         if now_s >= min(until_s, latest_start_s):
             return None
         expected = any(
@@ -213,16 +217,20 @@ class LookSchedule:
         latest_end_s = min(
             [members[0].deadline_s]
             + [
-                state.deadline_s - self.latencies.expected_s(self._size_of(state), 1)
+                state.deadline_s - self.latencies.expected_s(self._size_of(state), 1, state.demand.models)
                 for state in due
                 if state.input_hw != input_hw
             ]
         )
-        counts = range(len(members), 0, -1)
-        for count in counts:
-            if now_s + self.latencies.expected_s(input_hw, count) <= latest_end_s:
+        models = [state.demand.models for state in members]
+        costs_s = {
+            count: self.latencies.expected_batch_s(input_hw, models[:count])
+            for count in range(len(members), 0, -1)
+        }
+        for count, cost_s in costs_s.items():
+            if now_s + cost_s <= latest_end_s:
                 return count
-        return min(counts, key=lambda count: self.latencies.expected_s(input_hw, count) / count)
+        return min(costs_s, key=lambda count: costs_s[count] / count)
 
     def _absent(self, state: CameraState, now_s: float) -> bool:
         return now_s - state.last_active_s > max(_ABSENT_AFTER_S, 2 / state.demand.fps)
@@ -236,14 +244,18 @@ class LookSchedule:
             for state in self.cameras.values()
             if self.limit_of(state.input_hw) > 0 and not self._absent(state, now_s)
         ]
-        sharing: dict[tuple[int, int], int] = {}
-        for state in present:
-            sharing[self._size_of(state)] = sharing.get(self._size_of(state), 0) + 1
+        # a camera costs what its own models cost, whoever shares its batches
+        sharing = Counter((self._size_of(state), state.demand.models) for state in present)
         costs = {
-            hw: self.latencies.best_cost_s(hw, min(self.limit_of(hw), count)) for hw, count in sharing.items()
+            (hw, models): self.latencies.best_cost_s(hw, min(self.limit_of(hw), count), models)
+            for (hw, models), count in sharing.items()
         }
         demands = [
-            RateDemand(fps=state.demand.fps, weight=state.demand.weight, cost_s=costs[self._size_of(state)])
+            RateDemand(
+                fps=state.demand.fps,
+                weight=state.demand.weight,
+                cost_s=costs[self._size_of(state), state.demand.models],
+            )
             for state in present
         ]
         self.load = load_of(demands)

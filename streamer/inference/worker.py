@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
-from models.detector import Detector
+from models.detector import SelectiveDetector
 from models.structures import Detections
 from streamer.frame import Frame
 from streamer.inference.attempts import Outcome, blank_picture, detect_all, detect_with_care, is_out_of_memory
@@ -30,7 +30,7 @@ _LONG_STEP_S: Final = 300.0
 class DetectorFactory(Protocol):
     """Builds the models for a device (``auto``, ``cpu``, ``gpu``); may raise anything when it cannot."""
 
-    def __call__(self, *, device: str) -> Detector:
+    def __call__(self, *, device: str) -> SelectiveDetector:
         """The models, ready to be warmed up."""
         ...
 
@@ -79,12 +79,13 @@ class InferenceWorker:
         self._pulse: Pulse = pulse or _NoPulse()
         self._on_status = on_status
         self._recovery = Recovery(device=device, backoff_s=backoff_s, backoff_cap_s=backoff_cap_s)
-        self._detector: Detector | None = None
+        self._detector: SelectiveDetector | None = None
         self._build_at_s = 0.0
         self._readiness = Readiness(batcher.max_batch)
         self._builds = 0
         self._stop = Event()
         self._settled = Event()
+        self._rebuild = Event()
         self._lock = Lock()
         self._status = WorkerStatus(
             state=WorkerState.LOADING,
@@ -102,6 +103,10 @@ class InferenceWorker:
     def start(self) -> None:
         """Start the thread; loading begins in it."""
         self._thread.start()
+
+    def rebuild(self) -> None:
+        """Build the models anew after the running batch, because ``load_detector`` would give others now."""
+        self._rebuild.set()
 
     def wait_ready(self, timeout_s: float) -> WorkerStatus:
         """Wait until frames can be looked at, or every device failed once, or time is up; the status then."""
@@ -124,6 +129,8 @@ class InferenceWorker:
     def _run(self) -> None:
         try:
             while not self._stop.is_set():
+                if self._rebuild.is_set():
+                    self._give_up_models()
                 if self._detector is None:
                     self._build_when_due()
                 else:
@@ -133,7 +140,7 @@ class InferenceWorker:
             self._set_status(state=WorkerState.STOPPED)
             self._settled.set()
 
-    def _work(self, detector: Detector) -> None:
+    def _work(self, detector: SelectiveDetector) -> None:
         """One step: a step of preparation where one is due, then a batch if one is due."""
         self._pulse.beat()
         for input_hw in self._batcher.sizes_to_prepare():
@@ -150,13 +157,13 @@ class InferenceWorker:
         if batch is not None:
             self._run_batch(detector, batch)
 
-    def _run_batch(self, detector: Detector, batch: FrameBatch) -> None:
+    def _run_batch(self, detector: SelectiveDetector, batch: FrameBatch) -> None:
         started_s = time.monotonic()
-        outcome = detect_with_care(detector, batch.frames, batch.input_hw)
+        outcome = detect_with_care(detector, batch.frames, batch.input_hw, batch.models)
         finished_s = time.monotonic()
         detect_s = finished_s - started_s
         if not outcome.errors:
-            self._batcher.record_batch(batch.input_hw, len(batch.frames), detect_s)
+            self._batcher.record_batch(batch.input_hw, batch.models, detect_s)
         looked = 0
         for index, (frame, detections) in enumerate(zip(batch.frames, outcome.detections, strict=True)):
             if detections is None:
@@ -250,13 +257,18 @@ class InferenceWorker:
         self._settle()
         self._settled.set()
 
-    def _warm_up(self, detector: Detector, input_hw: tuple[int, int], count: int) -> bool:
-        """Prepare batches of ``count`` pictures and measure one. False: the models broke over it."""
+    def _warm_up(self, detector: SelectiveDetector, input_hw: tuple[int, int], count: int) -> bool:
+        """Prepare batches of ``count`` pictures and measure one of each camera's models. False: the models broke
+        over it.
+        """
         self._pulse.allow(_LONG_STEP_S)
         try:
             detector.warm_up(input_hw, (count,))
-            started_s = time.monotonic()
-            detect_all(detector, [blank_picture(input_hw)] * count, input_hw)
+            for models in self._batcher.model_sets() or {None}:
+                same = [models] * count
+                started_s = time.monotonic()
+                detect_all(detector, [blank_picture(input_hw)] * count, input_hw, same)
+                self._batcher.record_batch(input_hw, same, time.monotonic() - started_s)
         except Exception as error:  # noqa: BLE001 - a numerical library may raise anything
             self._set_status(failures=self.status().failures + 1)
             if is_out_of_memory(error) and count > 1:
@@ -266,16 +278,13 @@ class InferenceWorker:
                 return True
             self._break_down(WorkerReason.WARM_UP_FAILED, error)
             return False
-        self._batcher.record_batch(input_hw, count, time.monotonic() - started_s)
         self._readiness.warmed(input_hw, count)
         self._apply_limits([input_hw])
         return True
 
     def _break_down(self, reason: WorkerReason, error: Exception) -> None:
         """Give the models up and plan to build them anew."""
-        self._detector = None
-        for input_hw in self._readiness.sizes:
-            self._batcher.set_limit(input_hw, 0)
+        self._give_up_models()
         now_s = time.monotonic()
         self._build_at_s = self._recovery.broke(now_s)
         _log.error(
@@ -293,6 +302,14 @@ class InferenceWorker:
         )
         if self._recovery.exhausted:
             self._settled.set()
+
+    def _give_up_models(self) -> None:
+        """No batch runs before the models are built anew, at once unless they broke."""
+        self._rebuild.clear()
+        self._detector = None
+        self._build_at_s = 0.0
+        for input_hw in self._readiness.sizes:
+            self._batcher.set_limit(input_hw, 0)
 
     def _settle(self) -> None:
         """Say READY, or DEGRADED and why."""

@@ -199,9 +199,9 @@ def test_wrong_weights_are_told_and_nothing_is_left(album, tmp_path):
     )
     assert done.code == 1
     assert "bad.safetensors" in one_line_of(done)
-    done = ppewatch("detect", album / "bare.jpg", "--weights", "maskrcnn=x.safetensors")
+    done = ppewatch("detect", album / "bare.jpg", "--weights", "yolo=x.safetensors")
     assert done.code == 1
-    assert "no network 'maskrcnn'" in one_line_of(done)
+    assert "no network 'yolo'" in one_line_of(done)
     assert [path.name for path in tmp_path.iterdir()] == ["bad.safetensors"]
 
 

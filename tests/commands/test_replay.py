@@ -157,8 +157,10 @@ def test_what_will_not_alert_is_said_beforehand(tmp_path):
     assert "warning: rules have a schedule: say with --start" in done.err
     done = ppewatch("replay", "missing.mp4", "--config", "site.yaml", "--camera", "yard", cwd=tmp_path)
     assert "warning: no rule watches camera yard" in done.err
-    done = ppewatch("replay", "missing.mp4", "--require", "hard_hat", cwd=tmp_path)
-    assert "hard_hat, which the installed models do not see yet" in done.err
+    blind = SITE.replace("require: [face_mask]", "require: [hard_hat]")
+    (tmp_path / "blind.yaml").write_text(blind.replace("cameras:", "models: [retinaface]\ncameras:", 1))
+    done = ppewatch("replay", "missing.mp4", "--config", "blind.yaml", "--camera", "hall", cwd=tmp_path)
+    assert "requires hard_hat, which " in done.err
 
 
 def test_a_file_that_is_no_recording(tmp_path):

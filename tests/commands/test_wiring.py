@@ -11,6 +11,7 @@ from models.structures import Gear
 from rules import AlertPer, Anchor
 from streamer import wiring
 from streamer.alerts.privacy import Blur
+from streamer.present_limits import limit_warnings
 
 SITE = """
 site: {name: yard, timezone: Europe/Brussels}
@@ -67,9 +68,9 @@ def test_a_camera_is_read_as_configured(site):
 
 
 def test_a_camera_asks_the_inference_for_what_it_says(site):
-    demand = wiring.demand_of("gate", site.cameras["gate"])
+    demand = wiring.demand_of(site, "gate")
     assert (demand.fps, demand.priority, demand.longest_side_px) == (2, "high", 960)
-    assert wiring.demand_of("yard", site.cameras["yard"]).longest_side_px is None
+    assert wiring.demand_of(site, "yard").longest_side_px is None
     # only network cameras are guessed to be 16:9
     assert wiring.expected_input_sizes(site) == [(544, 960)]
 
@@ -118,3 +119,79 @@ def test_what_is_kept_is_bounded_as_configured(site):
         1_000_000,
     )
     assert wiring.weights_of(site) == {"retinaface": Path("/w/r.safetensors")}
+
+
+MODELS_SITE = """
+site: {name: yard}
+cameras:
+  masks: {url: a.mp4}
+  hats: {url: b.mp4}
+  both: {url: c.mp4}
+  none: {url: d.mp4}
+  named: {url: e.mp4, models: [maskrcnn]}
+  off: {url: f.mp4, enabled: false}
+rules:
+  - {name: masks, where: [masks, both, named], require: [face_mask]}
+  - {name: hats, where: [hats, both, off], require: [hard_hat]}
+  - {name: later, where: [masks], require: [hard_hat], enabled: false}
+"""
+FACES, GEAR = frozenset({"retinaface"}), frozenset({"maskrcnn"})
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """A folder of weights in place of those that ship."""
+    monkeypatch.setattr("models.loading.STORE", tmp_path)
+
+    def install(*networks):
+        for network in networks:
+            (tmp_path / f"{network}.safetensors").touch()
+
+    install("retinaface", "mask_state")
+    return install
+
+
+def models_site(text=MODELS_SITE):
+    return settings_of(parse_document(text.encode(), "site.yaml"), Path("/sites"), {})
+
+
+def test_a_camera_is_seen_by_the_models_that_its_rules_need(installed):
+    installed("maskrcnn")
+    site = models_site()
+    seen_by = {name: wiring.models_of(site, name) for name in site.cameras}
+    assert seen_by == {
+        "masks": FACES,
+        "hats": GEAR,
+        "both": FACES | GEAR,
+        "none": FACES,
+        "named": GEAR,
+        "off": GEAR,
+    }
+    assert wiring.all_models_of(site) == FACES | GEAR
+    assert wiring.demand_of(site, "hats").models == GEAR
+
+
+def test_what_is_not_installed_looks_at_nothing(installed):
+    site = models_site()
+    assert {wiring.models_of(site, name) for name in site.cameras} == {FACES}
+    assert wiring.all_models_of(site) == FACES
+    own = models_site(MODELS_SITE + "inference: {maskrcnn_weights: mine.safetensors}\n")
+    assert wiring.models_of(own, "hats") == GEAR
+    assert wiring.weights_of(own) == {"maskrcnn": Path("/sites/mine.safetensors")}
+
+
+def test_what_cannot_be_told_is_warned_of(installed):
+    site = models_site()
+    said = limit_warnings(site)
+    assert len(said) == 2
+    assert (
+        "rule 'hats' requires hard_hat, which the installed models do not see: maskrcnn is missing" in said[0]
+    )
+    assert said[1] == "camera 'named': maskrcnn is not installed: retinaface alone looks at it"
+    installed("maskrcnn")
+    (warning,) = limit_warnings(site)
+    assert warning == (
+        "rule 'masks' requires face_mask, which retinaface alone sees, and camera 'named' leaves it out of its models;"
+        " it stays 'unknown' and never alarms"
+    )
+    assert limit_warnings(models_site(MODELS_SITE.replace("[maskrcnn]", "auto"))) == []

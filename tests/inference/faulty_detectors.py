@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from models.detector import ModelSet
 from models.pictures import ArrayPicture
 from models.structures import Detections, Picture
 from streamer.frame import Frame
@@ -46,6 +47,7 @@ class BrightnessDetector:
         self.batch_sizes: list[int] = []
         self.warmed: list[tuple[tuple[int, int], int]] = []
         self.threads: set[int] = set()
+        self.models: list[tuple[ModelSet, ...] | None] = []
         self._fault = fault
         self._warm_up_fault = warm_up_fault
         self._call_s = call_s
@@ -61,7 +63,13 @@ class BrightnessDetector:
                 self._warm_up_fault(input_hw, count)
             self.warmed.append((input_hw, count))
 
-    def detect(self, pictures: Sequence[Picture], input_hw: tuple[int, int]) -> list[Detections]:
+    def detect(
+        self,
+        pictures: Sequence[Picture],
+        input_hw: tuple[int, int],
+        models: Sequence[ModelSet] | None = None,
+    ) -> list[Detections]:
+        self.models.append(None if models is None else tuple(models))
         self.threads.add(threading.get_ident())
         self.calls += 1
         self.batch_sizes.append(len(pictures))

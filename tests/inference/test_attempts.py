@@ -77,8 +77,8 @@ def test_want_of_memory_for_a_single_picture_is_a_broken_detector():
 
 def test_a_detector_that_answers_with_too_few_results_is_broken():
     class Short(BrightnessDetector):
-        def detect(self, pictures, input_hw):
-            return super().detect(pictures, input_hw)[1:]
+        def detect(self, pictures, input_hw, models=None):
+            return super().detect(pictures, input_hw, models)[1:]
 
     outcome = detect_with_care(Short(), [frame("a"), frame("b")], HW)
     assert "1 results for 2 pictures" in str(outcome.errors[0])

@@ -161,7 +161,7 @@ def test_the_account_tells_rates_latencies_and_losses():
         object.__setattr__(made, "received_mono_s", now[0])
         batch = cameras.batcher.next_batch(0)
         now[0] += 0.05
-        cameras.batcher.record_batch(batch.input_hw, 1, 0.05)
+        cameras.batcher.record_batch(batch.input_hw, batch.models, 0.05)
         cameras.batcher.record_look(batch.frames[0])
         now[0] -= 0.05
     looks = cameras.looks("a")

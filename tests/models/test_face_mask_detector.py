@@ -36,7 +36,9 @@ def test_faces_carry_how_they_wear_their_masks(reference: Path, shared_data: Pat
     files = sorted((shared_data / "faces" / "images").glob("kaggle853_02*.webp"))[:3]
     pictures = [read_picture(file) for file in files]
     blank = ArrayPicture(np.full((300, 400, 3), 128, np.uint8))
-    detector: Detector = load_default_detector(device="cpu", models={"retinaface": reference})
+    detector: Detector = load_default_detector(
+        device="cpu", weights={"retinaface": reference}, models=["retinaface"]
+    )
     input_hw = input_hw_for(pictures[0].image_hw, 640)
     together = detector.detect([pictures[0], blank, *pictures[1:]], input_hw)
     assert len(together) == 4
@@ -68,7 +70,7 @@ def test_it_names_its_weights_and_warms_up(tmp_path: Path) -> None:
         "retinaface": made_up_weights(tmp_path / "r.safetensors"),
         "mask_state": made_up_mask_state_weights(tmp_path / "m.safetensors"),
     }
-    detector = load_default_detector(device="cpu", models=paths, score_threshold=0.99)
+    detector = load_default_detector(device="cpu", weights=paths, models=["retinaface"], score_threshold=0.99)
     assert dict(detector.digests) == {name: digest_of(path) for name, path in paths.items()}
     detector.warm_up((64, 96), (1, 2))
     assert [
@@ -104,10 +106,10 @@ def test_missing_and_unknown_weights_are_named_before_anything_is_loaded(tmp_pat
         weights_paths({"yolo": tmp_path})
     missing = tmp_path / "gone.safetensors"
     with pytest.raises(WeightsError, match=r"gone\.safetensors: the weights of retinaface are missing"):
-        load_default_detector(models={"retinaface": missing, "mask_state": MASK_STATE})
+        load_default_detector(weights={"retinaface": missing, "mask_state": MASK_STATE})
     code = (
         "import sys, pathlib, models.detector, models.loading as loading\n"
-        "try: loading.load_default_detector(models={'retinaface': pathlib.Path('gone')})\n"
+        "try: loading.load_default_detector(weights={'retinaface': pathlib.Path('gone')})\n"
         "except loading.WeightsError: sys.exit('loaded' if 'keras' in sys.modules else 0)\n"
         "sys.exit('not refused')"
     )
