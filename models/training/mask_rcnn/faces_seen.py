@@ -16,17 +16,30 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from models.data.face_frame import FaceFrame
+from models.data.face_mask_templates import TEMPLATES
 from models.data.readers.coco import read_coco
 from models.detector import Detector
 from models.errors import DataSetError
 from models.pictures import ArrayPicture, read_picture
 from models.training.mask_rcnn.labels import Example
+from models.training.mask_rcnn.pseudo_labels import PseudoLabel, PseudoLabelRule, completed
 
 _LEAST_SCORE: Final = 0.3
 
 #: Of faces with less, one cannot be sure that they wear no face mask.
 _SURE: Final = 0.85
 _LEAST_SHARPNESS: Final = 0.2
+
+#: Where labelled face masks are in the box of the face that wears them, by its sides: medians.
+_FACE_MASK_IN_FACE: Final = np.array([0.02, 0.36, 0.99, 1.04])
+
+#: About where the head is, by the sides of its face's box.
+_HEAD_AROUND_FACE: Final = np.array([-0.15, -0.35, 1.15, 1.05])
+
+_FACE_MASK_RULE: Final = PseudoLabelRule("", "face_mask", thing_score=0.8, ignored_score=0.15)
+#: Nobody knows whether the head is bare.
+_HEAD_RULE: Final = PseudoLabelRule("", "bare_head", thing_score=2.0, ignored_score=0.3)
 
 #: Pictures are looked at enlarged by about this much, on squares of few sizes: each is compiled once.
 _ENLARGED: Final = 1.5
@@ -55,6 +68,8 @@ def look(detector: Detector, pixels: NDArray[np.uint8]) -> list[SeenFace]:
     wanted = _ENLARGED * max(pixels.shape[:2])
     side = next((size for size in _SIDES_PX if size >= wanted), _SIDES_PX[-1])
     found = detector.detect([ArrayPicture(pixels)], (side, side))[0]
+    if not len(found.scores):
+        return []
     if found.landmarks_xy is None or found.face_mask_probs is None or found.sharpness is None:
         raise ValueError("the detector tells no landmarks or no face masks")
     return [
@@ -108,14 +123,53 @@ def read_faces(path: Path) -> dict[str, list[SeenFace]]:
         raise DataSetError(f"{path}: is no file of faces: {error}") from error
 
 
-def with_bare_faces(example: Example, seen: Sequence[SeenFace]) -> Example:
-    """The example with the landmarks of those faces of which it is sure that they wear no face mask."""
+def with_faces(example: Example, seen: Sequence[SeenFace], categories: Sequence[str]) -> Example:
+    """The example with what the faces seen on it tell.
+
+    Landmarks of those that surely wear no face mask; the face masks of those that surely wear one, ignored
+    regions of others (unless the source labels face masks there); ignored regions of heads (unless it labels
+    heads). What the source labels wins.
+    """
     sure = [
         face.landmarks_xy
         for face in seen
-        if face.score >= _SURE and face.unmasked >= _SURE and face.sharpness >= _LEAST_SHARPNESS
+        if min(face.score, face.unmasked) >= _SURE and face.sharpness >= _LEAST_SHARPNESS
     ]
-    return replace(example, bare_faces_xy=np.array(sure, np.float32).reshape(-1, 5, 2))
+    example = replace(example, bare_faces_xy=np.array(sure, np.float32).reshape(-1, 5, 2))
+    example = completed(example, face_mask_labels(seen), _FACE_MASK_RULE, categories)
+    return completed(example, _head_labels(seen), _HEAD_RULE, categories)
+
+
+def face_mask_labels(seen: Sequence[SeenFace]) -> list[PseudoLabel]:
+    """About where the face masks of the faces are, whatever they look like.
+
+    The mean of two guesses: where a drawn surgical mask would be, and the part of a face's box that labelled
+    face masks take. ``score`` is sure only of sharp faces that wear one as required.
+    """
+    labels = []
+    for face in seen:
+        try:
+            frame = FaceFrame.from_landmarks(face.landmarks_xy)
+        except ValueError:
+            continue
+        points = frame.project(TEMPLATES["surgical"].control_mm).reshape(-1, 2)
+        drawn = np.concatenate([points.min(axis=0), points.max(axis=0)])
+        origin, sides = np.tile(face.box_xyxy[:2], 2), np.tile(face.box_xyxy[2:] - face.box_xyxy[:2], 2)
+        x1, y1, x2, y2 = ((drawn + origin + sides * _FACE_MASK_IN_FACE) / 2).tolist()
+        told = min(1.0, face.sharpness / _LEAST_SHARPNESS)
+        score = told * min(face.score, face.masked) + (1 - told) * 0.5 * face.score * (1 - face.unmasked)
+        if x2 > x1 and y2 > y1:
+            labels.append(PseudoLabel("face_mask", score, (x1, y1, x2, y2)))
+    return labels
+
+
+def _head_labels(seen: Sequence[SeenFace]) -> list[PseudoLabel]:
+    labels = []
+    for face in seen:
+        origin, sides = np.tile(face.box_xyxy[:2], 2), np.tile(face.box_xyxy[2:] - face.box_xyxy[:2], 2)
+        x1, y1, x2, y2 = (origin + sides * _HEAD_AROUND_FACE).tolist()
+        labels.append(PseudoLabel("bare_head", face.score, (x1, y1, x2, y2)))
+    return labels
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

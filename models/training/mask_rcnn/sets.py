@@ -17,7 +17,7 @@ from models.errors import DataSetError
 from models.pictures import read_picture
 from models.training.mask_rcnn.canvas import Canvas
 from models.training.mask_rcnn.canvases import Subject, draw_canvas
-from models.training.mask_rcnn.faces_seen import SeenFace, read_faces, with_bare_faces
+from models.training.mask_rcnn.faces_seen import SeenFace, read_faces, with_faces
 from models.training.mask_rcnn.gear import Gear, cut_out_hats
 from models.training.mask_rcnn.labels import Example, LabelTable
 from models.training.mask_rcnn.pseudo_labels import PseudoLabelRule, completed, read_pseudo_labels
@@ -65,8 +65,8 @@ def load_sets(
 ) -> list[LoadedSet]:
     """Read the labels (not the pictures) of the COCO files in the folder ``data``.
 
-    ``pseudo_labels`` complete what is learned from, never what is held out. ``faces_seen``: files of
-    ``faces_seen``, which tell on which faces a face mask can be drawn. These files are relative to
+    ``pseudo_labels`` complete what is learned from, never what is held out. ``faces_seen``: files of that
+    module, which tell where face masks are, and on which faces one can be drawn. These files are relative to
     ``pseudo_folder``. Raises ``DataSetError`` when a file cannot be read or a set is empty, ``TrainingError``
     for labels that ``table`` does not know.
     """
@@ -88,7 +88,7 @@ def load_sets(
             name = picture.path.relative_to(data).as_posix()
             for rule in pseudo_labels:
                 example = completed(example, seen[rule.file].get(name, ()), rule, categories)
-            kept.append(with_bare_faces(example, faces.get(name, ())))
+            kept.append(with_faces(example, faces.get(name, ()), categories))
         if not kept:
             raise DataSetError(f"{data / one.coco_file}: holds nothing to learn from")
         loaded.append(LoadedSet(one.share, tuple(kept), tuple(held_out)))
