@@ -45,8 +45,8 @@ class MeasuredPicture:
 
 @dataclass(frozen=True, slots=True)
 class PrecisionFigures:
-    """Average precision at IoU 0.5, 0.75 and the mean over 0.5 to 0.95, the latter also by area; None where no thing of
-    that size is labelled."""
+    """Average precision at IoU 0.5, 0.75 and the mean over 0.5 to 0.95, the latter also by area, and ``recall50``, the
+    share that any detection finds at IoU 0.5, however low its score; None where no thing of that size is labelled."""
 
     labels: int
     ap50: float | None
@@ -55,6 +55,7 @@ class PrecisionFigures:
     ap_small: float | None
     ap_medium: float | None
     ap_large: float | None
+    recall50: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +194,7 @@ def _precision_figures(curves: PrecisionCurves) -> PrecisionFigures:
         ap_small=_number(mean[_AREAS["small"]]),
         ap_medium=_number(mean[_AREAS["medium"]]),
         ap_large=_number(mean[_AREAS["large"]]),
+        recall50=_number(curves.recall[_AREAS["all"], 0]),
     )
 
 

@@ -241,6 +241,8 @@ def test_files_are_reported_apart_and_together(
     # precision 1/2 at recall 1/2, 2/3 at recall 1: made monotonic 2/3 everywhere
     assert words["one.json", "hard_hat"].boxes.ap50 == pytest.approx(2 / 3)
     assert words["one.json", "bare_head"].boxes.ap50 == pytest.approx(51 / 101)
+    assert words["one.json", "hard_hat"].boxes.recall50 == 1
+    assert words["one.json", "bare_head"].boxes.recall50 == pytest.approx(1 / 2)
     assert words["two.json", "hard_hat"].boxes.ap50 == 0
     total = words["total", "hard_hat"]
     assert (total.labels, total.recall, total.precision) == (3, pytest.approx(2 / 3), pytest.approx(2 / 3))
