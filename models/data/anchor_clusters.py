@@ -19,6 +19,9 @@ LEVEL_STRIDES_PX: Final = (4, 8, 16, 32, 64)
 _RESTARTS: Final = 10
 _MOST_ROUNDS: Final = 300
 
+#: A round that lifts the mean best IoU by less is the last.
+_LEAST_GAIN: Final = 1e-5
+
 #: Boxes thinner than this, at the network's input, are no examples for an anchor.
 _THINNEST_PX: Final = 1.0
 
@@ -83,32 +86,38 @@ def cluster_boxes(sides_wh: NDArray[np.float64], count: int, *, seed: int) -> Cl
     best: NDArray[np.float64] = different[:count]
     most = -1.0
     for _ in range(_RESTARTS):
-        middles = _settled(sides_wh, rng.choice(different, count, replace=False))
-        if (overlap := mean_best_iou(sides_wh, middles)) > most:
+        middles, overlap = _settled(sides_wh, rng.choice(different, count, replace=False))
+        if overlap > most:
             best, most = middles, overlap
     best = best[np.argsort(best.prod(axis=1))]
     counts = np.bincount(_iou(sides_wh, best).argmax(axis=1), minlength=count)
     return Clusters(best, counts.astype(np.int64), most)
 
 
-def _settled(sides_wh: NDArray[np.float64], middles: NDArray[np.float64]) -> NDArray[np.float64]:
+def _settled(
+    sides_wh: NDArray[np.float64], middles: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float]:
+    """The middles from which another round gains nothing, and their mean best IoU."""
+    best, most = middles, -1.0
     for _ in range(_MOST_ROUNDS):
-        nearest = _iou(sides_wh, middles).argmax(axis=1)
-        moved = np.array(
+        overlaps = _iou(sides_wh, middles)
+        nearest = overlaps.argmax(axis=1)
+        overlap = float(overlaps.max(axis=1).mean())
+        if overlap < most + _LEAST_GAIN:
+            break
+        best, most = middles, overlap
+        middles = np.array(
             [
                 # a cluster that lost all its boxes stays where it is
                 np.median(sides_wh[nearest == index], axis=0) if (nearest == index).any() else middle
                 for index, middle in enumerate(middles)
             ]
         )
-        if np.array_equal(moved, middles):
-            break
-        middles = moved
-    return middles
+    return best, most
 
 
 def fit_anchors(sides_wh: NDArray[np.float64], *, ratio_count: int, seed: int) -> FittedAnchors:
-    """Five scales and ``ratio_count`` ratios for ``sides_wh`` (N, 2).
+    """Five scales and at most ``ratio_count`` ratios for ``sides_wh`` (N, 2).
 
     Scales are clusters of the squares of the boxes' areas, ratios those of the boxes made equally large: an
     anchor of scale s and ratio r is s / sqrt(r) wide and s * sqrt(r) high.
@@ -119,11 +128,20 @@ def fit_anchors(sides_wh: NDArray[np.float64], *, ratio_count: int, seed: int) -
     shapes = cluster_boxes(sides_wh / scales[:, None], ratio_count, seed=seed)
     scales_px = tuple(round(float(side), 1) for side in squares.sides_wh[:, 0])
     ratios = tuple(
-        sorted((round(float(height / width), 2) for width, height in shapes.sides_wh), reverse=True)
+        sorted({round(float(height / width), 2) for width, height in shapes.sides_wh}, reverse=True)
     )
     if len(set(scales_px)) < len(scales_px):
         raise DataSetError("the boxes are too much alike for five scales")
     return FittedAnchors(scales_px, ratios, mean_best_iou(sides_wh, anchor_sides(scales_px, ratios)))
+
+
+def gaps(scales_px: Iterable[float]) -> list[str]:
+    """In words, the levels whose anchors are smaller than the steps between them: things there are missed."""
+    return [
+        f"P{level} has anchors of {scale:g} px in steps of {stride} px: what lies between is missed"
+        for level, (scale, stride) in enumerate(zip(scales_px, LEVEL_STRIDES_PX, strict=True), start=2)
+        if scale < stride
+    ]
 
 
 def anchor_sides(scales_px: Iterable[float], ratios: Iterable[float]) -> NDArray[np.float64]:

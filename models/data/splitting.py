@@ -16,6 +16,9 @@ from models.errors import DataSetError
 #: attempts the one is taken whose parts come nearest to their shares.
 _ATTEMPTS: Final = 20
 
+_MOST_MOVES: Final = 500
+_LEAST_GAIN: Final = 1e-6
+
 
 def split_pictures(
     pictures: Sequence[AnnotatedPicture],
@@ -27,7 +30,8 @@ def split_pictures(
     """Parts of ``pictures`` by name, each in their order, of about ``shares`` (above 0, sum 1).
 
     Iterative stratification (Sechidis et al. 2011) over sources, categories, labels of whole pictures and
-    the sizes of the ``groups`` (N,). The same arguments give the same parts.
+    the sizes of the ``groups`` (N,); then single groups are moved to even out what is left. The same
+    arguments give the same parts.
     Raises ``DataSetError`` when there are fewer groups than parts, or the shares are none.
     """
     if len(shares) < 2 or min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
@@ -53,6 +57,7 @@ def split_pictures(
             best, least = part_of, distance
     if best is None:  # pragma: no cover - every distance is finite
         raise DataSetError("cannot be split")
+    best = _evened(per_group, best, [shares[name] for name in names])
     return {
         name: [
             picture
@@ -109,9 +114,39 @@ def _stratified(labels: NDArray[np.bool_], shares: Sequence[float], random_state
 
 
 def _distance(per_group: NDArray[np.float64], part_of: NDArray[np.int64], shares: Sequence[float]) -> float:
-    """How far the parts are from their shares, on average over what is shared out."""
-    totals = per_group.sum(axis=0)
-    got = np.stack([per_group[part_of == part].sum(axis=0) for part in range(len(shares))]) / totals
-    # as many pictures as wished matters as much as all the rest
-    apart = np.abs(got - np.array(shares)[:, None]).sum(axis=0)
-    return float(apart[0] + apart[1:].mean())
+    """How far the parts are from their shares: of pictures, and on average of everything else."""
+    amounts = per_group / per_group.sum(axis=0)
+    got = np.stack([amounts[part_of == part].sum(axis=0) for part in range(len(shares))])
+    return float((np.abs(got - np.array(shares)[:, None]) @ _weights(per_group)).sum())
+
+
+def _evened(
+    per_group: NDArray[np.float64], part_of: NDArray[np.int64], shares: Sequence[float]
+) -> NDArray[np.int64]:
+    """``part_of`` after moving single groups, the most useful first, as long as that lowers the distance.
+
+    The stratification counts groups; where a few are large, parts come out too large or too small.
+    """
+    part_of = part_of.copy()
+    amounts = per_group / per_group.sum(axis=0)
+    weights = _weights(per_group)
+    wanted = np.array(shares)[:, None]
+    for _ in range(_MOST_MOVES):
+        over = np.stack([amounts[part_of == part].sum(axis=0) for part in range(len(shares))]) - wanted
+        left = (np.abs(over[part_of] - amounts) - np.abs(over[part_of])) @ weights
+        joined = (np.abs(over + amounts[:, None]) - np.abs(over)) @ weights
+        change = left[:, None] + joined
+        change[np.arange(len(part_of)), part_of] = 0
+        # the last group of a part stays
+        change[np.bincount(part_of, minlength=len(shares))[part_of] == 1] = 0
+        group, part = np.unravel_index(change.argmin(), change.shape)
+        if change[group, part] > -_LEAST_GAIN:
+            break
+        part_of[group] = part
+    return part_of
+
+
+def _weights(per_group: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As many pictures as wished matter as much as all the rest."""
+    others = per_group.shape[1] - 1
+    return np.array([1.0, *[1 / others] * others])

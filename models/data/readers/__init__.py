@@ -31,7 +31,7 @@ READERS: Final[Mapping[str, tuple[Callable[..., list[AnnotatedPicture]], frozens
         "coco": (read_coco, frozenset({"images"})),
         "via": (read_via, frozenset({"images", "attribute", "category"})),
         "voc": (read_voc, frozenset({"images", "first_pixel"})),
-        "yolo": (read_yolo, frozenset({"split"})),
+        "yolo": (read_yolo, frozenset({"subset"})),
         "folders": (read_folders, frozenset()),
     }
 )

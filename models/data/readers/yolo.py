@@ -25,10 +25,10 @@ _NAME_FILES: Final = ("classes.txt", "obj.names")
 _FARTHEST: Final = 2.0
 
 
-def read_yolo(path: Path, *, split: str | None = None) -> list[AnnotatedPicture]:
+def read_yolo(path: Path, *, subset: str | None = None) -> list[AnnotatedPicture]:
     """The pictures of a ``data.yaml``, or of a folder that has one or a ``classes.txt``.
 
-    - ``split``: ``train``, ``val`` or ``test`` of the ``data.yaml``; by default all that it names, each
+    - ``subset``: ``train``, ``val`` or ``test`` of the ``data.yaml``; by default all that it names, each
       picture once. Without ``data.yaml`` every picture below the folder.
     - Labels stand beside the picture, or in ``labels`` where the last ``images`` of its path is. A picture
       without labels shows nothing.
@@ -39,9 +39,9 @@ def read_yolo(path: Path, *, split: str | None = None) -> list[AnnotatedPicture]
     """
     file = path / "data.yaml" if path.is_dir() else path
     if file.suffix in (".yaml", ".yml") and is_file(file):
-        names, pictures = _described(file, split)
-    elif split is not None:
-        raise DataSetError(f"{path}: has no data.yaml, so it has no split {split!r}")
+        names, pictures = _described(file, subset)
+    elif subset is not None:
+        raise DataSetError(f"{path}: has no data.yaml, so it has no subset {subset!r}")
     else:
         folder = path if path.is_dir() else path.parent
         names, pictures = _names_beside(folder), list(pictures_below(folder))
@@ -63,7 +63,7 @@ def _names_beside(folder: Path) -> dict[int, str]:
     raise DataSetError(f"{folder}: is no {KIND}: it has no data.yaml, {' or '.join(_NAME_FILES)}")
 
 
-def _described(file: Path, split: str | None) -> tuple[dict[int, str], list[Path]]:
+def _described(file: Path, subset: str | None) -> tuple[dict[int, str], list[Path]]:
     try:
         document = Entry(yaml.safe_load(read_text(file)), file=file, kind=KIND)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -77,10 +77,10 @@ def _described(file: Path, split: str | None) -> tuple[dict[int, str], list[Path
         within = _folder_inside(root, Path(named.replace("\\", "/")).name, file)
         root = within if within.is_dir() else root
     splits = [name for name in _SPLITS if name in document and document.member(name).value is not None]
-    if split is not None:
-        if split not in splits:
-            raise DataSetError(f"{file}: has no split {split!r}, only {', '.join(splits) or 'none'}")
-        splits = [split]
+    if subset is not None:
+        if subset not in splits:
+            raise DataSetError(f"{file}: has no subset {subset!r}, only {', '.join(splits) or 'none'}")
+        splits = [subset]
     pictures: dict[Path, None] = {}
     for name in splits:
         place = document.member(name)

@@ -6,6 +6,7 @@ from typing import Final
 
 from models.data.annotated import AnnotatedPicture
 from models.data.readers.voc import LABELS_FOLDER
+from models.data.readers.voc import WORDS as VOC_WORDS
 from models.data.writers import voc, yolo
 from models.data.writers.coco import write_coco
 from models.data.writers.placement import Placing, names_in_place, names_of, place_pictures
@@ -16,6 +17,7 @@ from models.errors import DataSetError
 
 __all__ = [
     "FORMATS",
+    "lost_in",
     "write_coco",
     "write_coco_parts",
     "write_data_set",
@@ -56,6 +58,28 @@ def write_data_set(
         place_pictures(pictures, names, folder / pictures_folder, placing)
         write(pictures, names, folder)
     return target
+
+
+def lost_in(pictures: Sequence[AnnotatedPicture], file_format: str) -> dict[str, int]:
+    """What of ``pictures`` the format cannot hold, and of how many things or pictures."""
+    things = [thing for picture in pictures for thing in picture.objects]
+    losses = {
+        "coco": {},
+        "via": {},
+        "voc": {
+            "polygons": sum(bool(thing.polygons) for thing in things),
+            "attributes": sum(not set(thing.attributes) <= set(VOC_WORDS) for thing in things),
+        },
+        "yolo": {
+            "ignored objects": sum(thing.ignored for thing in things),
+            "attributes": sum(bool(thing.attributes) for thing in things),
+            "sources": sum(bool(picture.source) for picture in pictures),
+        },
+    }[file_format]
+    if losses:
+        losses["groups and cameras"] = sum(bool(picture.group or picture.camera) for picture in pictures)
+        losses["labels of whole pictures"] = sum(bool(picture.image_label) for picture in pictures)
+    return {what: count for what, count in losses.items() if count}
 
 
 def write_coco_parts(

@@ -182,9 +182,9 @@ def test_yolo(tmp_path):
     assert (second.objects, second.labelled) == ((), {"hat", "mask"})
     (tmp_path / "valid" / "labels").mkdir()
     (tmp_path / "valid" / "labels" / "b.txt").write_text("")
-    assert [picture.path for picture in read_yolo(tmp_path / "data.yaml", split="val")] == [second.path]
-    with pytest.raises(DataSetError, match="no split 'test'"):
-        read_yolo(tmp_path, split="test")
+    assert [picture.path for picture in read_yolo(tmp_path / "data.yaml", subset="val")] == [second.path]
+    with pytest.raises(DataSetError, match="no subset 'test'"):
+        read_yolo(tmp_path, subset="test")
 
 
 def test_yolo_beside_the_pictures(tmp_path):

@@ -12,6 +12,8 @@ IMAGE_HW = (60, 80)
 
 
 def draw(path: Path, seed: int = 0, image_hw: tuple[int, int] = IMAGE_HW) -> Path:
+    if path.exists():
+        return path
     path.parent.mkdir(parents=True, exist_ok=True)
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
     assert cv2.imwrite(str(path), cv2.resize(coarse, image_hw[::-1], interpolation=cv2.INTER_CUBIC))
