@@ -33,6 +33,9 @@ BOLD: Final = 600
 _TEXT_SHARE: Final = 0.020
 _MIN_TEXT_PX: Final = 11
 
+#: How much of its colour a shape's filling has: what is below stays recognisable.
+_TINT: Final = 0.3
+
 
 @dataclass(frozen=True, slots=True)
 class Style:
@@ -94,6 +97,27 @@ def draw_outline(
     np.copyto(image, tinted, where=inside[:, :, None].astype(bool))
     for shade, width in _strokes(color, style.thin_px):
         cv2.polylines(image, list(corners), isClosed=True, color=shade, thickness=width, lineType=cv2.LINE_AA)
+
+
+def draw_shapes(
+    image: Image,
+    polygons: Sequence[Sequence[tuple[float, float]]],
+    *,
+    color: Color,
+    style: Style | None = None,
+) -> None:
+    """Draw what some pixels cover, as outlines in pixels of the picture: a thin line around a translucent filling."""
+    style = style or Style.of((image.shape[0], image.shape[1]))
+    corners = [np.rint(np.asarray(polygon)).astype(np.int32).reshape(-1, 1, 2) for polygon in polygons]
+    if not corners:
+        return
+    inside = np.zeros(image.shape[:2], np.uint8)
+    cv2.fillPoly(inside, corners, 1)
+    x, y, width, height = cv2.boundingRect(inside)
+    part, chosen = (array[y : y + height, x : x + width] for array in (image, inside))
+    tinted = cv2.addWeighted(part, 1 - _TINT, np.full_like(part, color), _TINT, 0.0) if part.size else part
+    np.copyto(part, tinted, where=chosen[:, :, None].astype(bool))
+    cv2.polylines(image, corners, isClosed=True, color=color, thickness=style.thin_px, lineType=cv2.LINE_AA)
 
 
 def draw_text(

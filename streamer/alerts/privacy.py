@@ -66,12 +66,14 @@ def heads_to_blur(
     violator_xyxy: Box | None,
     violator_head_xyxy: Box | None,
     others_xyxy: Sequence[Box],
+    bodies_xyxy: Sequence[Box] = (),
 ) -> list[Box]:
     """The heads that the policy makes unrecognisable.
 
     ``faces_xyxy`` holds every face and head that was seen, also those of the violator and of people who are
     not tracked. ``others_xyxy`` are the boxes of tracked people; where no face lies in the upper part of one,
-    that part is taken instead, for a face that was not found may still be seen.
+    that part is taken instead, for a face that was not found may still be seen. ``bodies_xyxy`` are those of all
+    people who were seen, the violator's own among them, and are treated alike.
     """
     if policy is Blur.NONE:
         return []
@@ -81,7 +83,10 @@ def heads_to_blur(
         chosen = [face for face in chosen if not _same_head(face, own)]
     elif own is not None and not any(_same_head(face, own) for face in chosen):
         chosen.append(own)
-    for person in others_xyxy:
+    strangers = [
+        body for body in bodies_xyxy if violator_xyxy is None or not _is_body_of(body, violator_xyxy, own)
+    ]
+    for person in (*others_xyxy, *strangers):
         head = _upper_part(person)
         if not any(_share_inside(face, head) > 0.5 for face in chosen):
             chosen.append(head)
@@ -94,6 +99,18 @@ def _upper_part(person: Box) -> Box:
     side = (y2 - y1) * _HEAD_SHARE
     middle, half = (x1 + x2) / 2, min(x2 - x1, max(side, (x2 - x1) * 0.6)) / 2
     return (middle - half, y1, middle + half, y1 + side)
+
+
+def _is_body_of(body: Box, violator: Box, head: Box | None) -> bool:
+    """Whether a body is the violator's: their boxes cover each other, or the violator's head is on top of it."""
+    common = _overlap_area(body, violator)
+    if common >= 0.6 * (_area(body) + _area(violator) - common):
+        return True
+    if head is None:
+        return False
+    width, height = head[2] - head[0], head[3] - head[1]
+    aside = abs((body[0] + body[2]) - (head[0] + head[2])) / 2
+    return aside <= 0.5 * width and abs(body[1] - head[1]) <= 0.75 * height
 
 
 def _same_head(face: Box, head: Box) -> bool:

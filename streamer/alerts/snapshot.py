@@ -37,14 +37,23 @@ _WORDS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Outlines of one thing's pixels, in pixels of the frame, and the colour that they are drawn in."""
+
+    polygons: tuple[tuple[tuple[float, float], ...], ...]
+    color: drawing.Color
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotAnnotations:
     """What a snapshot says. Boxes are ``(x1, y1, x2, y2)`` in pixels of the frame, polygons relative to it (0
     to 1).
 
     - ``missing``: gear to state, such as ``{"hard_hat": "missing", "face_mask": "incorrect"}``.
-    - ``others_xyxy``: other tracked people. ``faces_xyxy``: every face and head that was seen in the frame,
-      whatever its score; they are what ``blur`` can act on.
+    - ``others_xyxy``: other tracked people. ``faces_xyxy``: every face and head that was seen in the frame, and
+      ``bodies_xyxy`` every body, whatever their scores; they are what ``blur`` can act on.
+    - ``shapes``: pixels of hats and masks, drawn as translucent outlines.
     - ``at``: UTC epoch seconds; ``timezone``: IANA name, or None to leave the time out.
     """
 
@@ -59,6 +68,8 @@ class SnapshotAnnotations:
     zone_polygon: Sequence[tuple[float, float]] = ()
     others_xyxy: Sequence[Box] = ()
     faces_xyxy: Sequence[Box] = ()
+    bodies_xyxy: Sequence[Box] = ()
+    shapes: Sequence[Shape] = ()
     blur: Blur = Blur.BYSTANDERS
     privacy_polygons: Sequence[Sequence[tuple[float, float]]] = field(default=())
 
@@ -87,6 +98,7 @@ def make_snapshot(
             violator_xyxy=annotations.violator_xyxy,
             violator_head_xyxy=annotations.head_xyxy,
             others_xyxy=annotations.others_xyxy,
+            bodies_xyxy=annotations.bodies_xyxy,
         ),
     )
     longest = max(frame.shape[:2])
@@ -140,6 +152,9 @@ def _annotate(frame: NDArray[np.uint8], notes: SnapshotAnnotations, scale: float
         picture, [(x * size_wh[0], y * size_wh[1]) for x, y in notes.zone_polygon], style=style
     )
     ratio_xy = (size_wh[0] / width, size_wh[1] / height)
+    for shape in notes.shapes:
+        scaled = [[(x * ratio_xy[0], y * ratio_xy[1]) for x, y in polygon] for polygon in shape.polygons]
+        drawing.draw_shapes(picture, scaled, color=shape.color, style=style)
     others = [
         drawing.LabelledBox(_scaled(box, ratio_xy), color=drawing.GREY, thin=True)
         for box in notes.others_xyxy

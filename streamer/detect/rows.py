@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from models.structures import FACE_CATEGORIES, Category, Detections
+from streamer.outlines import outlines_of
 
 Row = dict[str, Any]
 
@@ -15,7 +16,8 @@ def coco_rows(
     """Rows ``{"file_name", "category", "bbox": [x, y, w, h], "score"}`` in original pixels, best first.
 
     The score of a face is that of the category: the detector's confidence that there is a face times the
-    classifier's probability that it wears the mask so. ``frame`` and ``landmarks`` are there where they apply.
+    classifier's probability that it wears the mask so. ``frame``, ``landmarks`` and ``segmentation`` (polygons
+    ``[x1, y1, x2, y2, ...]`` around the thing's own pixels) are there where they apply.
     """
     scores = category_scores(detections)
     for index in sorted(range(len(detections)), key=lambda n: -scores[n]):
@@ -33,6 +35,11 @@ def coco_rows(
         if detections.landmarks_xy is not None and int(detections.class_ids[index]) in FACE_CATEGORIES:
             row["landmarks"] = [
                 [round(float(x), 2), round(float(y), 2)] for x, y in detections.landmarks_xy[index]
+            ]
+        polygons = outlines_of(detections, index)
+        if polygons:
+            row["segmentation"] = [
+                [round(value, 2) for corner in polygon for value in corner] for polygon in polygons
             ]
         yield row
 

@@ -11,6 +11,7 @@ from streamer.alerts.errors import SnapshotError
 from streamer.alerts.payload import Alert, AlertType, Evidence, SnapshotInfo
 from streamer.alerts.snapshot import SnapshotAnnotations, make_snapshot
 from streamer.frame import Frame
+from streamer.judging.shown import bodies_shown, heads_shown, shapes_shown
 from streamer.judging.view import CameraView
 
 _log = logging.getLogger(__name__)
@@ -120,7 +121,9 @@ class AlertComposer:
                 for track in scene.tracks
                 if track.track_id != violation.track_id and track.last_seen_at == scene.frame.captured_at
             ],
-            faces_xyxy=[_box(row) for row in scene.detections.boxes_xyxy],
+            faces_xyxy=heads_shown(scene.detections),
+            bodies_xyxy=bodies_shown(scene.detections),
+            shapes=shapes_shown(scene.detections),
             blur=style.blur,
             privacy_polygons=self._view.privacy_polygons,
         )
@@ -142,8 +145,3 @@ def _wrong_gear(violation: Violation) -> dict[str, str]:
     states = {str(gear): str(verdict.state) for gear, verdict in violation.evidence.items()}
     wrong = {gear: state for gear, state in states.items() if state in _WRONG}
     return wrong or {str(gear): "missing" for gear in violation.gear}
-
-
-def _box(row: Sequence[float]) -> tuple[float, float, float, float]:
-    x1, y1, x2, y2 = (float(value) for value in row)
-    return x1, y1, x2, y2

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from command_line import need_weights, one_line_of, ppewatch
 
+from models.mask_rcnn.config import MaskRcnnConfig
+from models.mask_rcnn.matterport import matterport_layers
+from models.mask_rcnn.network import MaskRcnn
 from models.weights import STORE, load_weights, save_weights
+from models.weights.keras_h5 import read_keras_h5, write_keras_h5
+from models.weights.keras_variables import named_variables
 
 
 @pytest.fixture
@@ -75,14 +80,15 @@ def test_what_ships_is_what_its_cards_say():
 def test_published_weights_are_imported(tmp_path, shared_weights):
     target = tmp_path / "new" / "reference.safetensors"
     source = shared_weights / "retinaface_mobilenet0.25_widerface.pth"
-    done = ppewatch("weights", "import", source, target)
+    done = ppewatch("weights", "import", "retinaface", source, "--out", target)
     assert (done.code, done.err) == (0, "")
     stored = load_weights(target, architecture="retinaface")
     assert done.out == f"{target}  {stored.digest}\n"
     again = tmp_path / "again.safetensors"
-    ppewatch("weights", "import", source, again)
+    ppewatch("weights", "import", "retinaface", source, "--out", again)
     assert again.read_bytes() == target.read_bytes()
-    wrong = ppewatch("weights", "import", source, tmp_path / "x.safetensors", "--backbone", "resnet50")
+    other = ("--out", tmp_path / "x.safetensors", "--backbone", "resnet50")
+    wrong = ppewatch("weights", "import", "retinaface", source, *other)
     assert wrong.code == 1
     assert "does not fit" in one_line_of(wrong) or "missing" in one_line_of(wrong)
     assert not (tmp_path / "x.safetensors").exists()
@@ -93,12 +99,68 @@ def test_what_is_no_published_file_is_refused_and_not_run(tmp_path):
         # a pickle that would create a file if anything ran it
         b"cos\nsystem\n(S'touch " + str(tmp_path / "owned").encode() + b"'\ntR."
     )
-    for name in ("evil.pth", "missing.pth"):
-        done = ppewatch("weights", "import", tmp_path / name, tmp_path / "x.safetensors")
-        assert done.code == 1
-        assert name in one_line_of(done)
+    kinds = (("retinaface",), ("matterport",), ("keras", "--backbone", "mobilenet_v2"), ("tflite",))
+    for kind, *options in kinds:
+        for name in ("evil.pth", "missing.pth"):
+            files = (tmp_path / name, "--out", tmp_path / "x.safetensors")
+            done = ppewatch("weights", "import", kind, *files, *options)
+            assert done.code == 1
+            assert name in one_line_of(done)
     assert not (tmp_path / "owned").exists()
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_mistakes_in_the_call_are_told(tmp_path):
+    files = (tmp_path / "w.h5", "--out", tmp_path / "x.safetensors")
+    for arguments in (
+        ("import", "matterport", tmp_path / "w.h5", "--out", tmp_path / "x.h5"),
+        ("import", "matterport", *files, "--categories", "hat", "--new-categories", "hat"),
+        ("import", "matterport", *files, "--categories", "hat,,hat"),
+        ("import", "matterport", *files, "--anchor-scales-px", "8,sixteen"),
+        ("import", "keras", *files),
+        ("export", tmp_path / "w.safetensors", "--out", tmp_path / "w.h5"),
+    ):
+        assert ppewatch("weights", *arguments).code == 2, arguments
+
+
+def test_a_published_backbone_is_imported(tmp_path, shared_weights):
+    target = tmp_path / "v2.safetensors"
+    source = shared_weights / "mobilenet_v2_1.0_224_quant.tflite"
+    done = ppewatch("weights", "import", "tflite", source, "--out", target)
+    assert (done.code, done.err) == (0, "")
+    assert load_weights(target, architecture="mobilenet_v2").config == {"width": 1.0}
+
+
+def test_a_mask_rcnn_is_imported_for_other_categories_and_exported(tmp_path):
+    published, target, exported = tmp_path / "w.h5", tmp_path / "w.safetensors", tmp_path / "again.h5"
+    write_keras_h5(published, matterport_layers(_small_mask_rcnn(("hat", "mask"))))
+    done = ppewatch(
+        *("weights", "import", "matterport", published, "--out", target),
+        *("--new-categories", "hard_hat, bare_head,person", "--anchor-scales-px", "8,16,32,64,128"),
+    )
+    assert (done.code, done.err) == (0, "")
+    stored = load_weights(target, architecture="mask_rcnn")
+    assert done.out == f"{target}  {stored.digest}\n"
+    assert stored.config["categories"] == ["hard_hat", "bare_head", "person"]
+    assert stored.config["anchor_scales_px"] == [8, 16, 32, 64, 128]
+    assert stored.tensors["mrcnn_mask/bias"].shape == (4,)
+    done = ppewatch("weights", "export", target, "--format", "matterport", "--out", exported)
+    assert (done.code, done.out, done.err) == (0, f"{exported}\n", "")
+    assert set(read_keras_h5(exported)) == set(read_keras_h5(published))
+
+
+def _small_mask_rcnn(categories: tuple[str, ...]) -> dict[str, np.ndarray]:
+    config = MaskRcnnConfig(
+        categories=categories,
+        backbone="resnet50",
+        pyramid_channels=8,
+        rpn_channels=8,
+        box_units=8,
+        mask_channels=8,
+    )
+    return {
+        name: np.zeros(variable.shape, "f4") for name, variable in named_variables(MaskRcnn(config)).items()
+    }
 
 
 def _flip(path: Path) -> None:
