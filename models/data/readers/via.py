@@ -25,7 +25,7 @@ CURVE_CORNERS: Final = 64
 CATEGORY_ATTRIBUTE: Final = "category"
 
 #: Regions of one picture with the same value here are parts of one thing; what we write.
-OBJECT_ATTRIBUTE: Final = "object"
+PART_ATTRIBUTE: Final = "part_of"
 
 IGNORED_ATTRIBUTE: Final = "ignored"
 
@@ -55,7 +55,7 @@ def read_via(
     - Polygons and polylines keep their corners, circles and ellipses (``theta`` in radians) get 64, a
       rectangle is a box without polygon. Points, and what has no area, are left out.
     - The attribute ``ignored`` (1, true, yes) makes an object ignored. Regions of a picture that share a
-      value of ``object`` are one object. ``source``, ``group``, ``camera``, ``image_label`` and ``labelled``
+      value of ``part_of`` are one object. ``source``, ``group``, ``camera``, ``image_label`` and ``labelled``
       (names with commas between) may stand in the attributes of the file.
 
     Raises ``DataSetError`` when anything in it is not so.
@@ -105,7 +105,7 @@ def _picture(
 
 
 def _category_attribute(document: Entry, regions: Iterable[_Region]) -> str | None:
-    ours = {IGNORED_ATTRIBUTE, OBJECT_ATTRIBUTE}
+    ours = {IGNORED_ATTRIBUTE, PART_ATTRIBUTE}
     names = {name for region in regions for name, word in region.attributes.items() if word} - ours
     if CATEGORY_ATTRIBUTE in names:
         return CATEGORY_ATTRIBUTE
@@ -186,11 +186,11 @@ def _objects(
     regions: list[_Region], attribute: str | None, category: str | None
 ) -> tuple[AnnotatedObject, ...]:
     """Objects of one picture, in the order of their first regions."""
-    parts: dict[tuple[str, object], list[_Region]] = {}
+    parts: dict[tuple[str, str | int], list[_Region]] = {}
     for region in regions:
         name = _category(region, attribute, category)
-        number: object = region.attributes.get(OBJECT_ATTRIBUTE) or region
-        parts.setdefault((name, number if isinstance(number, str) else id(number)), []).append(region)
+        whole = region.attributes.get(PART_ATTRIBUTE) if attribute != PART_ATTRIBUTE else None
+        parts.setdefault((name, whole or id(region)), []).append(region)
     return tuple(_object(name, members, attribute) for (name, _), members in parts.items())
 
 
@@ -212,7 +212,7 @@ def _object(name: str, regions: list[_Region], attribute: str | None) -> Annotat
     if box is None:
         raise regions[0].entry.problem("has no area")
     words = regions[0].attributes
-    left_out = {attribute, IGNORED_ATTRIBUTE, OBJECT_ATTRIBUTE}
+    left_out = {attribute, IGNORED_ATTRIBUTE, PART_ATTRIBUTE}
     return AnnotatedObject(
         category=name,
         box_xyxy=box,

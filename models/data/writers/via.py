@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.data.annotated import AnnotatedObject, AnnotatedPicture
-from models.data.readers.via import CATEGORY_ATTRIBUTE, IGNORED_ATTRIBUTE, OBJECT_ATTRIBUTE
+from models.data.readers.via import CATEGORY_ATTRIBUTE, IGNORED_ATTRIBUTE, PART_ATTRIBUTE
 from models.data.writers.numbers import short
 from models.errors import DataSetError
 
@@ -16,7 +16,7 @@ _PICTURE_WORDS: Final = ("source", "group", "camera", "image_label")
 def write_via(pictures: Sequence[AnnotatedPicture], names: Sequence[str], file: Path) -> None:
     """Write ``pictures``, called ``names`` relative to the folder of ``file``, in which they must be.
 
-    A polygon is a region; those of one object share the attribute ``object``, and their box is the smallest
+    A polygon is a region; those of one object share the attribute ``part_of``, and their box is the smallest
     around them. An object without polygons is a rectangle. Words about pictures stand in the file attributes.
     Raises ``DataSetError`` for categories with commas, by which ``labelled`` is separated.
     """
@@ -73,7 +73,7 @@ def _file_attributes(picture: AnnotatedPicture, everything: frozenset[str]) -> d
 def _regions(thing: AnnotatedObject, number: int) -> Iterator[dict[str, Any]]:
     attributes = dict(thing.attributes) | {CATEGORY_ATTRIBUTE: thing.category}
     attributes |= {IGNORED_ATTRIBUTE: "1"} if thing.ignored else {}
-    attributes |= {OBJECT_ATTRIBUTE: str(number)} if len(thing.polygons) > 1 else {}
+    attributes |= {PART_ATTRIBUTE: str(number)} if len(thing.polygons) > 1 else {}
     for polygon in thing.polygons:
         xs, ys = short(polygon[:, 0]), short(polygon[:, 1])
         shape = {"name": "polygon", "all_points_x": xs, "all_points_y": ys}

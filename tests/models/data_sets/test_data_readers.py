@@ -139,6 +139,19 @@ def test_regions_without_attributes_need_a_category(tmp_path):
     assert {thing.category for thing in read_via(file, category="balloon")[0].objects} == {"balloon"}
 
 
+def test_regions_that_are_parts_of_one_thing(tmp_path):
+    document = sets.via_document()
+    regions = document["a.png123"]["regions"]
+    for index in (0, 5):
+        regions[index]["region_attributes"]["part_of"] = "1"
+    whole, *others = read_via(sets.write_via(tmp_path, document), attribute="name")[0].objects
+    assert (whole.category, len(whole.polygons), len(others)) == ("hat", 2, 3)
+    assert whole.box_xyxy == (0, 0, 9.5, 8)
+    assert not whole.attributes
+    # unless that is what somebody calls the category
+    assert len(read_via(tmp_path / "via.json", attribute="part_of", category="x")[0].objects) == 5
+
+
 def test_voc(tmp_path):
     sets.write_voc(tmp_path)
     (picture,) = read_voc(tmp_path)

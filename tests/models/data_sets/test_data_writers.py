@@ -102,7 +102,7 @@ def assert_same_polygons(things, others):
             assert np.array_equal(one, two)
 
 
-EXAMPLES = settings(max_examples=40)
+EXAMPLES = settings(max_examples=25)
 
 
 @given(pictures=labelled_pictures())
