@@ -10,11 +10,16 @@ import yaml
 from models.errors import TrainingError
 from models.mask_rcnn.config import MaskRcnnConfig
 from models.training.mask_rcnn.lesson import Lesson
+from models.training.mask_rcnn.pseudo_labels import PseudoLabelRule
 from models.training.mask_rcnn.roi_targets import RoiSampling
 from models.training.mask_rcnn.sets import CanvasSet
 
 _NESTED: Final[Mapping[str, Any]] = {"network": MaskRcnnConfig, "sampling": RoiSampling}
-_LISTED: Final[Mapping[str, Any]] = {"sets": CanvasSet, "lessons": Lesson}
+_LISTED: Final[Mapping[str, Any]] = {
+    "sets": CanvasSet,
+    "lessons": Lesson,
+    "pseudo_labels": PseudoLabelRule,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,9 @@ class MaskRcnnRecipe:
     - ``source``: one line for the weights file: what they are.
     - ``network``: what is trained. ``sets``: from what. ``labels``: the table of the sources' words, a file
       beside the recipe.
+    - ``pseudo_labels``, ``faces_seen``: what earlier detectors saw where the sources are silent, and on which
+      faces a face mask can be drawn; files of ``pseudo_labels`` and ``faces_seen``. ``gear``: put hats on bare
+      heads and face masks on bare faces.
     - ``lessons``: one after the other.
     - ``steps_per_round``: between two measurements of the averaged weights on what the sets hold out, at
       ``validation_side_px``, on at most ``validation_pictures``.
@@ -39,6 +47,9 @@ class MaskRcnnRecipe:
     sets: tuple[CanvasSet, ...]
     labels: str
     lessons: tuple[Lesson, ...]
+    pseudo_labels: tuple[PseudoLabelRule, ...] = ()
+    faces_seen: tuple[str, ...] = ()
+    gear: bool = False
     steps_per_round: int = 500
     validation_side_px: int = 640
     validation_pictures: int = 200
@@ -77,7 +88,7 @@ def read_recipe(path: Path) -> MaskRcnnRecipe:
         if name in values:
             values[name] = _built(path, name, kind, values[name])
     for name, kind in _LISTED.items():
-        rows = values.get(name)
+        rows = values.get(name, [])
         if not isinstance(rows, list):
             raise TrainingError(f"{path}: {name}: needs a list")
         values[name] = tuple(_built(path, name, kind, row) for row in rows)

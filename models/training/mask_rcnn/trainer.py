@@ -9,8 +9,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from itertools import accumulate
+from itertools import accumulate, count
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from models.training.mask_rcnn.labels import Example, read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
 from models.training.mask_rcnn.recipe import MaskRcnnRecipe, read_recipe
-from models.training.mask_rcnn.sets import PictureCache, batches, load_sets
+from models.training.mask_rcnn.sets import LoadedSet, PictureCache, batches, gear_of, load_sets
 from models.training.retinaface_checkpoint import RunState, load_state, recipe_text, save_state
 from models.weights import digest_of, load_weights, save_weights
 from models.weights.keras_variables import assign_tensors
@@ -46,12 +47,14 @@ def train_mask_rcnn(
     data: Path,
     tables: Path,
     init: Path,
+    pseudo_folder: Path = Path(),
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train as ``recipe`` says and return the best weights, ``<out>/best.safetensors``.
 
     - ``data``: folder of the sets. ``tables``: folder of the table of labels. ``init``: weights to start
-      from: of a Mask R-CNN, whose parts that fit are taken, or of its backbone.
+      from: of a Mask R-CNN, whose parts that fit are taken, or of its backbone. ``pseudo_folder``: of the
+      pseudo-labels that the recipe names.
     - ``out`` also gets the weights of the last round (``last.safetensors``), ``state.safetensors`` (to
       resume), ``log.jsonl`` (one line per round) and curves for TensorBoard.
 
@@ -67,9 +70,21 @@ def train_mask_rcnn(
     network = MaskRcnn(recipe.network)
     if state is None:
         report(initialise(network, init))
-    run = _Run(recipe, out, data=data, tables=tables, network=network, report=report)
+    run = _Run(recipe, out, network=network, report=report, sets=_loaded(recipe, data, tables, pseudo_folder))
     run.best = state.best if state is not None else 0.0
     return run.finish(state, text)
+
+
+def _loaded(recipe: MaskRcnnRecipe, data: Path, tables: Path, pseudo_folder: Path) -> list[LoadedSet]:
+    return load_sets(
+        recipe.sets,
+        data,
+        recipe.network.categories,
+        read_label_table(tables / recipe.labels),
+        pseudo_labels=recipe.pseudo_labels,
+        faces_seen=recipe.faces_seen,
+        pseudo_folder=pseudo_folder,
+    )
 
 
 class _Run:
@@ -80,16 +95,17 @@ class _Run:
         recipe: MaskRcnnRecipe,
         out: Path,
         *,
-        data: Path,
-        tables: Path,
         network: MaskRcnn,
         report: Callable[[str], None],
+        sets: list[LoadedSet],
     ) -> None:
         self.best = 0.0
         self._recipe, self._out, self._network, self._report = recipe, out, network, report
         self._cache = PictureCache()
-        categories = recipe.network.categories
-        self._sets = load_sets(recipe.sets, data, categories, read_label_table(tables / recipe.labels))
+        self._sets = sets
+        self._gear = (
+            gear_of(sets, categories=recipe.network.categories, cache=self._cache) if recipe.gear else None
+        )
         held_out = [example for one in self._sets for example in one.held_out]
         order = np.random.default_rng(recipe.seed).permutation(len(held_out))
         chosen = sorted(order[: recipe.validation_pictures])
@@ -161,9 +177,19 @@ class _Run:
             first_step=first_step,
             workers=recipe.workers,
             cache=self._cache,
+            gear=self._gear,
         )
-        for step, batch in enumerate(canvases, start=first_step):
-            yield stacked(batch, anchors, np.random.default_rng((recipe.seed, step, 1)))
+        # the step itself waits for nothing: targets are made while the one before is learned
+        with ThreadPoolExecutor(1, thread_name_prefix="targets") as maker:
+
+            def prepare(step: int) -> Future[dict[str, NDArray[Any]]]:
+                drawing = np.random.default_rng((recipe.seed, step, 1))
+                return maker.submit(lambda: stacked(next(canvases), anchors, drawing))
+
+            waiting = [prepare(first_step), prepare(first_step + 1)]
+            for step in count(first_step + 2):
+                yield waiting.pop(0).result()
+                waiting.append(prepare(step))
 
     def _round(
         self, learner: Learner, stream: Iterator[dict[str, NDArray[Any]]], lesson: Lesson
@@ -231,6 +257,9 @@ def main(
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    parser.add_argument(
+        "--pseudo", type=Path, default=Path(), help="folder of the pseudo-labels that the recipe names"
+    )
     parser.add_argument("--init", type=Path, required=True, help="weights to start from, as a weights file")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
@@ -243,6 +272,7 @@ def main(
             data=options.data,
             tables=options.recipe.parent,
             init=options.init,
+            pseudo_folder=options.pseudo,
             report=lambda line: print(line, flush=True),
         )
     except ModelError as error:

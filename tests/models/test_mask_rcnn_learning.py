@@ -1,0 +1,388 @@
+"""What Mask R-CNN learns from, and that it learns."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from mask_rcnn_builders import TINY, drawn_canvas, made_up_network
+
+from models.errors import TrainingError
+from models.evaluation.matching import average_precision, match
+from models.mask_rcnn.boxes import apply_deltas, to_centre
+from models.mask_rcnn.detector import NetworkMaskRcnn
+from models.mask_rcnn.network import MaskRcnn
+from models.mask_rcnn.pasting import paste_seg_mask
+from models.mask_rcnn.proposals import ProposalSettings
+from models.retinaface.boxes import box_iou
+from models.structures import Category, ImageBatch
+from models.training.mask_rcnn.anchor_targets import anchor_targets
+from models.training.mask_rcnn.batch import MOST_THINGS, stacked
+from models.training.mask_rcnn.initialisation import initialise
+from models.training.mask_rcnn.learner import Learner
+from models.training.mask_rcnn.lesson import Lesson
+from models.training.mask_rcnn.losses import (
+    anchor_box_loss,
+    box_loss,
+    class_loss,
+    objectness_loss,
+    seg_mask_loss,
+    smooth_l1,
+)
+from models.training.mask_rcnn.recipe import read_recipe
+from models.training.mask_rcnn.roi_targets import (
+    RoiSampling,
+    roi_targets,
+    seg_mask_rows,
+    seg_mask_targets,
+)
+from models.weights import save_weights
+from models.weights.keras_variables import assign_tensors, tensors_of
+
+SIDE = 128
+FEW = RoiSampling(count=32, objects=16, seg_masks=6)
+
+
+def numbers(value):
+    return np.array(keras.ops.convert_to_numpy(value))
+
+
+def anchors():
+    return MaskRcnn(TINY).anchors((SIDE, SIDE))
+
+
+def one_learner(network, *, steps=100, **lesson):
+    return Learner(
+        network,
+        Lesson(steps=steps, **({"learning_rate": 3e-3, "warm_up_steps": 5} | lesson)),
+        average_decay=0.9,
+        proposals=ProposalSettings(100, 40),
+        sampling=FEW,
+    )
+
+
+def a_batch(count=2, seed=0):
+    canvases = [drawn_canvas(seed + index, SIDE) for index in range(count)]
+    return stacked(canvases, anchors(), np.random.default_rng(seed))
+
+
+# what anchors are asked
+
+
+def test_anchors_on_things_lead_to_them_and_the_others_lie_off_them():
+    canvas = drawn_canvas(1, SIDE)
+    all_anchors = anchors()
+    targets = anchor_targets(canvas, all_anchors, np.random.default_rng(0), count=64)
+    chosen = all_anchors[targets.rows]
+    corners = np.concatenate([chosen[:, :2] - chosen[:, 2:] / 2, chosen[:, :2] + chosen[:, 2:] / 2], 1)
+    best = box_iou(corners, canvas.boxes_xyxy).max(1)
+    on = targets.is_object == 1
+    assert on.sum() >= len(canvas.boxes_xyxy)
+    assert (best[on] > 0.3).all()
+    assert (best[~on] < 0.3).all()
+    reached = numbers(apply_deltas(targets.deltas[on], chosen[on]))
+    assert box_iou(reached, canvas.boxes_xyxy).max(1).min() > 0.99
+
+
+def test_each_thing_has_an_anchor_however_unlike():
+    thin = replace(
+        drawn_canvas(1, SIDE),
+        boxes_xyxy=np.array([[10, 10, 100, 16]], np.float32),
+        admissible=np.array([[True, False]]),
+        seg_masks=np.zeros((1, 56, 56), np.uint8),
+        has_seg_mask=np.array([False]),
+    )
+    targets = anchor_targets(thin, anchors(), np.random.default_rng(0))
+    assert targets.is_object.sum() >= 1
+
+
+def test_no_anchor_is_background_in_an_ignored_region():
+    canvas = replace(drawn_canvas(1, SIDE), ignored_xyxy=np.array([[0, 0, SIDE, SIDE]], np.float32))
+    targets = anchor_targets(canvas, anchors(), np.random.default_rng(0))
+    assert (targets.is_object[targets.weights > 0] == 1).all()
+    assert targets.weights.sum() == targets.is_object.sum() > 0
+
+
+def test_a_canvas_that_labels_half_speaks_softly_of_background():
+    canvas = replace(drawn_canvas(1, SIDE), labelled=np.array([True, False]))
+    targets = anchor_targets(canvas, anchors(), np.random.default_rng(0))
+    background = (targets.is_object == 0) & (targets.weights > 0)
+    assert set(targets.weights[background]) == {0.5}
+    assert set(targets.weights[targets.is_object == 1]) == {1.0}
+
+
+def test_a_crowd_is_thinned_and_the_rest_ignored():
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(0, 100, (100, 2))
+    crowd = replace(
+        drawn_canvas(1, SIDE),
+        boxes_xyxy=np.concatenate([xy, xy + 10], 1).astype(np.float32),
+        admissible=np.ones((100, 2), bool),
+        seg_masks=np.zeros((100, 56, 56), np.uint8),
+        has_seg_mask=np.zeros(100, bool),
+    )
+    batch = stacked([crowd], anchors(), rng)
+    assert batch["gt_present"].sum() == MOST_THINGS
+    assert (batch["ignored"][0, :, 2] > 0).sum() == 100 - MOST_THINGS
+    assert batch["gt_admissible"][0, :, 0].sum() == 0, "no thing is background"
+
+
+# what boxes are judged
+
+
+def test_boxes_are_drawn_on_things_first_and_told_what_they_are():
+    batch = a_batch()
+    gt = batch["gt_boxes"]
+    near = gt[:, :4] + np.array([1, 1, 2, 1], np.float32)
+    far = np.tile(np.array([[[0, 0, 6, 6], [120, 0, 127, 6]]], np.float32), (2, 1, 1))
+    proposals = np.concatenate([near, far], axis=1)
+    valid = np.concatenate([batch["gt_present"][:, :4] > 0, np.ones((2, 2), bool)], axis=1)
+    targets = roi_targets(proposals, valid, batch, keras.random.SeedGenerator(0), FEW)
+    is_object, weights = numbers(targets.is_object), numbers(targets.weights)
+    present = batch["gt_present"].sum(1)
+    np.testing.assert_array_equal(is_object.sum(1), 2 * present, err_msg="the near ones and the things")
+    np.testing.assert_array_equal((weights * (1 - is_object)).sum(1), [2, 2], err_msg="the far ones")
+    boxes, admissible, thing = (
+        numbers(value) for value in (targets.boxes, targets.admissible, targets.thing)
+    )
+    reached = numbers(apply_deltas(targets.deltas, to_centre(targets.boxes)))
+    for image in range(2):
+        for row in np.flatnonzero(is_object[image]):
+            np.testing.assert_array_equal(
+                admissible[image, row], batch["gt_admissible"][image, thing[image, row]]
+            )
+            np.testing.assert_allclose(reached[image, row], gt[image, thing[image, row]], atol=1e-2)
+        for row in np.flatnonzero(weights[image] * (1 - is_object[image])):
+            np.testing.assert_array_equal(admissible[image, row], [1, 0, 0])
+            assert boxes[image, row, 2] - boxes[image, row, 0] < 8
+
+
+def test_boxes_in_ignored_regions_are_not_background():
+    batch = a_batch(1)
+    batch["ignored"][0, 0] = (0, 0, SIDE, SIDE)
+    proposals = np.array([[[0, 0, 6, 6], [60, 60, 66, 66]]], np.float32)
+    targets = roi_targets(proposals, np.ones((1, 2), bool), batch, keras.random.SeedGenerator(0), FEW)
+    assert (numbers(targets.weights) == numbers(targets.is_object)).all()
+
+
+def test_pixels_are_cut_out_as_the_box_sees_them():
+    label = np.zeros((1, 56, 56), np.uint8)
+    label[0, :28] = 1  # the upper half of the thing
+    thing = np.array([[20, 20, 60, 60]], np.float32)
+    same = numbers(seg_mask_targets(thing, thing, label, 28))[0]
+    np.testing.assert_array_equal(same, np.repeat(np.arange(28) < 14, 28).reshape(28, 28))
+    # a box twice as high that begins one height above the thing: nothing, the hat, the face
+    above = np.array([[20, -20, 60, 60]], np.float32)
+    seen = numbers(seg_mask_targets(above, thing, label, 28))[0]
+    rows = np.arange(28)
+    np.testing.assert_array_equal(seen[:, 14] > 0, (rows >= 14) & (rows < 21))
+
+
+def test_only_things_with_pixels_teach_pixels():
+    batch = a_batch()
+    batch["gt_has_seg_mask"][:] = 0
+    targets = roi_targets(
+        batch["gt_boxes"][:, :8], batch["gt_present"][:, :8] > 0, batch, keras.random.SeedGenerator(0), FEW
+    )
+    _, weights = seg_mask_rows(targets, batch, FEW)
+    assert numbers(weights).sum() == 0
+
+
+# losses
+
+
+def test_a_set_of_one_class_costs_its_cross_entropy():
+    logits = np.array([[[1.0, 2.0, -1.0]]], np.float32)
+    probs = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
+    for index in range(3):
+        admissible = np.eye(3, dtype=np.float32)[index][None, None]
+        loss = float(class_loss(logits, admissible, np.ones((1, 1), np.float32)))
+        assert loss == pytest.approx(-np.log(probs[index]), rel=1e-5)
+
+
+def test_a_set_of_several_costs_what_their_sum_does_and_all_cost_nothing():
+    logits = np.array([[[1.0, 2.0, -1.0]]], np.float32)
+    probs = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
+    ones = np.ones((1, 1), np.float32)
+    two = float(class_loss(logits, np.array([[[0, 1, 1]]], np.float32), ones))
+    assert two == pytest.approx(-np.log(probs[1] + probs[2]), rel=1e-5)
+    assert float(class_loss(logits, np.ones((1, 1, 3), np.float32), ones)) == pytest.approx(0, abs=1e-6)
+
+
+def test_rows_without_weight_cost_nothing_and_none_at_all_is_no_division_by_zero():
+    logits = np.array([[[9.0, 0.0], [0.0, 9.0]]], np.float32)
+    admissible = np.array([[[0, 1], [0, 1]]], np.float32)
+    assert float(class_loss(logits, admissible, np.array([[0, 1]], np.float32))) < 1e-3
+    assert float(class_loss(logits, admissible, np.zeros((1, 2), np.float32))) == 0
+
+
+def test_smooth_l1_is_round_at_the_bottom_and_straight_outside():
+    np.testing.assert_allclose(
+        numbers(smooth_l1(np.array([[0.5, 0, 0, 0], [3, -3, 0, 0]], np.float32))), [0.125, 5.0]
+    )
+
+
+def test_only_the_boxes_of_admissible_classes_are_taught():
+    deltas = np.zeros((1, 1, 3, 4), np.float32)
+    deltas[0, 0, 1] = 100
+    wanted = np.zeros((1, 1, 4), np.float32)
+    ones = np.ones((1, 1), np.float32)
+    assert float(box_loss(deltas, wanted, np.array([[[0, 0, 1]]], np.float32), ones)) == 0
+    assert float(box_loss(deltas, wanted, np.array([[[0, 1, 1]]], np.float32), ones)) == pytest.approx(199)
+
+
+def test_pixels_cost_their_cross_entropy_on_the_thing_s_class_alone():
+    logits = np.zeros((1, 28, 28, 3), np.float32)
+    logits[..., 2] = -5
+    wanted = np.ones((1, 28, 28), np.float32)
+    ones = np.ones(1, np.float32)
+    of_second = float(seg_mask_loss(logits, wanted, np.array([[0, 1, 0]], np.float32), ones))
+    assert of_second == pytest.approx(np.log(2), rel=1e-5)
+    of_third = float(seg_mask_loss(logits, wanted, np.array([[0, 0, 1]], np.float32), ones))
+    assert of_third == pytest.approx(np.log1p(np.exp(5)), rel=1e-4)
+
+
+def test_anchors_that_are_not_asked_cost_nothing():
+    batch = a_batch(1)
+    logits = np.zeros((1, len(anchors()), 2), np.float32)
+    assert float(objectness_loss(logits, batch)) == pytest.approx(np.log(2), rel=1e-5)
+    right = logits.copy()
+    asked = batch["rpn_rows"][0][batch["rpn_weights"][0] > 0]
+    kinds = batch["rpn_is_object"][0][batch["rpn_weights"][0] > 0].astype(int)
+    right[0, asked, kinds] = 20
+    assert float(objectness_loss(right, batch)) < 1e-6
+    deltas = np.zeros((1, len(anchors()), 4), np.float32)
+    deltas[0, batch["rpn_rows"][0]] = batch["rpn_deltas"][0]
+    assert float(anchor_box_loss(deltas, batch)) == 0
+
+
+# learning
+
+
+def test_frozen_layers_stay_and_slow_ones_move_less():
+    network = made_up_network()
+    before = tensors_of(network)
+    learner = one_learner(
+        network, weight_decay=0.0, learning_rate_factors={"block_": 0, "Conv1": 0, "fpn_": 0.01}
+    )
+    learner.learn(a_batch())
+    moved = {name: float(np.abs(value - before[name]).max()) for name, value in tensors_of(network).items()}
+    assert moved["block_3_expand/kernel"] == moved["Conv1/kernel"] == 0
+    assert 0 < moved["fpn_p2/kernel"] < 0.05 * moved["rpn_conv_shared/kernel"]
+    assert moved["bn_Conv1/moving_mean"] == 0, "batch norms keep their statistics"
+
+
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been():
+    unbroken = made_up_network()
+    learner = one_learner(unbroken)
+    for step in range(4):
+        learner.learn(a_batch(seed=step))
+    first = made_up_network()
+    interrupted = one_learner(first)
+    for step in range(2):
+        interrupted.learn(a_batch(seed=step))
+    state = interrupted.state()
+    second = made_up_network(seed=5)
+    resumed = one_learner(second)
+    resumed.resume(state)
+    for step in range(2, 4):
+        resumed.learn(a_batch(seed=step))
+    for name, value in tensors_of(unbroken).items():
+        np.testing.assert_allclose(tensors_of(second)[name], value, atol=2e-3, err_msg=name)
+    assert resumed.step == learner.step == 4
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    network = made_up_network()
+    for variable in network.box_head.get_layer("mrcnn_class_logits").weights:
+        variable.assign(np.full(variable.shape, np.nan))
+    with pytest.raises(TrainingError, match="not finite"):
+        one_learner(network).learn(a_batch())
+
+
+def test_a_network_starts_from_what_fits(tmp_path):
+    donor = made_up_network(seed=1, categories=("kite",))
+    path = tmp_path / "donor.safetensors"
+    save_weights(
+        path,
+        tensors_of(donor),
+        architecture="mask_rcnn",
+        config=donor.config.to_mapping(),
+        source="made up",
+    )
+    network = made_up_network()
+    before = tensors_of(network)
+    line = initialise(network, path)
+    after, given = tensors_of(network), tensors_of(donor)
+    np.testing.assert_array_equal(after["block_3_expand/kernel"], given["block_3_expand/kernel"])
+    np.testing.assert_array_equal(after["mrcnn_class_conv1/kernel"], given["mrcnn_class_conv1/kernel"])
+    np.testing.assert_array_equal(after["mrcnn_class_logits/kernel"], before["mrcnn_class_logits/kernel"])
+    assert "untrained: mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_mask" in line.replace(
+        "mrcnn_bbox_fc, mrcnn_class_logits", "mrcnn_class_logits, mrcnn_bbox_fc"
+    )
+    other = tmp_path / "other.safetensors"
+    save_weights(other, {"x/kernel": np.zeros((1, 1), np.float32)}, architecture="x", config={}, source="x")
+    with pytest.raises(TrainingError, match="backbone"):
+        initialise(network, other)
+
+
+def test_recipes_are_checked(tmp_path):
+    path = tmp_path / "r.yaml"
+    for text, reason in (
+        ("[]", "keys and values"),
+        ("sets: 3", "list"),
+        ("source: x\nsets: []\nlessons: []\nlabels: x\nnetwork: {categories: [a]}", "at least one"),
+        ("network: {categories: [a], backbone: vgg}", "backbone"),
+        ("lessons: [{steps: 0, learning_rate: 1}]", "above 0"),
+        ("lessons: [{steps: 1, learning_rate: 1, loss_weights: {masks: 1}}]", "masks"),
+        ("lessons: [{steps: 1, learning_rate: 1, pace: 1}]", "pace"),
+        ("a: [", "no YAML"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(TrainingError, match=reason):
+            read_recipe(path)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        read_recipe(tmp_path / "none.yaml")
+
+
+def test_it_learns_eight_pictures_by_heart():
+    canvases = [drawn_canvas(index, SIDE) for index in range(8)]
+    network = made_up_network(pyramid_channels=32, rpn_channels=32, box_units=64, mask_channels=32)
+    learner = one_learner(network, steps=150, learning_rate=3e-3, weight_decay=0.0)
+    for step in range(150):
+        learner.learn(stacked(canvases, anchors(), np.random.default_rng(step)))
+    assign_tensors(network, learner.average, origin="average")
+    detector = NetworkMaskRcnn(network, score_threshold=0.05)
+    found = detector.detect_batch(
+        ImageBatch(
+            pixels=np.stack([canvas.pixels for canvas in canvases]),
+            scales=np.ones(8, np.float32),
+            pads_xy=np.zeros((8, 2), np.float32),
+            image_hw=np.full((8, 2), SIDE, np.int32),
+        )
+    )
+    for index, category in enumerate((Category.HARD_HAT, Category.BARE_HEAD)):
+        scores, right, labels = [], [], 0
+        for canvas, detections in zip(canvases, found, strict=True):
+            of_class = detections.class_ids == int(category)
+            gt_boxes = canvas.boxes_xyxy[canvas.admissible[:, index]]
+            matches = match(
+                detections.boxes_xyxy[of_class], detections.scores[of_class], gt_boxes, iou_threshold=0.5
+            )
+            scores.append(matches.scores)
+            right.append(matches.label_of >= 0)
+            labels += len(gt_boxes)
+        assert labels > 5
+        assert average_precision(np.concatenate(scores), np.concatenate(right), labels) > 0.9
+    # a hat's pixels are the upper half of its box
+    overlaps = []
+    for detections in found:
+        for row in np.flatnonzero(
+            (detections.class_ids == int(Category.HARD_HAT)) & (detections.scores > 0.5)
+        ):
+            box = detections.boxes_xyxy[row]
+            pixels = paste_seg_mask(detections.seg_masks[row], box, (SIDE, SIDE))
+            middle = round(float(box[1] + box[3]) / 2)
+            overlaps.append(pixels[:middle].sum() / max(1, pixels.sum()))
+    assert len(overlaps) > 5
+    assert np.mean(overlaps) > 0.9
