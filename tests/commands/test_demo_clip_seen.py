@@ -36,7 +36,9 @@ def test_bare_faces_and_drawn_masks_are_told_apart_with_certainty() -> None:
     except WeightsError as error:
         pytest.skip(f"needs the shipped weights: {error}")
     # what may start a track; what is less sure is no person by itself
-    detector = load_default_detector(device="cpu", score_threshold=Tuning().start_score)
+    detector = load_default_detector(
+        device="cpu", score_threshold=Tuning().start_score, models=["retinaface"]
+    )
     input_hw = input_hw_for(SCENE_HW, 960)
     with av.open(str(CLIP)) as container:
         for frame in container.decode(video=0):

@@ -181,7 +181,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--coco", action="append", required=True, help="relative to --data; several times")
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
-    detector = load_default_detector(score_threshold=_LEAST_SCORE)
+    detector = load_default_detector(score_threshold=_LEAST_SCORE, models=["retinaface"])
     pictures = [picture for name in given.coco for picture in read_coco(given.data / name)]
     faces: dict[str, list[SeenFace]] = {}
     for picture in tqdm(pictures, unit="picture", mininterval=5):
