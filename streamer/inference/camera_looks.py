@@ -35,6 +35,7 @@ class CameraLooks:
     - ``waiting_s``: how long the present frame has been waiting past its due time; 0 when none is.
     - ``latency_p50_s``, ``latency_p95_s``: from a frame's arrival to its detections, over recent looks; None
       before the first.
+    - ``models``: who looks at it; empty: all that are loaded.
     """
 
     camera_id: str
@@ -51,6 +52,7 @@ class CameraLooks:
     waiting_s: float
     latency_p50_s: float | None
     latency_p95_s: float | None
+    models: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -151,6 +153,7 @@ class CameraState:
             waiting_s=waiting_s,
             latency_p50_s=_percentile(self._latencies_s, 0.50),
             latency_p95_s=_percentile(self._latencies_s, 0.95),
+            models=tuple(sorted(self.demand.models or ())),
         )
 
     def _account_wait(self, now_s: float) -> None:

@@ -67,6 +67,11 @@ def test_cameras_with_different_models_share_a_batch():
         demand = CameraDemand(camera_id=camera_id, fps=1000, longest_side_px=64, models=models)
         batcher.set_camera(demand, mailbox)
     assert batcher.model_sets() == {FACES, GEAR, BOTH}
+    assert [looks.models for looks in batcher.snapshot().cameras] == [
+        ("faces",),
+        ("gear",),
+        ("faces", "gear"),
+    ]
     batch = batcher.next_batch(1)
     assert {
         looked.camera_id: models for looked, models in zip(batch.frames, batch.models, strict=True)
