@@ -111,6 +111,22 @@ def test_a_head_is_one_thing() -> None:
     np.testing.assert_array_equal(example.boxes_xyxy[1:], [[50, 11, 70, 40]])
 
 
+def test_a_head_may_have_to_lie_in_a_person() -> None:
+    example = _example(
+        boxes_xyxy=np.array([[10, 10, 30, 90]], np.float32),
+        admissible=np.array([[False, False, True, False, False]]),
+        labelled=np.array([False, False, True, False, False]),
+    )
+    seen = [
+        PseudoLabel("bare_head", 0.9, (12, 8, 28, 30)),
+        PseudoLabel("bare_head", 0.9, (60, 8, 80, 30)),
+        PseudoLabel("bare_head", 0.3, (12, 50, 28, 70)),
+    ]
+    found = completed(example, seen, PseudoLabelRule("f", "bare_head", inside="person"), CATEGORIES)
+    np.testing.assert_array_equal(found.boxes_xyxy[1:], [[12, 8, 28, 30]])
+    np.testing.assert_array_equal(found.ignored_xyxy, [[60, 8, 80, 30], [12, 50, 28, 70]])
+
+
 def test_a_rule_may_name_sources_and_categories_that_are_not_asked_for() -> None:
     seen = [_person(0.9, 0, 0, 20, 90)]
     elsewhere = PseudoLabelRule("f", "person", sources=("shwd",))

@@ -22,7 +22,7 @@ from models.data.readers.coco import read_coco
 from models.detector import Detector
 from models.errors import DataSetError
 from models.pictures import ArrayPicture, read_picture
-from models.retinaface.boxes import box_iou
+from models.retinaface.boxes import box_coverage, box_iou
 from models.retinaface.nms import suppress
 from models.structures import Category
 from models.training.mask_rcnn.labels import Example
@@ -43,6 +43,9 @@ _SAME_IOU: Final = 0.5
 
 #: A thing seen is one that the source labels if they overlap by this much.
 _LABELLED_IOU: Final = 0.35
+
+#: So much of a thing lies in another that it is inside.
+_INSIDE: Final = 0.7
 
 #: Categories of which a head is at most one.
 _HEADS: Final = frozenset({"hard_hat", "bare_head", "hat"})
@@ -65,6 +68,8 @@ class PseudoLabelRule:
     - ``thing_score``: from here on it is a thing; above 1: never. ``ignored_score``: from here on an ignored
       region.
     - ``sources``: only on pictures of these; empty: all.
+    - ``inside``: a thing it can only be where it mostly lies in a thing of this category, of the source or of
+      an earlier rule; an ignored region elsewhere. Empty: anywhere.
     """
 
     file: str
@@ -72,6 +77,7 @@ class PseudoLabelRule:
     thing_score: float = 0.6
     ignored_score: float = 0.2
     sources: tuple[str, ...] = ()
+    inside: str = ""
 
 
 def look(detector: Detector, pixels: NDArray[np.uint8], input_hw: tuple[int, int]) -> list[PseudoLabel]:
@@ -149,6 +155,9 @@ def completed(
         return example
     rivals = [name == rule.category or {name, rule.category} <= _HEADS for name in categories]
     labelled = example.boxes_xyxy[(example.admissible & np.array(rivals)).any(axis=1)]
+    around = example.boxes_xyxy[
+        example.admissible[:, [name == rule.inside for name in categories]].any(axis=1)
+    ]
     things: list[NDArray[np.float32]] = []
     ignored: list[NDArray[np.float32]] = []
     for label in seen:
@@ -157,7 +166,11 @@ def completed(
             continue
         if len(labelled) and float(box_iou(labelled, box).max()) >= _LABELLED_IOU:
             continue
-        (things if label.score >= rule.thing_score else ignored).append(box)
+        fits = not rule.inside or bool((box_coverage(box, around) >= _INSIDE).any())
+        if fits and label.score >= rule.thing_score:
+            things.append(box)
+        elif label.score >= rule.ignored_score:
+            ignored.append(box)
     return replace(
         example,
         boxes_xyxy=np.concatenate([example.boxes_xyxy, *things]),
@@ -184,6 +197,10 @@ def _tiles(height: int, width: int) -> list[tuple[int, int, int, int]]:
 
 
 def _detector(kind: str, weights: Path) -> Detector:
+    if kind == "maskrcnn":
+        from models.mask_rcnn.detector import MaskRcnnDetector  # noqa: PLC0415 - loads TensorFlow
+
+        return MaskRcnnDetector(weights, score_threshold=LEAST_SCORE)
     from models.evaluation.peers.yolox import KINDS, YoloxDetector  # noqa: PLC0415 - onnxruntime is an extra
 
     return YoloxDetector(weights, KINDS[kind], score_threshold=LEAST_SCORE)
@@ -194,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--coco", action="append", required=True, help="relative to --data; several times")
-    parser.add_argument("--detector", choices=("helmet", "person"), required=True)
+    parser.add_argument("--detector", choices=("helmet", "maskrcnn", "person"), required=True)
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
