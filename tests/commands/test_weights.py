@@ -1,18 +1,33 @@
 """``ppewatch weights`` on real files: made here, damaged here, and those that ship."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
-from command_line import need_weights, one_line_of, ppewatch
+from command_line import environment, need_weights, one_line_of, ppewatch
 
+from models.weights import STORE, load_weights, save_weights
+
+#: Writes a small Mask R-CNN, in Matterport's layout, to the file of its argument.
+_SMALL_MASK_RCNN = """
+import sys
+from pathlib import Path
+import numpy as np
 from models.mask_rcnn.config import MaskRcnnConfig
 from models.mask_rcnn.matterport import matterport_layers
 from models.mask_rcnn.network import MaskRcnn
-from models.weights import STORE, load_weights, save_weights
-from models.weights.keras_h5 import read_keras_h5, write_keras_h5
+from models.weights.keras_h5 import write_keras_h5
 from models.weights.keras_variables import named_variables
+
+widths = dict.fromkeys(("pyramid_channels", "rpn_channels", "box_units", "mask_channels"), 8)
+config = MaskRcnnConfig(categories=("hat", "mask"), backbone="resnet50", **widths)
+tensors = {name: np.zeros(variable.shape, "f4") for name, variable in named_variables(MaskRcnn(config)).items()}
+write_keras_h5(Path(sys.argv[1]), matterport_layers(tensors))
+"""
 
 
 @pytest.fixture
@@ -99,13 +114,10 @@ def test_what_is_no_published_file_is_refused_and_not_run(tmp_path):
         # a pickle that would create a file if anything ran it
         b"cos\nsystem\n(S'touch " + str(tmp_path / "owned").encode() + b"'\ntR."
     )
-    kinds = (("retinaface",), ("matterport",), ("keras", "--backbone", "mobilenet_v2"), ("tflite",))
-    for kind, *options in kinds:
-        for name in ("evil.pth", "missing.pth"):
-            files = (tmp_path / name, "--out", tmp_path / "x.safetensors")
-            done = ppewatch("weights", "import", kind, *files, *options)
-            assert done.code == 1
-            assert name in one_line_of(done)
+    for kind, name in (("retinaface", "evil.pth"), ("retinaface", "missing.pth"), ("matterport", "evil.pth")):
+        done = ppewatch("weights", "import", kind, tmp_path / name, "--out", tmp_path / "x.safetensors")
+        assert done.code == 1
+        assert name in one_line_of(done)
     assert not (tmp_path / "owned").exists()
     assert not (tmp_path / "x.safetensors").exists()
 
@@ -133,7 +145,8 @@ def test_a_published_backbone_is_imported(tmp_path, shared_weights):
 
 def test_a_mask_rcnn_is_imported_for_other_categories_and_exported(tmp_path):
     published, target, exported = tmp_path / "w.h5", tmp_path / "w.safetensors", tmp_path / "again.h5"
-    write_keras_h5(published, matterport_layers(_small_mask_rcnn(("hat", "mask"))))
+    # TensorFlow loaded here would leave settings in the environment, which the commands inherit
+    subprocess.run([sys.executable, "-c", _SMALL_MASK_RCNN, published], check=True, env=environment())
     done = ppewatch(
         *("weights", "import", "matterport", published, "--out", target),
         *("--new-categories", "hard_hat, bare_head,person", "--anchor-scales-px", "8,16,32,64,128"),
@@ -146,21 +159,8 @@ def test_a_mask_rcnn_is_imported_for_other_categories_and_exported(tmp_path):
     assert stored.tensors["mrcnn_mask/bias"].shape == (4,)
     done = ppewatch("weights", "export", target, "--format", "matterport", "--out", exported)
     assert (done.code, done.out, done.err) == (0, f"{exported}\n", "")
-    assert set(read_keras_h5(exported)) == set(read_keras_h5(published))
-
-
-def _small_mask_rcnn(categories: tuple[str, ...]) -> dict[str, np.ndarray]:
-    config = MaskRcnnConfig(
-        categories=categories,
-        backbone="resnet50",
-        pyramid_channels=8,
-        rpn_channels=8,
-        box_units=8,
-        mask_channels=8,
-    )
-    return {
-        name: np.zeros(variable.shape, "f4") for name, variable in named_variables(MaskRcnn(config)).items()
-    }
+    with h5py.File(exported) as ours, h5py.File(published) as theirs:
+        assert set(ours) == set(theirs)
 
 
 def _flip(path: Path) -> None:
