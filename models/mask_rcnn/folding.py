@@ -26,8 +26,19 @@ def fold_batch_norms(
     """
     if config.folded:
         return config, dict(tensors)
+    folded = folded_tensors(MaskRcnn(config).batch_norms, tensors, origin=origin)
+    return replace(config, folded=True), folded
+
+
+def folded_tensors(
+    batch_norms: Mapping[str, str], tensors: Tensors, *, origin: Path | str
+) -> dict[str, NDArray[np.float32]]:
+    """``tensors`` with each of ``batch_norms`` (name of a convolution to that of its batch norm) folded.
+
+    Raises ``WeightsError`` (naming ``origin``) when a tensor is missing or does not fit.
+    """
     folded = dict(tensors)
-    for conv, batch_norm in MaskRcnn(config).batch_norms.items():
+    for conv, batch_norm in batch_norms.items():
         try:
             kernel = folded[f"{conv}/kernel"]
             gamma, beta, mean, variance = (
@@ -45,4 +56,4 @@ def fold_batch_norms(
             raise WeightsError(f"{origin}: {conv}/kernel and {batch_norm}/gamma disagree")
         folded[f"{conv}/kernel"] = (kernel * across).astype(np.float32)
         folded[f"{conv}/bias"] = (beta + (bias - mean) * factor).astype(np.float32)
-    return replace(config, folded=True), folded
+    return folded

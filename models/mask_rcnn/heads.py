@@ -5,7 +5,7 @@ Shapes: R boxes; K classes, background being 0.
 
 import keras
 
-from models.mask_rcnn.layers import ConvBlocks
+from models.mask_rcnn.layers import ConvBlocks, answer_weights
 
 #: Side of the features that the box head and the mask head look at, and of the mask head's answer (He et al.
 #: 2017, figure 4).
@@ -29,9 +29,11 @@ def build_box_head(blocks: ConvBlocks, channels: int, units: int, class_count: i
     x = blocks.conv(x, units, 1, name="mrcnn_class_conv2", batch_norm="mrcnn_class_bn2", activation="relu")
     x = keras.layers.Flatten()(x)
     outputs = {
-        "class_logits": keras.layers.Dense(class_count, name="mrcnn_class_logits")(x),
+        "class_logits": keras.layers.Dense(
+            class_count, kernel_initializer=answer_weights(), name="mrcnn_class_logits"
+        )(x),
         "box_deltas": keras.layers.Reshape((class_count, 4))(
-            keras.layers.Dense(4 * class_count, name="mrcnn_bbox_fc")(x)
+            keras.layers.Dense(4 * class_count, kernel_initializer=answer_weights(), name="mrcnn_bbox_fc")(x)
         ),
     }
     return keras.Model(features, outputs, name="box_head")

@@ -11,6 +11,10 @@ import keras
 #: Keras' default, with which Matterport's weights and the MobileNets of Keras were trained.
 BATCH_NORM_EPSILON: Final = 1e-3
 
+#: Deviation of the first weights of layers that answer: untrained, they say nearly nothing, and what lies
+#: below them is not torn about by their noise (Girshick 2015, section 4.1).
+ANSWER_DEVIATION: Final = 0.01
+
 Activation = Literal["relu", "relu6"] | None
 Padding = Literal["same", "valid"]
 
@@ -46,7 +50,15 @@ class ConvBlocks:
         """
         has_bias = biased or self.folded or batch_norm is None
         layer = keras.layers.Conv2D(
-            filters, kernel_size, stride, padding=padding, use_bias=has_bias, name=name
+            filters,
+            kernel_size,
+            stride,
+            padding=padding,
+            use_bias=has_bias,
+            # of layers without batch norm only this keeps the size of what passes (He et al. 2015,
+            # arXiv:1502.01852)
+            kernel_initializer="he_normal" if activation else "lecun_normal",
+            name=name,
         )
         return self._finished(layer(x), name, batch_norm, activation)
 
@@ -65,3 +77,8 @@ class ConvBlocks:
         if activation is None:
             return x
         return keras.ops.relu(x) if activation == "relu" else keras.ops.relu6(x)
+
+
+def answer_weights() -> keras.initializers.Initializer:
+    """The first weights of a layer that answers."""
+    return keras.initializers.RandomNormal(stddev=ANSWER_DEVIATION)

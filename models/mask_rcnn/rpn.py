@@ -9,13 +9,19 @@ from typing import Any
 
 import keras
 
+from models.mask_rcnn.layers import answer_weights
+
 
 def region_proposal_network(levels: Sequence[Any], channels: int, anchors_per_place: int) -> tuple[Any, Any]:
     """Levels (B, h, w, any), of one channel count, to logits (B, A, 2) of background and object, and box
     deltas (B, A, 4). One set of weights serves all levels."""
-    shared = keras.layers.Conv2D(channels, 3, padding="same", activation="relu", name="rpn_conv_shared")
-    class_raw = keras.layers.Conv2D(2 * anchors_per_place, 1, name="rpn_class_raw")
-    bbox_pred = keras.layers.Conv2D(4 * anchors_per_place, 1, name="rpn_bbox_pred")
+    shared = keras.layers.Conv2D(
+        channels, 3, padding="same", activation="relu", kernel_initializer="he_normal", name="rpn_conv_shared"
+    )
+    class_raw, bbox_pred = (
+        keras.layers.Conv2D(numbers * anchors_per_place, 1, kernel_initializer=answer_weights(), name=name)
+        for numbers, name in ((2, "rpn_class_raw"), (4, "rpn_bbox_pred"))
+    )
     hidden = [shared(level) for level in levels]
     logits = [keras.layers.Reshape((-1, 2))(class_raw(level)) for level in hidden]
     deltas = [keras.layers.Reshape((-1, 4))(bbox_pred(level)) for level in hidden]

@@ -312,7 +312,8 @@ def test_a_network_starts_from_what_fits(tmp_path):
     )
     network = made_up_network()
     before = tensors_of(network)
-    line = initialise(network, path)
+    line, has_pyramid = initialise(network, path)
+    assert has_pyramid
     after, given = tensors_of(network), tensors_of(donor)
     np.testing.assert_array_equal(after["block_3_expand/kernel"], given["block_3_expand/kernel"])
     np.testing.assert_array_equal(after["mrcnn_class_conv1/kernel"], given["mrcnn_class_conv1/kernel"])

@@ -16,8 +16,10 @@ from models.training.mask_rcnn.canvas import Canvas
 OBJECT_IOU: Final = 0.7
 BACKGROUND_IOU: Final = 0.3
 
-#: An anchor of which more than this lies in an ignored region is not asked.
-_IGNORED_COVERAGE: Final = 0.5
+#: An anchor of which more than this lies in an ignored region, and which covers more than that of the region,
+#: is not asked. What is much smaller is not what the region hides.
+IGNORED_COVERAGE: Final = 0.5
+IGNORED_PART: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,7 +60,8 @@ def anchor_targets(
     positive = (best >= OBJECT_IOU) | is_best_of_a_thing
     negative = (best < BACKGROUND_IOU) & ~positive
     if len(canvas.ignored_xyxy):
-        negative &= ~(box_coverage(corners, canvas.ignored_xyxy) > _IGNORED_COVERAGE).any(1)
+        inside = box_coverage(corners, canvas.ignored_xyxy) > IGNORED_COVERAGE
+        negative &= ~(inside & (box_coverage(canvas.ignored_xyxy, corners).T > IGNORED_PART)).any(1)
     chosen = _drawn(np.flatnonzero(positive), count // 2, rng)
     others = _drawn(np.flatnonzero(negative), count - len(chosen), rng)
     rows = np.concatenate([chosen, others])

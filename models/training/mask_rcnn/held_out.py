@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.matching import average_precision, match
-from models.letterbox import input_hw_for, letterbox_batch
+from models.letterbox import letterbox_batch
 from models.mask_rcnn.detector import NetworkMaskRcnn
 from models.pictures import ArrayPicture
 from models.retinaface.boxes import box_coverage, box_iou
@@ -62,7 +62,8 @@ def _detections(
     detector: NetworkMaskRcnn, cache: PictureCache, example: Example, longest_side_px: int
 ) -> Detections:
     picture = ArrayPicture(cache.read(example.path))
-    batch = letterbox_batch([picture], input_hw_for(picture.image_hw, longest_side_px))
+    # one square for all: every other shape would be compiled for a few pictures
+    batch = letterbox_batch([picture], (longest_side_px, longest_side_px))
     return detector.detect_batch(batch)[0]
 
 

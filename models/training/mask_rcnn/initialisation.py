@@ -1,25 +1,33 @@
 """What a network starts from: weights of another Mask R-CNN, or of its backbone."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import TrainingError
+from models.mask_rcnn.folding import folded_tensors
 from models.mask_rcnn.network import MaskRcnn
-from models.weights import load_weights
+from models.weights import StoredWeights, load_weights
 from models.weights.keras_variables import named_variables
 
 
-def initialise(network: MaskRcnn, path: Path) -> str:
-    """Give the network every tensor of ``path`` whose name and shape fit; say in one line which.
+def initialise(network: MaskRcnn, path: Path) -> tuple[str, bool]:
+    """Give the network every tensor of ``path`` whose name and shape fit; say in one line which, and whether
+    the pyramid was among them.
 
-    Parts that the file does not have, or has for other categories, stay as they were made. Raises
-    ``WeightsError`` when it is no weights file, ``TrainingError`` when nothing of the backbone fits.
+    Parts that the file does not have, or has for other categories, stay as they were made. Batch norms are
+    folded where the network has them so. Raises
+    ``WeightsError`` when it is no weights file, ``TrainingError`` when nothing of the backbone fits or
+    folded weights are to be unfolded.
     """
     stored = load_weights(path)
+    tensors = _folded_alike(network, stored, path)
     taken, left = [], []
     for name, variable in named_variables(network).items():
-        tensor = stored.tensors.get(name)
+        tensor = tensors.get(name)
         if tensor is not None and tuple(tensor.shape) == tuple(variable.shape):
             variable.assign(np.asarray(tensor))
             taken.append(name)
@@ -28,7 +36,36 @@ def initialise(network: MaskRcnn, path: Path) -> str:
     if not any(name.split("/")[0] not in left and not _is_new(name) for name in taken):
         raise TrainingError(f"{path}: nothing in it fits the backbone")
     new = ", ".join(dict.fromkeys(left)) or "nothing"
-    return f"{len(taken)} tensors of {stored.architecture} from {path}; untrained: {new}"
+    line = f"{len(taken)} tensors of {stored.architecture} from {path}; untrained: {new}"
+    return line, "fpn_c2p2/kernel" in taken
+
+
+def _folded_alike(network: MaskRcnn, stored: StoredWeights, path: Path) -> Mapping[str, NDArray[np.float32]]:
+    """The file's tensors with batch norms, or with them folded, as the network has them."""
+    normed = {
+        conv: norm for conv, norm in network.batch_norms.items() if f"{norm}/moving_mean" in stored.tensors
+    }
+    if network.config.folded:
+        return folded_tensors(normed, stored.tensors, origin=path)
+    if not normed:
+        raise TrainingError(
+            f"{path}: its batch norms are folded in: the recipe's network must say folded too"
+        )
+    return stored.tensors
+
+
+def settle_pyramid(network: MaskRcnn, pixels: NDArray[np.uint8]) -> None:
+    """Scale the untrained layers between backbone and pyramid so that what they make of ``pixels``
+    (B, H, W, 3) is of size one (LSUV: Mishkin & Matas 2016, arXiv:1511.06422).
+
+    A backbone whose batch norms are folded in answers in tens; nothing above it would bring that down, and
+    the first steps would kill the rectified units there.
+    """
+    for layer in network.trunk.layers:
+        if layer.name.startswith("fpn_c"):
+            below = keras.Model(network.trunk.inputs, layer.output)
+            answers = keras.ops.convert_to_numpy(below([pixels.astype(np.float32)], training=False))
+            layer.kernel.assign(layer.kernel / max(1e-6, float(np.asarray(answers, np.float32).std())))
 
 
 def _is_new(name: str) -> bool:

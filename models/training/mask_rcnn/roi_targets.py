@@ -11,11 +11,10 @@ import keras
 
 from models.mask_rcnn.boxes import deltas_between, pairwise_coverage, pairwise_iou, to_centre
 from models.mask_rcnn.roi_align import LevelGeometry, roi_align
+from models.training.mask_rcnn.anchor_targets import IGNORED_COVERAGE, IGNORED_PART
 
 #: IoU from which a box shows a thing (Girshick 2015, arXiv:1504.08083, section 2.3).
 OBJECT_IOU: Final = 0.5
-
-_IGNORED_COVERAGE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,9 @@ def roi_targets(
     overlaps = pairwise_iou(boxes, truth["gt_boxes"]) * truth["gt_present"][:, None, :]
     best = keras.ops.max(overlaps, axis=-1)
     thing = keras.ops.cast(keras.ops.argmax(overlaps, axis=-1), "int32")
-    ignored = keras.ops.max(pairwise_coverage(boxes, truth["ignored"]), axis=-1) > _IGNORED_COVERAGE
+    inside = pairwise_coverage(boxes, truth["ignored"]) > IGNORED_COVERAGE
+    large = keras.ops.swapaxes(pairwise_coverage(truth["ignored"], boxes), 1, 2) > IGNORED_PART
+    ignored = keras.ops.any(keras.ops.logical_and(inside, large), axis=-1)
     on_thing = usable * keras.ops.cast(best >= OBJECT_IOU, "float32")
     nothing = usable * keras.ops.cast(
         keras.ops.logical_and(best < OBJECT_IOU, keras.ops.logical_not(ignored)), "float32"

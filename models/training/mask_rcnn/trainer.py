@@ -8,7 +8,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import accumulate, count
@@ -29,7 +29,7 @@ from models.mask_rcnn.proposals import ProposalSettings
 from models.training.mask_rcnn.batch import stacked
 from models.training.mask_rcnn.curves import Curves
 from models.training.mask_rcnn.held_out import HeldOutFigures, measure_held_out
-from models.training.mask_rcnn.initialisation import initialise
+from models.training.mask_rcnn.initialisation import initialise, settle_pyramid
 from models.training.mask_rcnn.labels import Example, read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
@@ -68,9 +68,13 @@ def train_mask_rcnn(
     text = recipe_text(asdict(recipe) | {"init": digest_of(init)})
     state = load_state(out / "state.safetensors", recipe=text)
     network = MaskRcnn(recipe.network)
+    sets = _loaded(recipe, data, tables, pseudo_folder)
+    run = _Run(recipe, out, network=network, report=report, sets=sets)
     if state is None:
-        report(initialise(network, init))
-    run = _Run(recipe, out, network=network, report=report, sets=_loaded(recipe, data, tables, pseudo_folder))
+        line, has_pyramid = initialise(network, init)
+        report(line)
+        if not has_pyramid:
+            settle_pyramid(network, run.some_pixels())
     run.best = state.best if state is not None else 0.0
     return run.finish(state, text)
 
@@ -138,6 +142,13 @@ class _Run:
             average, done = learner.average, end
         return self._out / "best.safetensors"
 
+    def some_pixels(self) -> NDArray[np.uint8]:
+        """The first batch, uint8 (B, S, S, 3)."""
+        stream = self._stream(0)
+        pixels: NDArray[np.uint8] = next(stream)["pixels"]
+        stream.close()
+        return pixels
+
     def _learner(self, lesson: Lesson, average: dict[str, NDArray[Any]] | None) -> Learner:
         copied = None if average is None else {name: np.array(value) for name, value in average.items()}
         return Learner(
@@ -165,7 +176,7 @@ class _Run:
             state.step, state.best, state.recipe = step, self.best, text
             save_state(self._out / "state.safetensors", state)
 
-    def _stream(self, first_step: int) -> Iterator[dict[str, NDArray[Any]]]:
+    def _stream(self, first_step: int) -> Generator[dict[str, NDArray[Any]], None, None]:
         recipe = self._recipe
         anchors = self._network.anchors((recipe.side_px, recipe.side_px))
         canvases = batches(
