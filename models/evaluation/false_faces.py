@@ -18,8 +18,8 @@ from models.errors import ModelError
 from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.evaluation.faces import FaceFinder
 from models.letterbox import input_hw_for, letterbox_batch
+from models.networks.boxes import box_coverage
 from models.pictures import read_picture
-from models.retinaface.boxes import box_coverage
 
 HEAD_CATEGORIES: Final = ("hard_hat", "bare_head", "unclear_head", "head")
 

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from models.errors import InferenceError, PictureError, WeightsError
 from models.letterbox import INPUT_MULTIPLE, letterbox_batch
-from models.mask_rcnn.compiled import CompiledFunction
 from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
 from models.mask_rcnn.detections import DetectionSettings
 from models.mask_rcnn.folding import fold_batch_norms
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.proposals import ProposalSettings
-from models.retinaface.compiled import Device, resolved_device
+from models.networks.compiled import CompiledFunction, Device, resolved_device
 from models.structures import Category, Detections, ImageBatch, Picture
 from models.weights import load_weights
 from models.weights.keras_variables import assign_tensors

@@ -23,8 +23,9 @@ from models.mask_state.network import (
     batch_norms_of,
     build_mask_state_network,
 )
-from models.retinaface.compiled import CompiledBatchFunction, Device, resolved_device
-from models.retinaface.folding import folded_tensors
+from models.networks.compiled import CompiledBatchFunction, Device, resolved_device
+from models.networks.folding import folded_tensors
+from models.retinaface.layers import BATCH_NORM_EPSILON
 from models.weights import load_weights
 from models.weights.keras_variables import assign_tensors
 
@@ -50,7 +51,9 @@ class MaskStateClassifier:
             raise WeightsError(f"{weights_path}: crops of {self.geometry.size_px} do not fit the network")
         tensors = dict(stored.tensors)
         if not config.folded:
-            tensors = folded_tensors(batch_norms_of(config), tensors, origin=weights_path)
+            tensors = folded_tensors(
+                batch_norms_of(config), tensors, epsilon=BATCH_NORM_EPSILON, origin=weights_path
+            )
             config = replace(config, folded=True)
         with keras.device(resolved_device(device)):
             network = build_mask_state_network(config)

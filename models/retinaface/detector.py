@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InferenceError
+from models.networks.boxes import decode_boxes, decode_landmarks
+from models.networks.compiled import BATCH_BUCKETS, CompiledBatchFunction, Device, resolved_device
 from models.retinaface.anchors import anchors_for
-from models.retinaface.boxes import decode_boxes, decode_landmarks
-from models.retinaface.compiled import BATCH_BUCKETS, CompiledBatchFunction, Device, resolved_device
 from models.retinaface.config import ARCHITECTURE, RetinaFaceConfig
 from models.retinaface.faces import Faces
 from models.retinaface.folding import fold_batch_norms

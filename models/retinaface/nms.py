@@ -11,7 +11,7 @@ Shapes: N candidates.
 import numpy as np
 from numpy.typing import NDArray
 
-from models.retinaface.boxes import box_iou
+from models.networks.boxes import box_iou
 
 
 def suppress(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.coco_faces import LabelledPicture
-from models.retinaface.boxes import box_coverage, box_iou
+from models.networks.boxes import box_coverage, box_iou
 from models.retinaface.faces import Faces
 
 #: A teacher's face is that of a label when they overlap by this IoU. Two people's labels agree on 0.64.

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.retinaface.boxes import box_coverage, box_iou, encode_boxes, encode_landmarks
+from models.networks.boxes import box_coverage, box_iou, encode_boxes, encode_landmarks
 from models.training.retinaface_augmentation import Canvas
 
 #: Published with RetinaFace: from this IoU an anchor stands for a face.

@@ -1,6 +1,7 @@
 """What Mask R-CNN learns from, and that it learns."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,11 +15,13 @@ from models.mask_rcnn.detector import NetworkMaskRcnn
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.pasting import paste_seg_mask
 from models.mask_rcnn.proposals import ProposalSettings
-from models.retinaface.boxes import box_iou
+from models.networks.boxes import box_iou
 from models.structures import Category, ImageBatch
+from models.training.mask_rcnn import trainer
 from models.training.mask_rcnn.anchor_targets import anchor_targets
 from models.training.mask_rcnn.batch import MOST_THINGS, stacked
 from models.training.mask_rcnn.initialisation import initialise
+from models.training.mask_rcnn.labels import read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
 from models.training.mask_rcnn.losses import (
@@ -40,6 +43,7 @@ from models.weights import save_weights
 from models.weights.keras_variables import assign_tensors, tensors_of
 
 SIDE = 128
+RECIPES = Path(trainer.__file__).parents[1] / "recipes"
 FEW = RoiSampling(count=32, objects=16, seg_masks=6)
 
 
@@ -344,6 +348,22 @@ def test_recipes_are_checked(tmp_path):
             read_recipe(path)
     with pytest.raises(TrainingError, match="cannot be read"):
         read_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("mask_rcnn_*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_of_the_project_can_be_read_and_its_network_built(path):
+    if path.stem.endswith("labels"):
+        assert read_label_table(path).sources
+        return
+    recipe = read_recipe(path)
+    assert (RECIPES / recipe.labels).is_file()
+    network = (
+        MaskRcnn(replace(recipe.network, width=0.35)) if recipe.network.backbone != "resnet101" else None
+    )
+    if network is not None:
+        frozen = [layer for layer in network.layers if recipe.lessons[0].factor(layer.name) == 0]
+        # of the stem alone, or of the whole backbone: never of what is new
+        assert not any(layer.name.startswith(("fpn_", "rpn_", "mrcnn_")) for layer in frozen)
 
 
 def test_it_learns_eight_pictures_by_heart():

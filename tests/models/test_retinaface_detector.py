@@ -12,8 +12,8 @@ from retinaface_builders import made_up_tensors, made_up_weights
 
 from models.errors import DeviceError, InferenceError, PictureError, WeightsError
 from models.letterbox import letterbox_batch
+from models.networks.compiled import BATCH_BUCKETS, CompiledBatchFunction, resolved_device
 from models.pictures import ArrayPicture, read_picture
-from models.retinaface.compiled import BATCH_BUCKETS, CompiledBatchFunction, resolved_device
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.detector import NetworkDetector, RetinaFaceDetector
 from models.retinaface.faces import Faces
@@ -106,10 +106,10 @@ def test_empty_batches_and_wrong_sizes(tmp_path: Path) -> None:
 def test_warm_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
     detector = RetinaFaceDetector(made_up_weights(tmp_path / "w.safetensors"))
     detector.warm_up((96, 64), [1, 3, 100])
-    compiled = dict(detector._candidates._compiled)
-    assert list(compiled) == [(96, 64)]
+    compiled = dict(detector._candidates._compiled._compiled)
+    assert list(compiled) == [((96, 64, 3, "uint8"),)]
     detector.detect(made_up_batch(3, (96, 64)))
-    assert detector._candidates._compiled == compiled
+    assert detector._candidates._compiled._compiled == compiled
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_padding_to_buckets_changes_nothing() -> None:
     function = CompiledBatchFunction(
         lambda pixels: (keras.ops.mean(keras.ops.cast(pixels, "float32"), axis=(1, 2, 3)),), device="cpu"
     )
-    function._pads = True
+    function._compiled.pads = True
     for count in (1, 2, 3, 5, 8, 9, 20):
         pixels = made_up_batch(count).pixels
         np.testing.assert_allclose(function(pixels)[0], pixels.mean(axis=(1, 2, 3)), rtol=1e-5)

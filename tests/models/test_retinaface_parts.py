@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from retinaface_builders import made_up_tensors
 
 from models.errors import PictureError, WeightsError
-from models.retinaface.anchors import anchors_for
-from models.retinaface.boxes import (
+from models.networks.boxes import (
     box_coverage,
     box_iou,
     decode_boxes,
@@ -17,6 +16,7 @@ from models.retinaface.boxes import (
     encode_boxes,
     encode_landmarks,
 )
+from models.retinaface.anchors import anchors_for
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.faces import Faces
 from models.retinaface.folding import fold_batch_norms

@@ -15,8 +15,8 @@ from retinaface_builders import made_up_tensors, made_up_weights
 
 from models.errors import DataSetError, TrainingError
 from models.evaluation.coco_faces import LabelledPicture, read_faces
+from models.networks.boxes import decode_boxes, decode_landmarks
 from models.retinaface.anchors import anchors_for
-from models.retinaface.boxes import decode_boxes, decode_landmarks
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.detector import RetinaFaceDetector
 from models.retinaface.faces import Faces

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from models.retinaface.boxes import box_coverage, box_iou, encode_boxes
+from models.networks.boxes import box_coverage, box_iou, encode_boxes
 from models.training.mask_rcnn.canvas import Canvas
 
 #: IoU from which an anchor shows a thing, and below which it shows none (Ren et al. 2015, section 3.1.2).

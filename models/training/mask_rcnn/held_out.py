@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from models.evaluation.matching import average_precision, match
 from models.letterbox import letterbox_batch
 from models.mask_rcnn.detector import NetworkMaskRcnn
+from models.networks.boxes import box_coverage, box_iou
 from models.pictures import ArrayPicture
-from models.retinaface.boxes import box_coverage, box_iou
 from models.structures import Category, Detections
 from models.training.mask_rcnn.labels import Example
 from models.training.mask_rcnn.sets import PictureCache

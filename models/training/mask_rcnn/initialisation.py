@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TrainingError
-from models.mask_rcnn.folding import folded_tensors
+from models.mask_rcnn.layers import BATCH_NORM_EPSILON
 from models.mask_rcnn.network import MaskRcnn
+from models.networks.folding import folded_tensors
 from models.weights import StoredWeights, load_weights
 from models.weights.keras_variables import named_variables
 
@@ -46,7 +47,7 @@ def _folded_alike(network: MaskRcnn, stored: StoredWeights, path: Path) -> Mappi
         conv: norm for conv, norm in network.batch_norms.items() if f"{norm}/moving_mean" in stored.tensors
     }
     if network.config.folded:
-        return folded_tensors(normed, stored.tensors, origin=path)
+        return folded_tensors(normed, stored.tensors, epsilon=BATCH_NORM_EPSILON, origin=path)
     if not normed:
         raise TrainingError(
             f"{path}: its batch norms are folded in: the recipe's network must say folded too"

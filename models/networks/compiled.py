@@ -22,12 +22,47 @@ Device = Literal["auto", "cpu", "gpu"]
 BATCH_BUCKETS: Final = (1, 2, 4, 8)
 
 
+class CompiledFunction:
+    """``function`` of tensors to a tensor or a nest of them, compiled for each set of shapes.
+
+    The first ``batched`` arguments share their first axis, N, which may be any from 1 to the last of
+    ``buckets`` (ascending). TensorFlow on a CPU compiles once for all N. Elsewhere each N is a compilation
+    (JAX) or a search for the fastest kernels (GPU), so these arguments are padded with zeros to the next
+    bucket; outputs are then as long as the bucket.
+
+    Outputs stay on the device. ``pads`` says whether padding happens.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], device_name: str, buckets: Sequence[int], *, batched: int = 1
+    ) -> None:
+        self.pads = keras.backend.backend() != "tensorflow" or device_name.startswith("gpu")
+        self._function = function
+        self._device_name = device_name
+        self._buckets = tuple(buckets)
+        self._batched = batched
+        self._compiled: dict[tuple[Any, ...], Callable[..., Any]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The function's answer to arrays or tensors of any shapes."""
+        if self.pads:
+            count = len(arguments[0])
+            missing = next(size for size in self._buckets if size >= count) - count
+            arguments = (
+                *(_padded(array, missing) for array in arguments[: self._batched]),
+                *arguments[self._batched :],
+            )
+        key = tuple((*map(int, argument.shape[1:]), str(argument.dtype)) for argument in arguments)
+        with keras.device(self._device_name):
+            if key not in self._compiled:
+                self._compiled[key] = _compiled(self._function, arguments)
+            return self._compiled[key](*arguments)
+
+
 class CompiledBatchFunction:
     """``function`` of one uint8 (B, H, W, 3) tensor to a tuple of tensors (B, ...), compiled per input size.
 
-    TensorFlow on a CPU compiles once per (H, W) for any B. Elsewhere each B is a compilation (JAX) or a
-    search for the fastest kernels (GPU), so batches are padded with zeros to the next of ``buckets``
-    (ascending). Batches above the largest bucket run in turns, which bounds the memory.
+    Batches above the largest of ``buckets`` (see ``CompiledFunction``) run in turns, which bounds the memory.
 
     Raises ``DeviceError`` when ``device`` is ``gpu`` and there is none. ``auto`` takes a GPU when there is
     one.
@@ -42,9 +77,7 @@ class CompiledBatchFunction:
     ) -> None:
         self.buckets = tuple(buckets)
         self.device_name = resolved_device(device)
-        self._pads = keras.backend.backend() != "tensorflow" or self.device_name.startswith("gpu")
-        self._function = function
-        self._compiled: dict[tuple[int, int], Callable[[Any], tuple[Any, ...]]] = {}
+        self._compiled = CompiledFunction(function, self.device_name, self.buckets)
 
     def __call__(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
         """Outputs as numpy arrays whose first axis is that of ``pixels`` (at least one picture)."""
@@ -55,16 +88,8 @@ class CompiledBatchFunction:
         return tuple(np.concatenate(parts) for parts in zip(*turns, strict=True))
 
     def _run(self, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float32], ...]:
-        count = len(pixels)
-        if self._pads:
-            bucket = next(size for size in self.buckets if size >= count)
-            pixels = np.pad(pixels, ((0, bucket - count), (0, 0), (0, 0), (0, 0)))
-        input_hw = (pixels.shape[1], pixels.shape[2])
-        with keras.device(self.device_name):
-            if input_hw not in self._compiled:
-                self._compiled[input_hw] = _compiled(self._function, input_hw)
-            outputs = self._compiled[input_hw](pixels)
-            return tuple(np.asarray(keras.ops.convert_to_numpy(output))[:count] for output in outputs)
+        outputs = self._compiled(pixels)
+        return tuple(np.asarray(keras.ops.convert_to_numpy(output))[: len(pixels)] for output in outputs)
 
 
 def resolved_device(device: Device) -> str:
@@ -90,16 +115,18 @@ def _gpu_count() -> int:
     return 0
 
 
-def _compiled(
-    function: Callable[[Any], tuple[Any, ...]], input_hw: Sequence[int]
-) -> Callable[[Any], tuple[Any, ...]]:
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415
+def _padded(array: Any, missing: int) -> Any:
+    return np.pad(array, ((0, missing), *((0, 0),) * (array.ndim - 1)))
 
-        # a concrete function per size: TensorFlow takes many sizes of one function for a mistake, and warns
-        traced = tf.function(function, autograph=False)
-        concrete = traced.get_concrete_function(tf.TensorSpec((None, *input_hw, 3), tf.uint8))
-        return lambda pixels: concrete(tf.convert_to_tensor(pixels))
+
+def _compiled(function: Callable[..., Any], arguments: Sequence[Any]) -> Callable[..., Any]:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+        # a concrete function per set of shapes: TensorFlow takes many sizes of one function for a mistake
+        specs = [tf.TensorSpec((None, *argument.shape[1:]), argument.dtype) for argument in arguments]
+        concrete = tf.function(function, autograph=False).get_concrete_function(*specs)
+        return lambda *given: concrete(*(tf.convert_to_tensor(one) for one in given))
     if keras.backend.backend() == "jax":
         import jax  # noqa: PLC0415
 

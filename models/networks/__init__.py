@@ -1,0 +1,1 @@
+"""What the networks share: boxes and anchors, folding of batch norms, compilation."""
