@@ -22,6 +22,12 @@ INPUT_MULTIPLE: Final = 32
 #: with too.
 FILL_RGB: Final = (123, 117, 104)
 
+#: Longest side of the network's input for large pictures, in pixels: docs/adr/0034-input-size.md has the figures.
+LARGE_INPUT_PX: Final = 1280
+
+#: Smaller pictures are enlarged by up to this factor: their faces are small already.
+SMALL_PICTURE_SCALE: Final = 1.5
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
@@ -89,6 +95,18 @@ def input_hw_for(image_hw: tuple[int, int], longest_side_px: int) -> tuple[int, 
     # the shortest side is rounded down to whole pixels first: 1366 x 768 is meant to be 16:9
     other = _multiple_above(max(1, int(min(image_hw) * longest / max(image_hw))))
     return (other, longest) if image_hw[1] >= image_hw[0] else (longest, other)
+
+
+def default_input_size(image_hw: tuple[int, int]) -> int:
+    """Longest side, in pixels, at which pictures are looked at when nothing else is said.
+
+    1280 for 1080p and above (and for 720p, which is 1280 wide). Smaller pictures are enlarged 1.5 times, up to
+    1280, since most of their faces are near 16 pixels, the detector's smallest anchor: 360p is looked at in
+    960. Raises ``ValueError`` on sizes below one pixel.
+    """
+    if min(image_hw) <= 0:
+        raise ValueError(f"image_hw must be above 0, got {image_hw}")
+    return min(LARGE_INPUT_PX, round(SMALL_PICTURE_SCALE * max(image_hw)))
 
 
 def _multiple_above(length_px: int) -> int:

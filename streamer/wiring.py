@@ -14,14 +14,14 @@ from config import (
     SiteSettings,
     config_revision,
 )
-from models.letterbox import input_hw_for
+from models.letterbox import default_input_size, input_hw_for
 from models.loading import MODEL_FOR_GEAR, installed_models
 from models.structures import Gear
 from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Zone
 from streamer.alerts.broker import Broker, BrokerTls
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
-from streamer.inference.demand import CameraDemand, default_input_size
+from streamer.inference.demand import CameraDemand
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.judging.view import CameraView, SnapshotStyle

@@ -9,10 +9,11 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 from tqdm import tqdm
 
 from models.data.annotated import AnnotatedPicture
@@ -26,14 +27,17 @@ from models.evaluation.instance_page import Contender, write_page
 from models.evaluation.instance_table import terminal_table
 from models.evaluation.instances import match_words, words_with_polygons
 from models.evaluation.peers.yolox import KINDS, YoloxDetector
-from models.letterbox import INPUT_MULTIPLE
-from models.pictures import read_picture
+from models.letterbox import FILL_RGB, INPUT_MULTIPLE, default_input_size
+from models.pictures import ArrayPicture, read_picture
 from models.structures import Category, Detections
 
 #: Average precision needs detections of low scores too.
 LEAST_SCORE: Final = 0.02
 
 _BATCH_SIZE: Final = 4
+
+#: Sides of the squares in which pictures of any size are shown: multiples of this.
+_SQUARE_STEP_PX: Final = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,11 +54,13 @@ def measure(
     files: Mapping[str, Sequence[AnnotatedPicture]],
     answers: LabelAnswers,
     *,
-    input_hw: tuple[int, int],
+    input_side_px: int | None,
     score_threshold: float,
 ) -> list[MeasuredPicture]:
     """Run a detector over the pictures of each file and match what it saw with what is labelled.
 
+    ``input_side_px``: of the square in which the detector sees each picture; None: what the product does,
+    ``default_input_size`` of the picture, in a square with a margin so that few shapes are compiled.
     ``score_threshold`` is that of the confusions. Raises ``DataSetError`` when a picture is not as large as its labels
     say, ``PictureError`` when it cannot be read.
     """
@@ -75,7 +81,7 @@ def measure(
         with progress:
             for start in range(0, len(pictures), _BATCH_SIZE):
                 batch = pictures[start : start + _BATCH_SIZE]
-                for picture, detections in zip(batch, _detect(candidate, batch, input_hw), strict=True):
+                for picture, detections in zip(batch, _detect(candidate, batch, input_side_px), strict=True):
                     words = match_words(
                         picture,
                         detections,
@@ -151,9 +157,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--input-size",
         type=_input_size,
-        default=640,
         metavar="PX",
-        help="side of the square that Mask R-CNN sees pictures in (a multiple of 32; default: 640)",
+        help="side of the square that Mask R-CNN sees pictures in (a multiple of 32); else by the picture's size, "
+        "as the daemon looks",
     )
     parser.add_argument(
         "--min-score",
@@ -231,8 +237,9 @@ def _contender(
     answers: LabelAnswers,
     options: argparse.Namespace,
 ) -> Contender:
-    side = options.input_size
-    measured = measure(candidate, files, answers, input_hw=(side, side), score_threshold=options.min_score)
+    measured = measure(
+        candidate, files, answers, input_side_px=options.input_size, score_threshold=options.min_score
+    )
     sets = figures_of(measured, answers, known=candidate.known, score_threshold=options.min_score)
     if not sets[-1].words:
         raise DataSetError(f"{candidate.name} can find nothing of what is labelled in these files")
@@ -251,7 +258,7 @@ def _read_files(paths: Sequence[Path]) -> dict[str, list[AnnotatedPicture]]:
 
 
 def _detect(
-    candidate: Candidate, batch: Sequence[AnnotatedPicture], input_hw: tuple[int, int]
+    candidate: Candidate, batch: Sequence[AnnotatedPicture], input_side_px: int | None
 ) -> list[Detections]:
     pictures = [read_picture(picture.path) for picture in batch]
     for labelled, picture in zip(batch, pictures, strict=True):
@@ -259,7 +266,28 @@ def _detect(
             raise DataSetError(
                 f"{labelled.path}: is {picture.image_hw} pixels (height, width), its labels say {labelled.image_hw}"
             )
-    return candidate.detector.detect(pictures, input_hw)
+    if input_side_px is not None:
+        return candidate.detector.detect(pictures, (input_side_px, input_side_px))
+    return [_look(candidate, picture) for picture in pictures]
+
+
+def _look(candidate: Candidate, picture: ArrayPicture) -> Detections:
+    """What the detector sees at the size at which the product would look."""
+    longest = default_input_size(picture.image_hw)
+    scale = longest / max(picture.image_hw)
+    content_hw = (round(picture.image_hw[0] * scale), round(picture.image_hw[1] * scale))
+    # the product's inputs have each picture's shape; here a margin makes them few
+    side = -(-longest // _SQUARE_STEP_PX) * _SQUARE_STEP_PX
+    shown = np.full((side, side, 3), FILL_RGB, np.uint8)
+    shown[: content_hw[0], : content_hw[1]] = picture.rgb(content_hw)
+    found = candidate.detector.detect([ArrayPicture(shown)], (side, side))[0]
+    return replace(
+        found,
+        image_hw=picture.image_hw,
+        boxes_xyxy=found.boxes_xyxy / np.float32(scale),
+        input_scale=scale,
+        landmarks_xy=None,
+    )
 
 
 def _as_json(contenders: Sequence[Contender], options: argparse.Namespace) -> dict[str, object]:

@@ -6,9 +6,8 @@ from typing import Any
 
 import av
 
-from models.letterbox import input_hw_for, letterbox_geometry
+from models.letterbox import default_input_size, input_hw_for, letterbox_geometry
 from streamer.bench.figures import peak_memory_mb, percentiles_ms
-from streamer.inference.demand import default_input_size
 from streamer.ingest.connection import NoSink, read_frames
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source

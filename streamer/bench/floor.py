@@ -4,8 +4,7 @@ import time
 from pathlib import Path
 
 from models.detector import Detector
-from models.letterbox import input_hw_for
-from streamer.inference.demand import default_input_size
+from models.letterbox import default_input_size, input_hw_for
 from streamer.ingest.connection import NoSink, read_frames
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source

@@ -7,12 +7,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-from models.letterbox import input_hw_for, letterbox_batch
+from models.letterbox import default_input_size, input_hw_for, letterbox_batch
 from models.loading import installed_models, weights_paths
 from models.structures import ImageBatch
 from streamer.bench.figures import peak_memory_mb
 from streamer.detector_loading import LEAST_SCORE, load_detector
-from streamer.inference.demand import default_input_size
 from streamer.ingest.connection import NoSink, read_frames
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from models.detector import Detector
-from models.letterbox import input_hw_for
+from models.letterbox import default_input_size, input_hw_for
 from models.structures import Detections
 from streamer.detect.material import Look
-from streamer.inference.demand import default_input_size
 
 #: Frames that are looked at together; so many are held in memory.
 _BATCH: Final = 4

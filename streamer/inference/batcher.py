@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from threading import Condition
 
 from models.detector import ModelSet
-from models.letterbox import input_hw_for
+from models.letterbox import default_input_size, input_hw_for
 from streamer.frame import Frame
 from streamer.inference.camera_looks import CameraLooks
-from streamer.inference.demand import CameraDemand, default_input_size
+from streamer.inference.demand import CameraDemand
 from streamer.inference.schedule import LookSchedule, Wait
 from streamer.ingest.mailbox import Mailbox
 

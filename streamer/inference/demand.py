@@ -13,12 +13,6 @@ PRIORITY_WEIGHTS: Final[Mapping[str, float]] = MappingProxyType(
     {"low": 0.5, "normal": 1.0, "high": 2.0, "critical": 4.0}
 )
 
-#: Longest side of the network's input for large pictures, in pixels: docs/adr/0034-input-size.md has the figures.
-LARGE_INPUT_PX: Final = 1280
-
-#: Smaller pictures are enlarged by up to this factor: their faces are small already.
-SMALL_PICTURE_SCALE: Final = 1.5
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraDemand:
@@ -51,15 +45,3 @@ class CameraDemand:
     def weight(self) -> float:
         """The weight of its priority."""
         return PRIORITY_WEIGHTS[self.priority]
-
-
-def default_input_size(image_hw: tuple[int, int]) -> int:
-    """Longest side, in pixels, at which a camera's pictures are looked at when its settings say nothing.
-
-    1280 for 1080p and above (and for 720p, which is 1280 wide). Smaller pictures are enlarged 1.5 times, up to
-    1280, since most of their faces are near 16 pixels, the detector's smallest anchor: 360p is looked at in
-    960. Raises ``ValueError`` on sizes below one pixel.
-    """
-    if min(image_hw) <= 0:
-        raise ValueError(f"image_hw must be above 0, got {image_hw}")
-    return min(LARGE_INPUT_PX, round(SMALL_PICTURE_SCALE * max(image_hw)))

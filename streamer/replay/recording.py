@@ -9,10 +9,9 @@ from typing import Final
 import av
 
 from models.detector import Detector
-from models.letterbox import input_hw_for
+from models.letterbox import default_input_size, input_hw_for
 from rules import EndReason
 from streamer.frame import Frame
-from streamer.inference.demand import default_input_size
 from streamer.ingest.connection import NoSink, read_frames
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.inference.demand import CameraDemand, default_input_size
+from models.letterbox import default_input_size
+from streamer.inference.demand import CameraDemand
 from streamer.inference.fair_shares import RateDemand, grant_rates, load_of
 from streamer.inference.latency import LatencyTable
 from streamer.inference.readiness import Readiness

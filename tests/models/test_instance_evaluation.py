@@ -225,7 +225,7 @@ def measured_of(
         Candidate("knowing", detector, HEADGEAR),
         {"one.json": pictures[:2], "two.json": pictures[2:]},
         answers,
-        input_hw=(640, 640),
+        input_side_px=640,
         score_threshold=0.5,
     )
     return measured, figures_of(measured, answers, known=HEADGEAR, score_threshold=0.5)
@@ -287,7 +287,7 @@ def test_pictures_that_are_not_as_their_labels_say_are_refused(
     wrong = AnnotatedPicture(pictures[0].path, (60, 100), pictures[0].objects)
     candidate = Candidate("knowing", KnowingDetector([]), HEADGEAR)
     with pytest.raises(DataSetError, match="labels say"):
-        measure(candidate, {"a": [wrong]}, answers, input_hw=(64, 64), score_threshold=0.5)
+        measure(candidate, {"a": [wrong]}, answers, input_side_px=64, score_threshold=0.5)
 
 
 def test_the_command_measures_a_peer_and_writes_what_it_printed(
