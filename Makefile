@@ -35,7 +35,7 @@ demo: $(VENV)/.run-installed
 # System parts that the tests talk to are installed when that is allowed; else their tests are skipped and say so.
 test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -89,7 +89,7 @@ def test_the_version_is_that_of_the_distribution():
         (("probe", "x", "--picture", "x.txt"), ".jpg"),
         (("probe", "x", "--password", "${NOT_SET_ANYWHERE}"), "NOT_SET_ANYWHERE is not set"),
         (("train", "shoes"), "'shoes'"),
-        (("weights", "import", "a.pth", "b.h5"), ".safetensors"),
+        (("weights", "import", "retinaface", "a.pth", "--out", "b.h5"), ".safetensors"),
     ],
 )
 def test_wrong_usage_is_told_in_one_line_and_is_exit_code_2(tmp_path, arguments, said):

@@ -48,7 +48,7 @@ def _folded_alike(network: MaskRcnn, stored: StoredWeights, path: Path) -> Mappi
     }
     if network.config.folded:
         return folded_tensors(normed, stored.tensors, epsilon=BATCH_NORM_EPSILON, origin=path)
-    if not normed:
+    if not normed and any(f"{conv}/kernel" in stored.tensors for conv in network.batch_norms):
         raise TrainingError(
             f"{path}: its batch norms are folded in: the recipe's network must say folded too"
         )

@@ -51,14 +51,14 @@ class _WithLosses(keras.Model):  # type: ignore[misc]
         self._proposals = proposals
         self._sampling = sampling
         self._weights = {part: lesson.loss_weight(part) for part in LOSS_PARTS}
-        self._seeds = keras.random.SeedGenerator(1)
+        self.seeds = keras.random.SeedGenerator(1)
         self.parts = [keras.metrics.Mean(name=name) for name in (*LOSS_PARTS, "total")]
 
     def call(self, truth: dict[str, Any], training: bool = False) -> dict[str, Any]:  # noqa: ARG002
         input_hw = (int(truth["pixels"].shape[1]), int(truth["pixels"].shape[2]))
         trunk = self._network.look(truth["pixels"])
         boxes, valid = self._network.propose(trunk, input_hw, self._proposals)
-        targets = roi_targets(boxes, valid, truth, self._seeds, self._sampling)
+        targets = roi_targets(boxes, valid, truth, self.seeds, self._sampling)
         flat_boxes, image_ids = flattened(targets.boxes)
         logits, deltas = self._network.judge_boxes(trunk, flat_boxes, image_ids)
         classes = self._network.config.class_count
@@ -191,6 +191,8 @@ class Learner:
             f"optimizer/{number:04d}": numbers_of(variable)
             for number, variable in enumerate(self._optimizer.variables)
         }
+        # which boxes are drawn goes on where it stood
+        tensors["seeds"] = numbers_of(self._model.seeds.state)
         return RunState(tensors=tensors, step=self.step)
 
     def resume(self, state: RunState) -> None:
@@ -202,4 +204,6 @@ class Learner:
             raise TrainingError("the state belongs to another optimizer")
         for number, variable in enumerate(self._optimizer.variables):
             variable.assign(numbers[f"{number:04d}"])
+        if "seeds" in state.tensors:
+            self._model.seeds.state.assign(state.tensors["seeds"])
         self.step = state.step
