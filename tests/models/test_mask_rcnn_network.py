@@ -204,7 +204,8 @@ def test_xla_compiles_it_to_the_same_answers():
 
     compiled = tf.function(find, jit_compile=True, autograph=False)(tf.constant(pixels))
     for one, other in zip(compiled, find(pixels), strict=True):
-        np.testing.assert_allclose(numbers(one), numbers(other), atol=1e-3)
+        # boxes are compared in hundredths of a pixel: XLA sums in another order
+        np.testing.assert_allclose(numbers(one), numbers(other), atol=0.02)
 
 
 def test_jax_sees_what_tensorflow_sees(tmp_path):
