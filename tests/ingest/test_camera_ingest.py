@@ -177,7 +177,8 @@ def test_many_unreachable_cameras_start_at_once_and_keep_to_the_budget(watch: St
         started = time.monotonic()
         cameras = [watch(f"{url}/{n}", name=f"c{n}", hosts=hosts, open_timeout_s=1.0) for n in range(20)]
         cameras += [watch("rtsp://127.0.0.1:1/x", name=f"dead{n}", hosts=HostBudget()) for n in range(20)]
-        assert time.monotonic() - started < 0.5
+        # one that waited for its camera would take ten seconds
+        assert time.monotonic() - started < 5.0
         at_once: list[int] = []
         opened: list[socket.socket] = []
         end = time.monotonic() + 2.5
