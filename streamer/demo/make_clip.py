@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.face_mask_templates import RESPIRATOR, SURGICAL, FaceMaskTemplate
-from models.data.face_masks_drawn import draw_face_mask
+from models.data.synthetic_gear.face_mask_templates import RESPIRATOR, SURGICAL, FaceMaskTemplate
+from models.data.synthetic_gear.face_masks import FaceMaskLook, paint_face_mask
 from streamer.demo.figure import Figure, cut_out, second_person
 from streamer.demo.scene import COUNTER_Y, SCENE_HW, Image, draw_counter, draw_room, write_text
 
@@ -166,11 +166,11 @@ def _dressed(figure: Figure, template: FaceMaskTemplate, lowered_mm: float, opac
     """The figure with its mask, premultiplied: float32 (512, 512, 4), colours 0 to 255, coverage 0 to 1."""
     rgb = figure.rgb
     if opacity > 0:
-        drawn = draw_face_mask(
+        drawn = paint_face_mask(
             rgb,
             figure.landmarks_xy,
             template,
-            lowered_mm=lowered_mm,
+            FaceMaskLook(template.colours_rgb[0], lowered_mm=lowered_mm),
             opacity=opacity,
             occluder=figure.hair,
         )
