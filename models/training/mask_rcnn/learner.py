@@ -27,7 +27,7 @@ from models.training.mask_rcnn.roi_targets import (
     seg_mask_rows,
     seg_mask_targets,
 )
-from models.training.retinaface_checkpoint import RunState
+from models.training.run_state import RunState
 from models.weights.keras_variables import assign_tensors, named_variables, numbers_of, tensors_of
 
 

@@ -26,8 +26,8 @@ from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
 from models.mask_rcnn.detector import NetworkMaskRcnn
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.proposals import ProposalSettings
+from models.training.curves import Curves
 from models.training.mask_rcnn.batch import stacked
-from models.training.mask_rcnn.curves import Curves
 from models.training.mask_rcnn.held_out import HeldOutFigures, measure_held_out
 from models.training.mask_rcnn.initialisation import initialise, settle_pyramid
 from models.training.mask_rcnn.labels import Example, read_label_table
@@ -35,7 +35,7 @@ from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
 from models.training.mask_rcnn.recipe import MaskRcnnRecipe, read_recipe
 from models.training.mask_rcnn.sets import LoadedSet, PictureCache, batches, gear_of, load_sets
-from models.training.retinaface_checkpoint import RunState, load_state, recipe_text, save_state
+from models.training.run_state import RunState, load_state, recipe_text, save_state
 from models.weights import digest_of, load_weights, save_weights
 from models.weights.keras_variables import assign_tensors
 
