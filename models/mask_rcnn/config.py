@@ -9,6 +9,9 @@ from models.errors import WeightsError
 #: The name under which weights files know this network.
 ARCHITECTURE: Final = "mask_rcnn"
 
+#: What older weights files do not mention.
+_YOUNGER: Final = frozenset({"corner_aligned"})
+
 Backbone = Literal["mobilenet_v1", "mobilenet_v2", "resnet50", "resnet101"]
 Normalisation = Literal["caffe", "tf"]
 
@@ -29,6 +32,8 @@ class MaskRcnnConfig:
     - ``cell_offset``: where in its cell a feature and its anchors stand: 0.5 in the middle, 0 at the upper left
       corner as Matterport has it.
     - ``sampling_points``: RoIAlign samples this many points per bin and axis.
+    - ``corner_aligned``: it samples from edge to edge, as Matterport's weights expect (``LevelGeometry``);
+      files from before it was told apart do not have it.
     """
 
     categories: tuple[str, ...]
@@ -45,6 +50,7 @@ class MaskRcnnConfig:
     canonical_px: float = 224.0
     cell_offset: float = 0.0
     sampling_points: int = 2
+    corner_aligned: bool = False
 
     def __post_init__(self) -> None:
         if not self.categories or len(set(self.categories)) != len(self.categories):
@@ -74,7 +80,7 @@ class MaskRcnnConfig:
     def from_mapping(cls, mapping: Mapping[str, Any], *, origin: object) -> Self:
         """Read what ``to_mapping`` wrote. Raises ``WeightsError`` (naming ``origin``) on anything else."""
         known = {field.name for field in fields(cls)}
-        if set(mapping) != known:
+        if set(mapping) | _YOUNGER != known:
             raise WeightsError(f"{origin}: its config has {sorted(mapping)}, expected {sorted(known)}")
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in mapping.items()

@@ -13,7 +13,8 @@ model
 ==================================  =========================================================================
 
 Both standardise deltas by 0.1, 0.1, 0.2, 0.2, order the anchors of a place as tall, square, wide, and subtract
-the mean colour from R, G, B. The file says nothing about anchor scales or names of categories.
+the mean colour from R, G, B. What is taken over looks at boxes with one sample per bin, from edge to edge, as it was
+trained to (``MaskRcnnConfig.corner_aligned``). The file says nothing about anchor scales or names of categories.
 """
 
 import re
@@ -163,6 +164,8 @@ def _config_of(
             rpn_channels=channels("rpn_conv_shared/bias"),
             box_units=channels("mrcnn_class_conv1/bias"),
             mask_channels=channels("mrcnn_mask_conv1/bias"),
+            sampling_points=1,
+            corner_aligned=True,
         )
         if anchor_scales_px is None:
             return config

@@ -53,7 +53,9 @@ class MaskRcnn:
         )
         self.batch_norms = dict(blocks.batch_norms)
         self.strides = _strides(self.trunk)
-        self.geometry = LevelGeometry(self.strides[:4], config.canonical_px, config.cell_offset)
+        self.geometry = LevelGeometry(
+            self.strides[:4], config.canonical_px, config.cell_offset, config.corner_aligned
+        )
 
     @property
     def layers(self) -> list[Any]:

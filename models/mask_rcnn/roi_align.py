@@ -18,12 +18,16 @@ class LevelGeometry:
     - ``strides``: input pixels per place, fine levels first.
     - ``canonical_px``: boxes of this side are looked at on the third level; of half of it on the second.
     - ``cell_offset``: where in its place a feature stands: 0.5 in the middle (as Detectron2 has it), 0 at the
-      upper left corner (as Matterport's resampling amounts to).
+      upper left corner (as Matterport's anchors have it).
+    - ``corner_aligned``: samples go from edge to edge of a box instead of over its bins, and the outermost
+      places stand on the outermost pixels of the input: what Matterport's weights were trained with
+      (``tf.image.crop_and_resize``), up to a place beside ours.
     """
 
     strides: tuple[int, ...]
     canonical_px: float = 224.0
     cell_offset: float = 0.5
+    corner_aligned: bool = False
 
 
 def roi_align(
@@ -48,10 +52,8 @@ def roi_align(
     height, width, stride, start = (
         keras.ops.take(keras.ops.array(column, "float32"), level) for column in table.columns
     )
-    count = side * sampling_points
-    steps = keras.ops.array((np.arange(count) + 0.5) / count, "float32")
-    across = boxes_xyxy[:, None, :2] + (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2])[:, None] * steps[:, None]
-    points = across / stride[:, None, None] - geometry.cell_offset
+    limits = keras.ops.stack([width, height], axis=-1)[:, None]
+    points = _sampled_points(boxes_xyxy, limits, stride[:, None, None], geometry, side * sampling_points)
     columns, rows = (
         keras.ops.minimum(keras.ops.maximum(points[..., axis], 0.0), limit[:, None] - 1.0)
         for axis, limit in enumerate((width, height))
@@ -75,6 +77,24 @@ def level_of(boxes_xyxy: Any, geometry: LevelGeometry) -> Any:
     octave = keras.ops.log(keras.ops.sqrt(side[:, 0] * side[:, 1]) / geometry.canonical_px) / np.log(2.0)
     level = keras.ops.clip(keras.ops.round(octave) + 2, 0, len(geometry.strides) - 1)
     return keras.ops.cast(level, "int32")
+
+
+def _sampled_points(boxes_xyxy: Any, limits: Any, stride: Any, geometry: LevelGeometry, count: int) -> Any:
+    """Where boxes (R, 4) are sampled, (R, ``count``, 2): x and y in places of their level, of which there are
+    ``limits`` (R, 1, 2), ``stride`` (R, 1, 1) input pixels apart."""
+    if geometry.corner_aligned:
+        steps, first, last = np.linspace(0, 1, count), boxes_xyxy[:, None, :2], boxes_xyxy[:, None, 2:] - 1.0
+        scale = (limits - 1.0) / keras.ops.maximum(limits * stride - 1.0, 1.0)
+        shift = 0.0
+    else:
+        steps, first, last = (
+            (np.arange(count) + 0.5) / count,
+            boxes_xyxy[:, None, :2],
+            boxes_xyxy[:, None, 2:],
+        )
+        scale = 1.0 / stride
+        shift = geometry.cell_offset
+    return (first + (last - first) * keras.ops.array(steps, "float32")[:, None]) * scale - shift
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -170,6 +171,28 @@ def test_roi_align_is_what_its_definition_says(seed, cell_offset, points, side):
     for row, box in enumerate(boxes):
         wanted = brute_force(levels, box, images[row], geometry, side, points)
         np.testing.assert_allclose(numbers(features)[row], wanted, atol=1e-5)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from((7, 14)))
+@settings(max_examples=10)
+def test_corner_aligned_it_is_the_resampling_of_matterport(seed, side):
+    rng = np.random.default_rng(seed)
+    level = rng.normal(size=(2, 12, 16, 3)).astype(np.float32)
+    boxes = some_boxes(rng, 5, 72.0)
+    images = rng.integers(0, 2, 5).astype(np.int32)
+    # his boxes: y first, over what lies between the outermost pixels, of the input of 96 x 128
+    last = np.array([95, 127, 95, 127], np.float32)
+    normed = (boxes[:, [1, 0, 3, 2]] - np.array([0, 0, 1, 1], np.float32)) / last
+    wanted = tf.image.crop_and_resize(level, normed, images, (side, side))
+    features = roi_align(
+        [level],
+        boxes,
+        images,
+        geometry=LevelGeometry((8,), corner_aligned=True),
+        side=side,
+        sampling_points=1,
+    )
+    np.testing.assert_allclose(numbers(features), wanted.numpy(), atol=1e-4)
 
 
 def test_roi_align_of_a_slope_is_the_slope_at_the_bins_centres():
