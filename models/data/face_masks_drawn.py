@@ -18,6 +18,10 @@ def draw_face_mask(
     lowered_mm: float = 0.0,
     rng: np.random.Generator | None = None,
 ) -> DrawnFaceMask:
-    """``paint_face_mask`` with a colour, by default the template's first, and how far it is pulled down."""
-    look = FaceMaskLook(colour_rgb or template.colours_rgb[0], lowered_mm=lowered_mm)
-    return paint_face_mask(picture_rgb, landmarks_xy, template, look, rng=rng)
+    """``paint_face_mask`` with a colour, by default the template's first, and how far it is pulled down.
+
+    ``rng``: of the grain; without one it is the same every time.
+    """
+    seed = 0 if rng is None else int(rng.integers(2**31))
+    look = FaceMaskLook(colour_rgb or template.colours_rgb[0], lowered_mm=lowered_mm, seed=seed)
+    return paint_face_mask(picture_rgb, landmarks_xy, template, look)
