@@ -6,18 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import cv2
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from models.evaluation.cut_outs import DETECTED_RGB, LABELLED_RGB
 from models.evaluation.instance_figures import MeasuredPicture, SetFigures
 from models.evaluation.instance_plots import plot_confusion, plot_iou_thresholds, plot_precision_recall
 from models.evaluation.instance_table import count_values, word_values
-from models.evaluation.mistakes import (
-    DETECTED_RGB,
-    LABELLED_RGB,
-    MistakeKind,
-    draw_mistake,
-    worst_mistakes,
-)
+from models.evaluation.mistakes import MistakeKind, draw_mistake, worst_mistakes
+from models.evaluation.pages import render_template
 
 #: Pictures of each kind of mistake.
 MISTAKES: Final = 12
@@ -54,24 +49,18 @@ def write_page(folder: Path, contenders: Sequence[Contender], *, title: str, sco
     cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).with_name("templates")),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-    )
     page = folder / "index.html"
-    content = environment.get_template("instances.html").render(
-        title=title,
-        score_threshold=score_threshold,
-        rows=_rows(contenders),
-        counts=_counts(contenders),
-        detectors=[
+    values = {
+        "title": title,
+        "score_threshold": score_threshold,
+        "rows": _rows(contenders),
+        "counts": _counts(contenders),
+        "detectors": [
             _detector(folder, index, contender, score_threshold) for index, contender in enumerate(contenders)
         ],
-        colours={"detected": _css(DETECTED_RGB), "labelled": _css(LABELLED_RGB)},
-    )
-    page.write_text(content, encoding="utf-8")
+        "colours": {"detected": _css(DETECTED_RGB), "labelled": _css(LABELLED_RGB)},
+    }
+    page.write_text(render_template("instances.html", values), encoding="utf-8")
     return page
 
 

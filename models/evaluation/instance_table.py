@@ -5,9 +5,7 @@ from typing import Final
 
 from models.evaluation.instance_figures import SetFigures, WordFigures
 from models.evaluation.picture_counts import PictureCounts
-
-#: Stands where there is nothing to measure.
-NOTHING: Final = "-"
+from models.evaluation.tables import columns_of, number
 
 #: Columns of the terminal's table after set and label.
 _COLUMNS: Final = (
@@ -57,11 +55,6 @@ def count_values(counts: PictureCounts) -> list[str]:
     ]
 
 
-def number(value: float | None) -> str:
-    """Three decimals, or a dash."""
-    return NOTHING if value is None else f"{value:.3f}"
-
-
 def terminal_table(detectors: Sequence[tuple[str, Sequence[SetFigures]]]) -> str:
     """One line for each set, word and detector, in columns."""
     names = dict.fromkeys(one.name for _, sets in detectors for one in sets)
@@ -75,15 +68,7 @@ def terminal_table(detectors: Sequence[tuple[str, Sequence[SetFigures]]]) -> str
                 for figures in one.words
                 if figures.word == word
             ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    left = {0, 1, 3}
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if column in left else text.rjust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+    return columns_of(lines, frozenset({0, 1, 3}))
 
 
 def _line(detector: str, figures: WordFigures) -> tuple[str, ...]:

@@ -26,8 +26,9 @@ from models.evaluation.instance_figures import MeasuredPicture, SetFigures, set_
 from models.evaluation.instance_page import Contender, write_page
 from models.evaluation.instance_table import terminal_table
 from models.evaluation.instances import match_words, words_with_polygons
+from models.evaluation.options import input_size, share
 from models.evaluation.peers.yolox import KINDS, YoloxDetector
-from models.letterbox import FILL_RGB, INPUT_MULTIPLE, default_input_size
+from models.letterbox import FILL_RGB, default_input_size
 from models.pictures import ArrayPicture, read_picture
 from models.structures import Category, Detections
 
@@ -156,14 +157,14 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument("--weights", type=Path, metavar="FILE", help="weights file; else the shipped one")
     parser.add_argument(
         "--input-size",
-        type=_input_size,
+        type=input_size,
         metavar="PX",
         help="side of the square that Mask R-CNN sees pictures in (a multiple of 32); else by the picture's size, "
         "as the daemon looks",
     )
     parser.add_argument(
         "--min-score",
-        type=_share,
+        type=share,
         default=0.5,
         metavar="SCORE",
         help="least score that counts for recall, precision, confusions and mistakes (default: 0.5)",
@@ -187,20 +188,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
     return parser
-
-
-def _input_size(text: str) -> int:
-    size = int(text)
-    if size <= 0 or size % INPUT_MULTIPLE:
-        raise argparse.ArgumentTypeError(f"must be a multiple of {INPUT_MULTIPLE}")
-    return size
-
-
-def _share(text: str) -> float:
-    share = float(text)
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError("must lie in 0 to 1")
-    return share
 
 
 def _peer(text: str) -> tuple[str, Path]:

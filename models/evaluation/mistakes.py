@@ -9,24 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.cut_outs import DETECTED_RGB, LABELLED_RGB, CutOut
 from models.evaluation.instance_figures import MeasuredPicture
 from models.evaluation.instances import WordMatches, clipped, detected_region
 from models.evaluation.overlaps import box_overlaps
-from models.pictures import read_picture
 from models.structures import Category
 
 MistakeKind = Literal["false", "loose", "missed"]
 
 #: A picture full of mistakes shows this many of each kind, so that others have their turn.
 _PER_PICTURE: Final = 2
-
-#: The part shown is this many times as large as the thing, at least so many pixels, and drawn so large.
-_SURROUNDINGS: Final = 2.5
-_LEAST_SIDE_PX: Final = 96
-_DRAWN_SIDE_PX: Final = 280
-
-DETECTED_RGB: Final = (255, 96, 32)
-LABELLED_RGB: Final = (64, 224, 96)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,49 +62,21 @@ def draw_mistake(mistake: Mistake) -> NDArray[np.uint8]:
     Raises ``PictureError`` when the picture is not there any more.
     """
     picture, detections = mistake.measured.picture, mistake.measured.detections
-    rgb = read_picture(picture.path).rgb()
-    left, top, right, bottom = _surroundings(mistake.box_xyxy, picture.image_hw)
-    part = rgb[top:bottom, left:right]
-    scale = _DRAWN_SIDE_PX / max(part.shape[:2])
-    size = (max(1, round(part.shape[1] * scale)), max(1, round(part.shape[0] * scale)))
-    canvas = cv2.resize(part, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-
-    def draw(box: Sequence[float], rgb: tuple[int, int, int], width: int) -> None:
-        corners = ((np.array(box).reshape(2, 2) - (left, top)) * scale).round().astype(int).tolist()
-        cv2.rectangle(canvas, corners[0], corners[1], rgb, width, cv2.LINE_AA)
-
+    part = CutOut(picture, mistake.box_xyxy)
     for thing in picture.objects:
         subject = mistake.kind == "missed" and thing.box_xyxy == mistake.box_xyxy
-        draw(thing.box_xyxy, LABELLED_RGB, 2 if subject else 1)
+        part.draw_box(thing.box_xyxy, LABELLED_RGB, 2 if subject else 1)
     if mistake.row is not None:
-        draw(mistake.box_xyxy, DETECTED_RGB, 2)
+        part.draw_box(mistake.box_xyxy, DETECTED_RGB, 2)
         if detections.seg_masks is not None:
             region = detected_region(detections, mistake.row)
             outlines, _ = cv2.findContours(
                 region.pixels.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE
             )
-            offset = np.array([region.left - left + 0.5, region.top - top + 0.5])
-            drawn = [((outline + offset) * scale).round().astype(np.int32) for outline in outlines]
-            cv2.polylines(canvas, drawn, True, DETECTED_RGB, 1, cv2.LINE_AA)
-    return np.asarray(canvas, np.uint8)
-
-
-def _surroundings(
-    box_xyxy: tuple[float, float, float, float], image_hw: tuple[int, int]
-) -> tuple[int, int, int, int]:
-    """A square around the box in whole pixels, cut where the picture ends; at least one pixel."""
-    x1, y1, x2, y2 = box_xyxy
-    side = max(_LEAST_SIDE_PX, _SURROUNDINGS * max(x2 - x1, y2 - y1))
-    height, width = image_hw
-    left, top = (
-        min(max(0, round((low + high - side) / 2)), bound - 1)
-        for low, high, bound in ((x1, x2, width), (y1, y2, height))
-    )
-    right, bottom = (
-        max(start + 1, min(bound, round((low + high + side) / 2)))
-        for start, low, high, bound in ((left, x1, x2, width), (top, y1, y2, height))
-    )
-    return left, top, right, bottom
+            # the middle of the pixels
+            offset = np.array([region.left + 0.5, region.top + 0.5])
+            part.draw_outlines([outline + offset for outline in outlines], DETECTED_RGB)
+    return part.canvas
 
 
 def _mistakes(one: MeasuredPicture, words: WordMatches, score_threshold: float) -> Iterator[Mistake]:

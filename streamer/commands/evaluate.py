@@ -9,13 +9,14 @@ from streamer.commands.delegation import run_main_of
 HELP = "measure a network on labelled pictures"
 
 _EVALUATIONS: Final = {
+    "pipeline": "models.evaluation.pipeline",
     "detector": "models.evaluation.faces",
     "classifier": "models.evaluation.mask_state",
     "maskrcnn": "models.evaluation.mask_rcnn",
 }
 
 #: These import TensorFlow only when they have read their arguments and labels.
-_LOAD_LATER: Final = frozenset({"detector", "maskrcnn"})
+_LOAD_LATER: Final = frozenset({"pipeline", "detector", "maskrcnn"})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
