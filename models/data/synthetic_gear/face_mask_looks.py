@@ -90,7 +90,7 @@ def sampled_look(template: FaceMaskTemplate, wear: FaceMaskWear, rng: np.random.
     """A look as ``wear`` says, all else by chance. Raises ``ValueError`` when it cannot be worn so."""
     if not can_be_worn(template, wear):
         raise ValueError(f"{template.name}: has no bands, and cannot hang from one ear")
-    colour = _varied(template.colours_rgb[int(rng.integers(len(template.colours_rgb)))], rng)
+    colour = varied(template.colours_rgb[int(rng.integers(len(template.colours_rgb)))], rng)
     print_name = template.prints[int(rng.integers(len(template.prints)))]
     low, high = _WORN_LOWERED_MM
     if wear in _UPPER_EDGE_MM:
@@ -110,7 +110,7 @@ def sampled_look(template: FaceMaskTemplate, wear: FaceMaskWear, rng: np.random.
     )
 
 
-def _varied(colour: Rgb, rng: np.random.Generator) -> Rgb:
+def varied(colour: Rgb, rng: np.random.Generator) -> Rgb:
     """A colour of another batch, washing or camera."""
     return _scaled(colour, rng.normal(1, 0.05) * rng.normal(1, 0.025, 3))
 

@@ -24,6 +24,7 @@ from models.data.synthetic_gear.surfaces import (
     Scene,
     Surface,
     cell_mm,
+    cylinder,
     normals_of,
     refined,
     region_of,
@@ -197,15 +198,8 @@ def _disc_points(disc: Disc, side: int, points_mm: NDArray[np.float64]) -> NDArr
     """A low cylinder (R, C, 3) on the surface, from its middle to its rim."""
     row = round(disc.down * (points_mm.shape[0] - 1))
     column = round((side * disc.across + 1) / 2 * (points_mm.shape[1] - 1))
-    middle, normal = points_mm[row, column], normals_of(points_mm)[row, column]
-    right = np.cross((0.0, 1.0, 0.0), normal)
-    right /= max(float(np.linalg.norm(right)), 1e-9)
-    below = np.cross(normal, right)
-    around = np.linspace(0, 2 * np.pi, 25)[None, :, None]
-    part = np.array([0.0, 0.4, 0.7, 0.88, 0.97, 1.0, 1.0])[:, None, None]
-    height = disc.height_mm * np.array([1.0, 1.0, 0.97, 0.9, 0.75, 0.4, -0.5])[:, None, None]
-    spoke = np.cos(around) * right - np.sin(around) * below
-    return np.asarray(middle + disc.radius_mm * part * spoke + height * normal, np.float64)
+    normal = normals_of(points_mm)[row, column]
+    return cylinder(points_mm[row, column], normal, disc.radius_mm, disc.height_mm)
 
 
 def _shadowed(patch: Pixels, layer: Layer, px_per_mm: float, opacity: float) -> Pixels:

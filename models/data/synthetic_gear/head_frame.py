@@ -35,9 +35,11 @@ MIN_EYE_DISTANCE_PX: Final = 4.0
 # them.
 _Z_AXIS_RIDGE: Final = 12.0
 
-# For a rotation proper: how far landmarks stray from the mean ones, and how far heads turn, in one deviation.
+# For a rotation proper: how far landmarks stray from the mean ones, and how far heads turn, in one deviation. Noses
+# and smiles differ so much that little is learned of the pitch; cameras hang higher than faces.
 _LANDMARK_MM: Final = 4.0
-_YAW_RAD, _PITCH_RAD = np.deg2rad(40.0), np.deg2rad(14.0)
+_YAW_RAD, _PITCH_RAD = np.deg2rad(40.0), np.deg2rad(7.0)
+_USUAL_PITCH_RAD: Final = np.deg2rad(-5.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,7 +83,7 @@ class HeadFrame:
             size = scale * np.exp(log_scale)
             seen = points @ _axes(size, yaw, pitch, turn) + landmarks[:2].mean(axis=0) + scale * guess[4:]
             strays = (seen - landmarks).ravel() / (size * _LANDMARK_MM)
-            return np.concatenate([strays, [yaw / _YAW_RAD, pitch / _PITCH_RAD]])
+            return np.concatenate([strays, [yaw / _YAW_RAD, (pitch - _USUAL_PITCH_RAD) / _PITCH_RAD]])
 
         fitted = least_squares(residuals, np.array([0.0, 0.0, roll, 0.0, 0.0, 0.0]), method="lm").x
         yaw, pitch, turn, log_scale = fitted[:4]

@@ -84,7 +84,8 @@ class Scene:
 
     def hide_behind_head(self, *, shrunk: float = 0.94) -> None:
         """From here on, and for what was drawn before, the head hides what is behind it."""
-        self.paint(Surface(_head_points(shrunk), texture=None))
+        half_axes = shrunk * np.asarray(HEAD_HALF_AXES_MM)
+        self.paint(Surface(ellipsoid(HEAD_CENTRE_MM, half_axes), texture=None))
 
     def band(self, path_mm: ArrayLike, width_mm: float, rgb: ArrayLike) -> None:
         """A band along points (P, 3), as wide as told from wherever it is seen."""
@@ -257,12 +258,26 @@ def _places(
     return _Places(row, column, u.astype(np.float32), v.astype(np.float32))
 
 
-def _head_points(shrunk: float) -> NDArray[np.float64]:
+def ellipsoid(centre_mm: ArrayLike, half_axes_mm: ArrayLike) -> NDArray[np.float64]:
+    """Points (R, C, 3) of an ellipsoid along the head's axes."""
     around = np.linspace(-np.pi, np.pi, 33)[None, :]
     down = np.linspace(0, np.pi, 19)[:, None]
     unit = np.stack(
         np.broadcast_arrays(np.sin(down) * np.sin(around), -np.cos(down), np.sin(down) * np.cos(around)),
         axis=-1,
     )
-    points = np.asarray(HEAD_CENTRE_MM) + shrunk * unit * np.asarray(HEAD_HALF_AXES_MM)
-    return np.asarray(points, np.float64)
+    return np.asarray(np.asarray(centre_mm) + unit * np.asarray(half_axes_mm), np.float64)
+
+
+def cylinder(
+    middle_mm: NDArray[np.float64], normal: NDArray[np.float64], radius_mm: float, height_mm: float
+) -> NDArray[np.float64]:
+    """Points (R, C, 3) of a low cylinder on a surface, its edge rounded, from its middle to its foot."""
+    right = np.cross((0.0, 1.0, 0.0), normal)
+    right /= max(float(np.linalg.norm(right)), 1e-9)
+    below = np.cross(normal, right)
+    around = np.linspace(0, 2 * np.pi, 25)[None, :, None]
+    part = np.array([0.0, 0.4, 0.7, 0.88, 0.97, 1.0, 1.0])[:, None, None]
+    height = height_mm * np.array([1.0, 1.0, 0.97, 0.9, 0.75, 0.4, -0.5])[:, None, None]
+    spoke = np.cos(around) * right - np.sin(around) * below
+    return np.asarray(middle_mm + radius_mm * part * spoke + height * normal, np.float64)
