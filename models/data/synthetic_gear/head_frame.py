@@ -5,7 +5,8 @@ towards the viewer. The camera is scaled orthographic ("weak perspective"): a po
 ``origin + x * x_axis + y * y_axis + z * z_axis``, with the three axes two-component vectors in pixels per
 millimetre. Where the head turns, the z axis is what moves a nose tip off the line between eyes and mouth.
 
-Angles: yaw above 0 turns the face to the viewer's right, pitch above 0 up, roll above 0 leans clockwise.
+Angles: yaw above 0 turns the face to the viewer's right, pitch above 0 up (below 0 one sees the top of the head), roll
+above 0 leans clockwise. Pixels are continuous coordinates in which the first pixel covers 0 to 1.
 """
 
 from dataclasses import dataclass

@@ -131,7 +131,7 @@ def _filled(
     """How much of each pixel (h, w) the polygons cover."""
     fine = np.zeros((int(hw[0]) * _SUPERSAMPLE, int(hw[1]) * _SUPERSAMPLE), np.float32)
     for outline in outlines:
-        points = ((outline + centre + 0.5) * _SUPERSAMPLE - 0.5) * 16
+        points = ((outline + centre) * _SUPERSAMPLE - 0.5) * 16
         cv2.fillPoly(fine, [np.rint(points).astype(np.int32)], (1.0,), cv2.LINE_8, 4)
     return np.asarray(cv2.resize(fine, (int(hw[1]), int(hw[0])), interpolation=cv2.INTER_AREA), np.float32)
 

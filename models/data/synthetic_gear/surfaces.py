@@ -101,8 +101,8 @@ class Scene:
     def paint(self, surface: Surface) -> None:
         """Draw a surface where nothing nearer is."""
         corners = self.frame.project(surface.points_mm)
-        # a pixel's centre has whole coordinates, hence the half pixel to and fro
-        corners = (corners - (self._x1, self._y1) + 0.5) * self._factor - 0.5
+        # OpenCV draws where pixels' centres have whole coordinates
+        corners = (corners - (self._x1, self._y1)) * self._factor - 0.5
         low = np.maximum(np.floor(corners.reshape(-1, 2).min(axis=0)), 0).astype(int)
         high = np.ceil(corners.reshape(-1, 2).max(axis=0)).astype(int) + 2
         high = np.minimum(high, self._depth.shape[::-1])
