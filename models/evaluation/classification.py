@@ -26,6 +26,16 @@ class ClassificationReport:
         return float(np.trace(self.confusion) / max(1, self.confusion.sum()))
 
     @property
+    def support(self) -> NDArray[np.int64]:
+        """Examples of each class, (K,)."""
+        return np.asarray(self.confusion.sum(1))
+
+    @property
+    def weighted_f1(self) -> float:
+        """Mean F1, each class as often as it occurs; 0 when none does."""
+        return float((self.f1 * self.support).sum() / max(1, self.support.sum()))
+
+    @property
     def macro_f1(self) -> float:
         """Mean F1 of the classes that occur in the truth."""
         occurs = self.confusion.sum(1) > 0

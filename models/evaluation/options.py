@@ -11,6 +11,7 @@ def add_set_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data_sets", type=Path, nargs="+", metavar="DATA_SET", help="labelled pictures")
     parser.add_argument(
         "--input-size",
+        "--longest-side",
         type=input_size,
         nargs="+",
         default=[None],
@@ -34,11 +35,15 @@ def add_set_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_report_options(parser: argparse.ArgumentParser) -> None:
-    """``peers``, ``bootstrap``, ``seed``, ``out``, ``json``, ``device``."""
+def add_peers_option(parser: argparse.ArgumentParser) -> None:
+    """``peers``."""
     parser.add_argument(
         "--peers", type=Path, metavar="FOLDER", help="measure the published detectors in this folder too"
     )
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """``bootstrap``, ``seed``, ``out``, ``json``, ``device``."""
     parser.add_argument(
         "--bootstrap",
         type=int,

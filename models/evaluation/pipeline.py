@@ -19,9 +19,10 @@ from models.data.annotated import AnnotatedPicture
 from models.data.readers import read_pictures
 from models.detector import Detector
 from models.errors import DataSetError, ModelError
-from models.evaluation.options import add_report_options, add_set_options
+from models.evaluation.options import add_peers_option, add_report_options, add_set_options
 from models.evaluation.pages import Section, write_report
 from models.evaluation.peers.aizoo import FILE_NAME as AIZOO_FILE
+from models.evaluation.peers.aizoo import AizooDetector
 from models.evaluation.pipeline_faces import SeenPicture, seen_picture
 from models.evaluation.pipeline_figures import PipelineFigures, pipeline_figures
 from models.evaluation.pipeline_mistakes import mistake_galleries
@@ -146,6 +147,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--classifier", type=Path, metavar="FILE", help="classifier weights; else the shipped ones"
     )
+    add_peers_option(parser)
     add_report_options(parser)
     return parser
 
@@ -156,7 +158,6 @@ def _pipelines(
     chosen = {"retinaface": options.detector, "mask_state": options.classifier}
     paths = weights_paths({name: path for name, path in chosen.items() if path is not None})
     with loading():
-        from models.evaluation.peers.aizoo import AizooDetector  # noqa: PLC0415
         from models.face_mask_detector import FaceMaskDetector  # noqa: PLC0415 - loads TensorFlow
         from models.mask_state.classifier import MaskStateClassifier  # noqa: PLC0415
         from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415

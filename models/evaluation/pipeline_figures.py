@@ -5,13 +5,14 @@ Shapes: P pictures.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.bootstrap import Interval, bootstrap_intervals
 from models.evaluation.coco_precision import IOU_THRESHOLDS
+from models.evaluation.heights import HEIGHT_GROUPS, height_groups
 from models.evaluation.pipeline_counts import (
     Identified,
     PipelineRates,
@@ -30,9 +31,6 @@ from models.evaluation.pipeline_precision import (
 )
 from models.evaluation.roc import RocCurve
 from models.structures import FACE_MASK_CLASSES
-
-#: Lower ends of the groups of heights, in original pixels or those of the network's input.
-HEIGHTS_PX: Final = (0.0, 12.0, 16.0, 20.0, 24.0, 32.0, 64.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +199,12 @@ def pipeline_figures(
 
 
 def _groups(faces: PipelineFaces, heights_px: NDArray[np.float64]) -> tuple[HeightGroup, ...]:
+    group_of = np.array(height_groups(heights_px), dtype=object)
     groups = []
-    for low, high in zip(HEIGHTS_PX, (*HEIGHTS_PX[1:], np.inf), strict=True):
-        rows = (heights_px >= low) & (heights_px < high)
+    for title in HEIGHT_GROUPS:
+        rows = group_of == title
         if rows.any():
             chosen = faces.chosen(rows)
-            title = f"{low:.0f} px and more" if np.isinf(high) else f"{low:.0f} to {high:.0f} px"
             groups.append(
                 HeightGroup(title, int(rows.sum()), identified_by_state(chosen), pipeline_rates(chosen))
             )

@@ -90,12 +90,12 @@ class WeightedPrecision:
 def state_precision(pictures: Sequence[SeenPicture], state: int) -> StatePrecision:
     """Average precision of one state (index into ``FACE_MASK_CLASSES``) over ``pictures``, at least one."""
     matches = [_match_state(seen, state) for seen in pictures]
-    return _precision(matches)
+    return precision_of(matches)
 
 
 def face_precision(pictures: Sequence[SeenPicture]) -> StatePrecision:
     """The same of faces, whatever their states."""
-    return _precision([_match(seen, seen.detections.scores, seen.labels) for seen in pictures])
+    return precision_of([_match(seen, seen.detections.scores, seen.labels) for seen in pictures])
 
 
 def mean_precision(states: Sequence[StatePrecision]) -> tuple[float | None, float | None]:
@@ -129,7 +129,24 @@ def finite(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def _precision(matches: Sequence[CocoMatches]) -> StatePrecision:
+def match_for_precision(
+    boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float32], labels: FaceLabels
+) -> CocoMatches:
+    """How boxes (N, 4), inside of the picture, of any scores meet the labels at all thresholds."""
+    matches = match_coco(
+        scores,
+        box_areas(boxes_xyxy),
+        box_areas(labels.boxes_xyxy),
+        labels.ignored,
+        labels.overlaps(boxes_xyxy),
+    )
+    # as for COCO's ranges of areas: what is too small to count and meets nothing is not wrong
+    small = labels.too_small(boxes_xyxy)[matches.order]
+    return replace(matches, ignored=matches.ignored | ((matches.label_of < 0) & small))
+
+
+def precision_of(matches: Sequence[CocoMatches]) -> StatePrecision:
+    """Average precision over the matches of each picture, at least one."""
     curves = precision_curves(matches)
     return StatePrecision(
         labels=int(curves.label_counts[_ALL]),
@@ -157,14 +174,4 @@ def _match_state(seen: SeenPicture, state: int) -> CocoMatches:
 
 
 def _match(seen: SeenPicture, scores: NDArray[np.float32], labels: FaceLabels) -> CocoMatches:
-    boxes = clipped(seen.detections.boxes_xyxy, seen.picture.image_hw)
-    matches = match_coco(
-        scores,
-        box_areas(boxes),
-        box_areas(labels.boxes_xyxy),
-        labels.ignored,
-        labels.overlaps(boxes),
-    )
-    # as for COCO's ranges of areas: what is too small to count and meets nothing is not wrong
-    small = labels.too_small(boxes)[matches.order]
-    return replace(matches, ignored=matches.ignored | ((matches.label_of < 0) & small))
+    return match_for_precision(clipped(seen.detections.boxes_xyxy, seen.picture.image_hw), scores, labels)

@@ -10,7 +10,7 @@ HELP = "measure a network on labelled pictures"
 
 _EVALUATIONS: Final = {
     "pipeline": "models.evaluation.pipeline",
-    "detector": "models.evaluation.faces",
+    "detector": "models.evaluation.face_detector",
     "classifier": "models.evaluation.mask_state",
     "maskrcnn": "models.evaluation.mask_rcnn",
 }

@@ -8,9 +8,10 @@ from command_line import one_line_of, ppewatch
     ("command", "options"),
     [
         (("train", "retinaface"), ("--data", "--init", "--out")),
-        (("train", "classifier"), ("--crops", "--out")),
+        (("train", "classifier"), ("--data", "--init", "--crops", "--out")),
         (("train", "classifier-crops"), ("--detector", "--out")),
-        (("evaluate", "detector"), ("--longest-side",)),
+        (("evaluate", "pipeline"), ("--detector", "--classifier", "--least-height", "--peers")),
+        (("evaluate", "detector"), ("--input-size", "--beside", "--peers")),
         (("evaluate", "classifier"), ("--weights",)),
     ],
 )

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import PictureError, WeightsError
+from models.errors import ModelError, PictureError, WeightsError
 from models.structures import Detections, Picture
 
 #: Its name as published, by which it is found in a folder of peers.
@@ -31,12 +31,13 @@ _VARIANCES: Final = np.array([0.1, 0.1, 0.2, 0.2])
 
 
 class AizooDetector:
-    """A ``Detector`` that runs ``file`` with TensorFlow Lite on the processor.
+    """A ``Detector`` that runs ``file`` with LiteRT on the processor.
 
     Detections have ``face_mask_probs`` of two states: their third column is 0. The score of a face is the larger one of
     its two classes.
 
-    Raises ``WeightsError`` when the file is missing, is no TFLite file or answers in another layout.
+    Raises ``WeightsError`` when the file is missing, is no TFLite file or answers in another layout,
+    ``ModelError`` when LiteRT is not installed (extra ``evaluate``).
     """
 
     def __init__(self, file: Path, *, score_threshold: float = 0.5) -> None:
@@ -139,10 +140,12 @@ def _without_doubles(boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float32
 
 
 def _interpreter(content: bytes, file: Path) -> Any:
-    import tensorflow as tf  # noqa: PLC0415 - takes seconds
-
     try:
-        interpreter = tf.lite.Interpreter(model_content=content, num_threads=2)
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an extra that only peers need
+    except ImportError as error:
+        raise ModelError("peers need ai-edge-litert: install the extra `evaluate`") from error
+    try:
+        interpreter = Interpreter(model_content=content)
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise WeightsError(f"{file}: is no TFLite file that can be run: {error}") from error
