@@ -37,36 +37,50 @@ class ConvBlocks:
         batch_norm: str,
         stride: int = 1,
         slope: float | None = None,
+        ceiling: float | None = None,
     ) -> Any:
         """Convolve (B, H, W, C) to (B, H/stride, W/stride, ``filters``), padding by half the kernel on each
         side.
 
-        ``slope`` is that of the leaky ReLU behind it (0: plain ReLU), None for no activation.
+        ``slope`` is that of the leaky ReLU behind it (0: plain ReLU), None for no activation; ``ceiling``
+        bounds what it lets through.
         """
         x, padding = _padded(x, kernel_size, stride)
         layer = keras.layers.Conv2D(
             filters, kernel_size, stride, padding=padding, use_bias=self.folded, name=name
         )
-        return self._finished(layer(x), name, batch_norm, slope)
+        return self._finished(layer(x), name, batch_norm, slope, ceiling)
 
-    def depthwise(self, x: Any, *, name: str, batch_norm: str, stride: int, slope: float) -> Any:
+    def depthwise(
+        self,
+        x: Any,
+        *,
+        name: str,
+        batch_norm: str,
+        stride: int,
+        slope: float,
+        ceiling: float | None = None,
+    ) -> Any:
         """Convolve each channel of (B, H, W, C) by itself, 3 x 3, to (B, H/stride, W/stride, C)."""
         x, padding = _padded(x, 3, stride)
         layer = keras.layers.DepthwiseConv2D(3, stride, padding=padding, use_bias=self.folded, name=name)
-        return self._finished(layer(x), name, batch_norm, slope)
+        return self._finished(layer(x), name, batch_norm, slope, ceiling)
 
-    def _finished(self, x: Any, name: str, batch_norm: str, slope: float | None) -> Any:
+    def _finished(
+        self, x: Any, name: str, batch_norm: str, slope: float | None, ceiling: float | None
+    ) -> Any:
         self.batch_norms[name] = batch_norm
         if not self.folded:
             x = keras.layers.BatchNormalization(
                 epsilon=BATCH_NORM_EPSILON, momentum=BATCH_NORM_MOMENTUM, name=batch_norm
             )(x)
-        return x if slope is None else activated(x, slope)
+        return x if slope is None else activated(x, slope, ceiling)
 
 
-def activated(x: Any, slope: float) -> Any:
-    """Leaky ReLU with ``slope`` below zero; plain ReLU for a slope of 0."""
-    return keras.ops.leaky_relu(x, slope) if slope else keras.ops.relu(x)
+def activated(x: Any, slope: float, ceiling: float | None = None) -> Any:
+    """Leaky ReLU with ``slope`` below zero; plain ReLU for a slope of 0. Nothing gets above ``ceiling``."""
+    x = keras.ops.leaky_relu(x, slope) if slope else keras.ops.relu(x)
+    return x if ceiling is None else keras.ops.minimum(x, ceiling)
 
 
 def _padded(x: Any, kernel_size: int, stride: int) -> tuple[Any, str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import keras
 
-from models.retinaface import backbones
+from models.retinaface.backbones import backbone_features
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.fpn import feature_pyramid
 from models.retinaface.heads import head
@@ -16,8 +16,6 @@ from models.retinaface.ssh import context_module
 
 #: Mean of the training pictures, R, G, B. The published network takes B, G, R minus (104, 117, 123).
 MEAN_RGB: Final = (123.0, 117.0, 104.0)
-
-_BACKBONES: Final = {"mobilenet0.25": backbones.mobilenet_v1_quarter, "resnet50": backbones.resnet50}
 
 
 def build_retinaface(config: RetinaFaceConfig) -> keras.Model:
@@ -31,11 +29,10 @@ def build_retinaface(config: RetinaFaceConfig) -> keras.Model:
     (B, A, 10); see ``boxes`` for what the deltas mean.
     """
     blocks = ConvBlocks(folded=config.folded)
-    # as published: leaky only where the pyramid is narrow
-    slope = 0.1 if config.pyramid_channels <= 64 else 0.0
+    slope = config.slope
     pictures = keras.Input((None, None, 3), name="pictures", dtype="float32")
     x = pictures - keras.ops.array(MEAN_RGB, "float32")
-    features = _BACKBONES[config.backbone](blocks, x)
+    features = backbone_features(blocks, x, config)
     pyramid = feature_pyramid(blocks, features, config.pyramid_channels, slope=slope)
     context = [
         context_module(blocks, level, config.pyramid_channels, slope=slope, name=f"ssh{number}")
@@ -54,7 +51,7 @@ def batch_norms_of(config: RetinaFaceConfig) -> dict[str, str]:
     norm."""
     blocks = ConvBlocks(folded=True)
     with keras.device("cpu"):
-        features = _BACKBONES[config.backbone](blocks, keras.KerasTensor((1, 64, 64, 3)))
+        features = backbone_features(blocks, keras.KerasTensor((1, 64, 64, 3)), config)
         pyramid = feature_pyramid(blocks, features, config.pyramid_channels, slope=0.0)
         for number, level in enumerate(pyramid, start=1):
             context_module(blocks, level, config.pyramid_channels, slope=0.0, name=f"ssh{number}")

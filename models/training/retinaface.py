@@ -1,8 +1,8 @@
-"""Fine-tune a RetinaFace: ``python -m models.training.retinaface RECIPE.yaml --out FOLDER``.
+"""Train a RetinaFace: ``ppewatch train retinaface RECIPE.yaml --data DATA --out FOLDER``.
 
-Starts from given weights, which also act as the teacher (see ``retinaface_teacher``); measures the averaged
-weights on labelled pictures as it goes and keeps the best. An interrupted run continues where its folder
-says it stood.
+Starts from ``--init``: weights of another one, of an ImageNet backbone, or none. A ``--teacher``, if there is
+one, completes the labels (see ``retinaface_teacher``). Measures the averaged weights on held-out pictures as
+it goes and keeps the best. An interrupted run continues where its folder says it stood.
 """
 
 import argparse
@@ -15,19 +15,21 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import keras
 from tqdm import tqdm
 
-from models.errors import ModelError, TrainingError
-from models.evaluation.coco_faces import LabelledPicture
-from models.evaluation.faces import FaceFigures, evaluate_faces
+from models.errors import ModelError
 from models.retinaface.config import ARCHITECTURE, RetinaFaceConfig
 from models.retinaface.detector import NetworkDetector
 from models.retinaface.network import build_retinaface
-from models.training.retinaface_checkpoint import load_state, recipe_text, save_state
+from models.training.curves import Curves
+from models.training.retinaface_held_out import HeldOutFigures, measure_held_out
+from models.training.retinaface_initialisation import config_for, finds_faces, initialise
 from models.training.retinaface_learner import Learner
 from models.training.retinaface_recipe import RetinaFaceRecipe, read_recipe
-from models.training.retinaface_sets import batches, held_out_pictures, load_examples
-from models.weights import load_weights, save_weights
+from models.training.retinaface_sets import batches, held_out_close_ups, held_out_pictures, load_set
+from models.training.run_state import load_state, recipe_text, save_state
+from models.weights import digest_of, save_weights
 from models.weights.keras_variables import assign_tensors
 
 
@@ -35,20 +37,18 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
     """Train as ``recipe`` says and return the best weights, ``<out>/best.safetensors``.
 
     ``out`` also gets the weights of the last round (``last.safetensors``), ``state.safetensors`` (to
-    resume) and ``log.jsonl`` (one line per round); the folder ``teacher`` beside it keeps the teacher's
-    answers. ``report`` gets one line per round. Raises ``DataSetError``, ``PictureError``,
-    ``TrainingError``, ``WeightsError``; what is saved by then stays usable.
+    resume), ``log.jsonl`` (one line per round) and curves for TensorBoard; the folder ``teacher`` beside it
+    keeps what the teacher and the initial weights see in the training pictures. ``report`` gets one line per
+    round. Raises ``DataSetError``, ``PictureError``, ``TrainingError``, ``WeightsError``; what is saved by
+    then stays usable.
     """
     cv2.setNumThreads(1)  # threads make whole canvases; more inside each would fight with the training itself
+    # not from the clock: layers that no weights are for start the same way each time
+    keras.utils.set_random_seed(recipe.seed)
     out.mkdir(parents=True, exist_ok=True)
-    stored = load_weights(recipe.init, architecture=ARCHITECTURE)
-    config = RetinaFaceConfig.from_mapping(stored.config, origin=recipe.init)
-    if config.folded:
-        raise TrainingError(
-            f"{recipe.init}: is folded and cannot be trained well; start from what it was made of"
-        )
+    config = config_for(recipe.backbone, recipe.init)
     network = build_retinaface(config)
-    assign_tensors(network, stored.tensors, origin=recipe.init)
+    line = initialise(network, config, recipe.init)
     learner = Learner(
         network,
         steps=recipe.rounds * recipe.steps_per_round,
@@ -56,45 +56,58 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
         weight_decay=recipe.weight_decay,
         warm_up_steps=recipe.warm_up_steps,
         average_decay=recipe.average_decay,
+        loss=recipe.loss,
+        learn_batch_norms=recipe.learn_batch_norms,
     )
-    text = recipe_text(asdict(recipe) | {"init": stored.digest})
+    text = state_text(recipe)
     state = load_state(out / "state.safetensors", recipe=text)
     best = 0.0
-    if state is not None:
+    if state is None:
+        report(line)
+    else:
         learner.resume(state)
         best = state.best
         report(f"continues after step {state.step}")
-    examples = [
-        load_examples(training_set, teacher=recipe.teacher or recipe.init, cache=out.parent / "teacher")
+    miner = recipe.init if finds_faces(recipe.init) else None
+    sets = [
+        load_set(training_set, teacher=recipe.teacher, miner=miner, cache=out.parent / "teacher")
         for training_set in recipe.sets
     ]
-    held_out = held_out_pictures(recipe.sets)
     stream = batches(
-        examples,
-        [training_set.share for training_set in recipe.sets],
+        sets,
         batch_size=recipe.batch_size,
         side_px=recipe.side_px,
         seed=recipe.seed,
         first_step=learner.step,
         workers=recipe.workers,
+        matching=recipe.matching,
     )
-    measure = _Measure(config, held_out, recipe.validation_sides_px)
+    measure = _Measure(config, recipe)
+    log = _Log(out, report)
     if state is None:
-        _log(out, report, 0, {}, measure(learner))
+        log.add(0, 0, {}, measure(learner))
     while learner.step < recipe.rounds * recipe.steps_per_round:
         losses = _round(learner, stream, recipe.steps_per_round)
         figures = measure(learner)
-        _log(out, report, learner.step // recipe.steps_per_round, losses, figures)
-        score = sum(figure.ap50 for figure in figures) / len(figures)
-        source = f"{recipe.source}; step {learner.step}, held-out AP50 {score:.4f}"
+        log.add(learner.step // recipe.steps_per_round, learner.step, losses, figures)
+        source = f"{recipe.source}; step {learner.step}, held-out AP50 {figures.score:.4f}"
         _save(out / "last.safetensors", learner, config, source)
-        if score > best:
-            best = score
+        if figures.score > best or not (out / "best.safetensors").exists():
+            best = figures.score
             _save(out / "best.safetensors", learner, config, source)
         state = learner.state()
         state.best, state.recipe = best, text
         save_state(out / "state.safetensors", state)
     return out / "best.safetensors"
+
+
+def state_text(recipe: RetinaFaceRecipe) -> str:
+    """What tells the run of a recipe from others: its values, and the weights by their digests."""
+    digests = {
+        name: None if path is None else digest_of(path)
+        for name, path in (("init", recipe.init), ("teacher", recipe.teacher))
+    }
+    return recipe_text(asdict(recipe) | digests)
 
 
 def _save(path: Path, learner: Learner, config: RetinaFaceConfig, source: str) -> None:
@@ -104,19 +117,33 @@ def _save(path: Path, learner: Learner, config: RetinaFaceConfig, source: str) -
 class _Measure:
     """Figures of the averaged weights; one network and its compiled functions serve all rounds."""
 
-    def __init__(
-        self, config: RetinaFaceConfig, pictures: list[LabelledPicture], sides_px: Sequence[int]
-    ) -> None:
+    def __init__(self, config: RetinaFaceConfig, recipe: RetinaFaceRecipe) -> None:
         self._network = build_retinaface(config)
         self._detector = NetworkDetector(self._network, score_threshold=0.02)
-        self._pictures = pictures
-        self._sides_px = sides_px
+        self._pictures = held_out_pictures(recipe.sets)
+        self._close_ups = held_out_close_ups(recipe.sets)
+        self._sides_px = recipe.validation_sides_px
 
-    def __call__(self, learner: Learner) -> list[FaceFigures]:
+    def __call__(self, learner: Learner) -> HeldOutFigures:
         assign_tensors(self._network, learner.average, origin="average")
-        return [
-            evaluate_faces(self._detector, self._pictures, longest_side_px=side) for side in self._sides_px
-        ]
+        return measure_held_out(self._detector, self._pictures, self._close_ups, sides_px=self._sides_px)
+
+
+class _Log:
+    """Tells how the run goes: a line to whoever watches, one in a file, and points on curves."""
+
+    def __init__(self, out: Path, report: Callable[[str], None]) -> None:
+        self._file, self._report = out / "log.jsonl", report
+        self._curves = Curves(out / "curves")
+
+    def add(self, number: int, step: int, losses: dict[str, float], figures: HeldOutFigures) -> None:
+        row = {"round": number, "step": step, "losses": losses, "figures": asdict(figures)}
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._curves.add(step, losses | figures.scalars)
+        learned = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
+        measured = ", ".join(f"{name} {value:.4f}" for name, value in figures.scalars.items())
+        self._report(f"round {number}: {learned} | {measured}")
 
 
 def _round(learner: Learner, stream: Iterator[Any], steps: int) -> dict[str, float]:
@@ -124,31 +151,12 @@ def _round(learner: Learner, stream: Iterator[Any], steps: int) -> dict[str, flo
     began = time.monotonic()
     # a resumed run finishes the round in which it was interrupted
     left = steps - learner.step % steps
-    with tqdm(total=left, unit="step", mininterval=5) as bar:
+    with tqdm(total=left, unit="step", mininterval=5, disable=None) as bar:
         for _ in range(left):
             for name, value in learner.learn(*next(stream)).items():
                 sums[name] = sums.get(name, 0.0) + value / left
             bar.update()
     return sums | {"seconds_per_step": (time.monotonic() - began) / left}
-
-
-def _log(
-    out: Path,
-    report: Callable[[str], None],
-    number: int,
-    losses: dict[str, float],
-    figures: Sequence[FaceFigures],
-) -> None:
-    row = {"round": number, "losses": losses, "figures": [asdict(figure) for figure in figures]}
-    with (out / "log.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
-    parts = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
-    measured = "; ".join(
-        f"{figure.longest_side_px} px: AP50 {figure.ap50:.4f}, recall {figure.recall:.4f}, "
-        f"false {figure.false_per_image:.2f}"
-        for figure in figures
-    )
-    report(f"round {number}: {parts} | {measured}")
 
 
 def main(
@@ -158,10 +166,8 @@ def main(
     parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--init", type=Path, required=True, help="weights to start from, as a weights file")
-    parser.add_argument(
-        "--teacher", type=Path, help="weights that complete the labels; the initial ones if none"
-    )
+    parser.add_argument("--init", type=Path, help="weights to start from, as a weights file; random if none")
+    parser.add_argument("--teacher", type=Path, help="weights of a RetinaFace that completes the labels")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )

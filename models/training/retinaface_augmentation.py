@@ -1,14 +1,15 @@
 """From pictures to training canvases that look like a CCTV camera's: small, tilted, blurred, compressed.
 
 Geometry: a face (or head) of the picture is chosen and brought to a height that is drawn log-uniformly,
-turned a little and put somewhere in a tile; a canvas is one tile or four. Light: colour, blur, noise and
-compression of the whole canvas.
+turned a little and put somewhere in a tile; a canvas is one tile, four, or, of close-ups, sixteen. Light:
+colour, blur, noise and compression of the whole canvas.
 
 Shapes: S side of the canvas or tile in pixels; M faces, G ignored regions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -23,7 +24,17 @@ from models.training.retinaface_examples import FaceExample
 MIRRORED_LANDMARKS: Final = (1, 0, 2, 4, 3)
 
 #: Faces lower than this on the canvas are ignored: nothing on them can be told.
-LEAST_HEIGHT_PX: Final = 11.0
+LEAST_HEIGHT_PX: Final = 8.0
+
+#: Heights to which the chosen face is brought: on a canvas of one tile, and on one of four.
+WHOLE_HEIGHTS_PX: Final = (12.0, 240.0)
+QUARTER_HEIGHTS_PX: Final = (9.0, 110.0)
+
+#: The same for close-ups, in shares of the tile.
+CLOSE_UP_SHARES: Final = (0.3, 0.9)
+
+#: Of the crops of a picture with hard subjects, so many choose among these.
+HARD_SHARE: Final = 0.6
 
 #: Of a face cut by the border, this much must be left.
 LEAST_VISIBLE: Final = 0.65
@@ -35,39 +46,74 @@ class Canvas:
 
     pixels: NDArray[np.uint8]
     boxes_xyxy: NDArray[np.float32]
+    box_weights: NDArray[np.float32]
     landmarks_xy: NDArray[np.float32]
-    has_landmarks: NDArray[np.bool_]
+    landmark_weights: NDArray[np.float32]
     ignored_xyxy: NDArray[np.float32]
 
 
-def draw_canvas(draw_example: Callable[[], FaceExample], rng: np.random.Generator, side_px: int) -> Canvas:
-    """One canvas of one large or four small tiles, each of another example."""
-    if rng.random() < 0.5:
-        canvas = draw_tile(draw_example(), rng, side_px, heights_px=(16.0, 240.0))
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """A picture's pixels, uint8 (H, W, 3). Raises ``PictureError``."""
+    return read_picture(path).rgb()
+
+
+def draw_canvas(
+    draw_example: Callable[[], FaceExample],
+    rng: np.random.Generator,
+    side_px: int,
+    *,
+    close_ups: bool = False,
+    read: Callable[[Path], NDArray[np.uint8]] = read_rgb,
+) -> Canvas:
+    """One canvas of one large or four small tiles, each of another example; of ``close_ups``, four or
+    sixteen.
+
+    ``read`` gives a picture's RGB pixels, which may be smaller than those that the examples speak of.
+    """
+    few, many, chance = (2, 4, 0.7) if close_ups else (1, 2, 0.5)
+    count = many if rng.random() < chance else few
+    tile_px = side_px // count
+    if close_ups:
+        least, most = CLOSE_UP_SHARES[0] * tile_px, CLOSE_UP_SHARES[1] * tile_px
+        # blown up further than whole pictures: they are cut that small
+        bounds = {"heights_px": (least, most), "least_fill": 0.5, "most_scale": 3.5}
     else:
-        half = side_px // 2
-        tiles = [draw_tile(draw_example(), rng, half, heights_px=(14.0, 110.0)) for _ in range(4)]
-        canvas = _joined(tiles, half)
+        bounds = {"heights_px": WHOLE_HEIGHTS_PX if count == 1 else QUARTER_HEIGHTS_PX}
+    tiles = [
+        draw_tile(draw_example(), rng, tile_px, read=read, **bounds)  # type: ignore[arg-type]
+        for _ in range(count * count)
+    ]
+    canvas = tiles[0] if count == 1 else _joined(tiles, count, tile_px)
     return replace(canvas, pixels=change_light(canvas.pixels, rng))
 
 
 def draw_tile(
-    example: FaceExample, rng: np.random.Generator, side_px: int, *, heights_px: tuple[float, float]
+    example: FaceExample,
+    rng: np.random.Generator,
+    side_px: int,
+    *,
+    heights_px: tuple[float, float],
+    least_fill: float = 0.85,
+    most_scale: float = 2.0,
+    read: Callable[[Path], NDArray[np.uint8]] = read_rgb,
 ) -> Canvas:
-    """One picture scaled, turned, mirrored and cut to a tile; ``heights_px`` bounds the chosen face's
-    height."""
-    pixels = read_picture(example.path).rgb()
-    subjects = example.subjects_xyxy
-    if len(subjects):
-        subject = subjects[rng.integers(len(subjects))]
-    else:
-        subject = np.array([0, 0, pixels.shape[1] / 4, pixels.shape[0] / 4], np.float32)
-    centre: NDArray[np.float64] = ((subject[:2] + subject[2:]) / 2).astype(np.float64)
+    """One picture scaled, turned, mirrored and cut to a tile.
+
+    ``heights_px`` bounds the chosen face's height. A picture is at least so large that its longest or its
+    shortest side spans ``least_fill`` of the tile: one that leaves most of it empty teaches little; and it is
+    enlarged ``most_scale`` times at most: beyond that it is only blurred.
+    """
+    pixels = read(example.path)
+    # the picture may come smaller than its labels are
+    given = pixels.shape[1] / example.image_hw[1]
+    subject = _subject(example, rng)
+    centre: NDArray[np.float64] = given * ((subject[:2] + subject[2:]) / 2).astype(np.float64)
     wanted = np.exp(rng.uniform(*np.log(heights_px)))
-    # beyond twice its size a picture is only blurred, and one that leaves most of its tile empty teaches
-    # little
-    least = 0.85 * side_px / max(pixels.shape[:2])
-    scale = min(2.0, max(least, float(wanted) / max(1.0, float(subject[3] - subject[1]))))
+    # by its longest side, or, so that it fills the tile, by the other one
+    spanning = max if rng.random() < 0.5 else min
+    least = least_fill * side_px / spanning(pixels.shape[:2])
+    height = max(1.0, given * float(subject[3] - subject[1]))
+    scale = min(most_scale / given, max(least, float(wanted) / height))
     shrunk = scale if scale < 0.7 else 1.0
     if shrunk < 1:
         pixels, scale = _shrunk(pixels, shrunk), 1.0
@@ -77,8 +123,19 @@ def draw_tile(
     target = _target(centre * scale, np.array(pixels.shape[1::-1]) * scale, mirror, side_px, rng)
     matrix = _placement(centre, scale, degrees, mirror, target)
     tile = cv2.warpAffine(pixels, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB)
-    matrix = matrix @ np.diag([shrunk, shrunk, 1.0])
+    matrix = matrix @ np.diag([given * shrunk, given * shrunk, 1.0])
     return _moved(example, np.asarray(tile, np.uint8), matrix, mirror)
+
+
+def _subject(example: FaceExample, rng: np.random.Generator) -> NDArray[np.float32]:
+    """The box (4,) that decides where a crop lies and how large it is."""
+    subjects = example.subjects_xyxy
+    if len(example.hard_xyxy) and rng.random() < HARD_SHARE:
+        subjects = example.hard_xyxy
+    if len(subjects):
+        chosen: NDArray[np.float32] = subjects[rng.integers(len(subjects))]
+        return chosen
+    return np.array([0, 0, example.image_hw[1] / 4, example.image_hw[0] / 4], np.float32)
 
 
 def change_light(pixels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -155,8 +212,9 @@ def _moved(
     return Canvas(
         pixels,
         clipped[good].astype(np.float32),
+        example.box_weights[good],
         landmarks[good].astype(np.float32),
-        (example.has_landmarks & (visible > 0.95))[good],
+        (example.landmark_weights * (visible > 0.95))[good].astype(np.float32),
         ignored[_areas(ignored) > 0].astype(np.float32),
     )
 
@@ -175,15 +233,20 @@ def _areas(boxes_xyxy: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(side[:, 0] * side[:, 1])
 
 
-def _joined(tiles: list[Canvas], half_px: int) -> Canvas:
-    rows = [np.concatenate([tiles[row].pixels, tiles[row + 1].pixels], axis=1) for row in (0, 2)]
-    shifts = [np.array([x, y], np.float32) * half_px for y in (0, 1) for x in (0, 1)]
+def _joined(tiles: Sequence[Canvas], count: int, tile_px: int) -> Canvas:
+    """Tiles, row by row, ``count`` in each."""
+    rows = [
+        np.concatenate([tile.pixels for tile in tiles[start : start + count]], axis=1)
+        for start in range(0, len(tiles), count)
+    ]
+    shifts = [np.array(divmod(index, count)[::-1], np.float32) * tile_px for index in range(len(tiles))]
     pairs = list(zip(tiles, shifts, strict=True))
     return Canvas(
         np.concatenate(rows),
         np.concatenate([tile.boxes_xyxy + np.tile(shift, 2) for tile, shift in pairs]),
+        np.concatenate([tile.box_weights for tile in tiles]),
         np.concatenate([tile.landmarks_xy + shift for tile, shift in pairs]),
-        np.concatenate([tile.has_landmarks for tile in tiles]),
+        np.concatenate([tile.landmark_weights for tile in tiles]),
         np.concatenate([tile.ignored_xyxy + np.tile(shift, 2) for tile, shift in pairs]),
     )
 
@@ -199,8 +262,8 @@ def _blurred(image: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np
         turn = cv2.getRotationMatrix2D((length / 2 - 0.5, length / 2 - 0.5), rng.uniform(0, 180), 1)
         kernel = np.asarray(cv2.warpAffine(kernel, turn, (length, length)), np.float32)
         return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum()), np.float32)
-    if chance < 0.32:  # enlarged from a smaller stream
-        factor = rng.uniform(0.5, 0.9)
+    if chance < 0.42:  # enlarged from a smaller stream
+        factor = rng.uniform(0.45, 0.9)
         smaller = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
         return np.asarray(cv2.resize(smaller, image.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
     return image

@@ -7,27 +7,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TrainingError
-from models.training.retinaface_checkpoint import RunState
-from models.training.retinaface_loss import retinaface_loss
+from models.training.retinaface_loss import LOSS_PARTS, LossSettings, retinaface_loss
+from models.training.run_state import RunState
 from models.weights.keras_variables import assign_tensors, named_variables, numbers_of, tensors_of
 
-LOSS_PARTS: Final = ("total", "class", "box", "landmark")
+_LOGGED: Final = ("total", *LOSS_PARTS)
 
 
 class _WithLoss(keras.Model):  # type: ignore[misc]
     """The network with its loss, for Keras' own training step on every backend.
 
-    Batch norms keep the statistics of the initial weights (their scale and shift still learn): a batch of
-    eight canvases with grey margins would estimate worse ones.
+    Unless it is to ``learn_batch_norms``, these keep the statistics of the initial weights (their scale and
+    shift still learn): a batch of eight canvases with grey margins would estimate worse ones.
     """
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(self, network: keras.Model, settings: LossSettings, *, learn_batch_norms: bool) -> None:
         super().__init__(name="learner")
         self.network = network
-        self.parts = [keras.metrics.Mean(name=name) for name in LOSS_PARTS]
+        self._settings = settings
+        self._learn_batch_norms = learn_batch_norms
+        self.parts = [keras.metrics.Mean(name=name) for name in _LOGGED]
 
-    def call(self, pictures: Any, training: bool = False) -> Any:  # noqa: ARG002 - see the class
-        return self.network(pictures, training=False)
+    def call(self, pictures: Any, training: bool = False) -> Any:
+        return self.network(pictures, training=training and self._learn_batch_norms)
 
     def compute_loss(
         self,
@@ -38,7 +40,7 @@ class _WithLoss(keras.Model):  # type: ignore[misc]
         training: bool = True,
     ) -> Any:
         del x, sample_weight, training
-        losses = retinaface_loss(y_pred, y)
+        losses = retinaface_loss(y_pred, y, self._settings)
         for metric in self.parts:
             metric.update_state(losses[metric.name])
         return losses["total"]
@@ -63,6 +65,8 @@ class Learner:
         weight_decay: float,
         warm_up_steps: int,
         average_decay: float,
+        loss: LossSettings | None = None,
+        learn_batch_norms: bool = False,
     ) -> None:
         self.network = network
         self.step = 0
@@ -77,7 +81,7 @@ class Learner:
         self._optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay, global_clipnorm=10.0)
         # scales, shifts and biases are not shrunk towards zero
         self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        self._model = _WithLoss(network)
+        self._model = _WithLoss(network, loss or LossSettings(), learn_batch_norms=learn_batch_norms)
         self._model.compile(optimizer=self._optimizer, jit_compile=False)
         self._optimizer.build(self._model.trainable_variables)
         self.average = tensors_of(network)
@@ -86,7 +90,7 @@ class Learner:
         """One step; returns the parts of its loss. Raises ``TrainingError`` when it is not finite."""
         self._model.reset_metrics()
         logs = self._model.train_on_batch(pixels, targets, return_dict=True)
-        parts = {name: float(logs[name]) for name in LOSS_PARTS}
+        parts = {name: float(logs[name]) for name in _LOGGED}
         if not np.isfinite(list(parts.values())).all():
             raise TrainingError(
                 f"the loss of step {self.step} is not finite: {parts}; nothing was saved from it"

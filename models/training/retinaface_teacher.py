@@ -20,6 +20,7 @@ from models.pictures import read_picture
 from models.retinaface.detector import RetinaFaceDetector
 from models.retinaface.faces import Faces
 from models.retinaface.nms import suppress
+from models.weights import digest_of
 
 #: Faces below this are nothing to the teacher.
 LEAST_SCORE: Final = 0.05
@@ -29,6 +30,9 @@ LONGEST_SIDES_PX: Final = (640, 1280)
 
 #: The same for close-ups of 80 x 80 pixels.
 CLOSE_UP_SIDES_PX: Final = (128,)
+
+#: The same for what the initial weights miss: one look is what they get from a camera, too.
+MINING_SIDES_PX: Final = (640,)
 
 
 def teacher_faces(
@@ -43,11 +47,11 @@ def teacher_faces(
     It looks at each of ``longest_sides_px``. Kept in the folder ``cache``, since it takes minutes. Raises
     ``WeightsError``, ``PictureError``.
     """
-    detector = RetinaFaceDetector(weights_path, score_threshold=LEAST_SCORE)
     names = "\n".join(str(picture.path) for picture in pictures)
-    key = hashlib.sha256(f"{names}\n{detector.digest}\n{list(longest_sides_px)}".encode()).hexdigest()
+    key = hashlib.sha256(f"{names}\n{digest_of(weights_path)}\n{list(longest_sides_px)}".encode()).hexdigest()
     file = cache / f"teacher_{key[:16]}.npz"
     if not file.exists():
+        detector = RetinaFaceDetector(weights_path, score_threshold=LEAST_SCORE)
         progress = tqdm(pictures, desc="teacher", unit="picture", mininterval=5)
         found = [_look(detector, picture, longest_sides_px) for picture in progress]
         cache.mkdir(parents=True, exist_ok=True)
