@@ -1,4 +1,4 @@
-"""``ppewatch data``: labelled pictures: from one format to another, counted, split, and fitted with anchors."""
+"""``ppewatch data``: labelled pictures: from one format to another, counted, split, fitted with anchors, given gear."""
 
 import argparse
 import json
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamer.commands import ExitCode, UsageError
+from streamer.commands import ExitCode, UsageError, drawn_gear
 from streamer.commands.options import whole_number
 
 if TYPE_CHECKING:
     from models.data.anchor_clusters import Clusters, FittedAnchors
     from models.data.annotated import AnnotatedPicture
 
-HELP = "labelled pictures: convert, count and split them, fit anchors to them"
+HELP = "labelled pictures: convert, count and split them, fit anchors to them, draw gear on them"
 
 _READS = ("coco", "via", "voc", "yolo", "folders")
 _WRITES = ("coco", "via", "voc", "yolo")
@@ -27,12 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stats = actions.add_parser("stats", help="pictures, objects, sizes and shapes by source and category")
     split = actions.add_parser("split", help="COCO files of equal make-up; no group or camera is in two")
     anchors = actions.add_parser("anchors", help="anchor scales and ratios that fit the labelled boxes")
-    for action in (convert, stats, split, anchors):
+    gear = actions.add_parser("gear", help="draw face masks, hard hats and hats on bare faces and heads")
+    for action in (convert, stats, split, anchors, gear):
         _add_reading(action)
         action.add_argument("--json", action="store_true", help="print JSON")
     convert.add_argument("--to", required=True, choices=_WRITES, metavar="FORMAT", help=", ".join(_WRITES))
-    for action in (convert, split):
+    for action in (convert, split, gear):
         action.add_argument("--out", required=True, type=Path, metavar="DIR", help="the new set's folder")
+    for action in (convert, split):
         action.add_argument(
             "--pictures", choices=("copy", "link"), default="copy", help="how they get there (copy)"
         )
@@ -60,13 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     anchors.add_argument(
         "--recipe", type=Path, metavar="FILE", help="write them under network: of this recipe"
     )
-    for action in (split, anchors):
+    drawn_gear.add_arguments(gear)
+    for action in (split, anchors, gear):
         action.add_argument("--seed", type=whole_number(least=0, most=2**32 - 1), default=1, help="(1)")
 
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Do it."""
-    actions = {"convert": _convert, "stats": _stats, "split": _split, "anchors": _anchors}
+    actions = {"convert": _convert, "stats": _stats, "split": _split, "anchors": _anchors, "gear": _gear}
     actions[args.action](args)
     return ExitCode.DONE
 
@@ -227,6 +230,18 @@ def _print_anchors(
         print(f"note: {gap}")
     if args.recipe is not None:
         print(f"{args.recipe}: anchors written")
+
+
+def _gear(args: argparse.Namespace) -> None:
+    plain = drawn_gear.plain_folders(args)
+    labelled = argparse.Namespace(**{**vars(args), "sets": [path for path in args.sets if path not in plain]})
+    written, report = drawn_gear.draw(args, _read(labelled))
+    if args.json:
+        _print_json(report | _counts(written))
+        return
+    counts = ", ".join(f"{name} {count}" for name, count in _by_category(written).items())
+    print(f"{report['file']}: {_said(written)}{': ' if counts else ''}{counts}")
+    print(f"on {report['faces']} bare faces, and {report['heads']} heads from behind")
 
 
 def _by_category(pictures: "Sequence[AnnotatedPicture]") -> dict[str, int]:

@@ -133,3 +133,34 @@ def test_mistakes_are_said_in_one_line(tmp_path, arguments, code, words):
     done = ppewatch("data", *arguments, cwd=tmp_path)
     assert done.code == code
     assert words in one_line_of(done)
+
+
+def test_gear_is_drawn_on_labelled_faces(tmp_path):
+    eyes_to_mouth = [[30, 30], [52, 30], [41, 45], [33, 56], [50, 56]]
+    document = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 100, "width": 80}],
+        "categories": [{"id": 1, "name": "face"}],
+        "annotations": [
+            {
+                "id": 1,
+                "image_id": 1,
+                "category_id": 1,
+                "bbox": [20, 10, 44, 60],
+                "keypoints": [value for point in eyes_to_mouth for value in (*point, 2)],
+            }
+        ],
+    }
+    sets.draw(tmp_path / "bare" / "a.png", image_hw=(100, 80))
+    source = tmp_path / "bare" / "faces.json"
+    source.write_text(json.dumps(document), encoding="utf-8")
+    shares = ("--face-masks", "1", "--wrong", "0", "--hard-hats", "1", "--hats", "0")
+    done = ppewatch("data", "gear", source, "--out", tmp_path / "new", *shares)
+    assert (done.code, done.err) == (0, ""), done.said
+    assert done.out.splitlines()[0].endswith("1 pictures, 2 objects: face_mask 1, hard_hat 1")
+    (picture,) = read_pictures(tmp_path / "new" / "annotations.json")
+    worn = {thing.category: dict(thing.attributes) for thing in picture.objects}
+    assert worn["face_mask"]["wear"] == "worn"
+    assert worn["face_mask"]["kind"] in {"surgical", "respirator", "cloth"}
+    assert all(thing.polygons for thing in picture.objects)
+    done = ppewatch("data", "gear", source, "--out", tmp_path / "x", "--hats", "0.8", "--hard-hats", "0.4")
+    assert one_line_of(done).endswith("--hard-hats and --hats: are together more than all heads")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from models.data.annotated import AnnotatedPicture, Box
+from models.data.readers import detect_format
 from models.data.readers.entries import read_json
 from models.data.readers.picture_files import path_inside, picture_hw, pictures_below
 from models.pictures import read_picture
@@ -92,6 +93,31 @@ def with_faces(
         landmarks = np.array(bare, np.float64).reshape(-1, 5, 2)
         faced.append(FacedPicture(picture, landmarks, tuple(turned)))
     return faced
+
+
+def read_bare_faces(
+    files: Iterable[Path],
+    pictures: Sequence[AnnotatedPicture],
+    *,
+    images: Path | None = None,
+    heads: Collection[str] = (),
+    weights: Path | None = None,
+) -> list[FacedPicture]:
+    """The bare faces of ``pictures``, which were read from ``files``: those with five keypoints, where the COCO files
+    among them have any, else those that RetinaFace finds, with ``weights`` or the shipped ones. See ``with_faces``.
+
+    Raises ``DataSetError``, ``PictureError``, ``WeightsError``; the last only where a face has to be found.
+    """
+    labelled: dict[Path, list[NDArray[np.float64]]] = {}
+    for file in files:
+        if file.suffix.lower() == ".json" and detect_format(file) == "coco":
+            labelled |= labelled_landmarks(file, images=images)
+    find: FaceFinder | None = None
+    if any(picture.path not in labelled for picture in pictures):
+        from models.data.synthetic_gear.found_faces import face_finder  # noqa: PLC0415 - loads TensorFlow
+
+        find = face_finder(weights)
+    return with_faces(pictures, labelled, find=find, head_categories=heads)
 
 
 def _lies_in(face: NDArray[Any], boxes: Sequence[Box]) -> bool:

@@ -28,6 +28,8 @@ _FINEST_MM: Final = 0.5  # fineness of the drawing before it is averaged down to
 _MOST_SUPERSAMPLE: Final = 6
 _CELL_PX: Final = 2.5  # of the fine drawing: smaller cells of a grid cannot be seen
 _SHIFT_BITS: Final = 4
+#: Middles and half axes of what stands out of the head's ellipsoid: cheeks with jaw, and nose.
+_FACE_MM: Final = (((0.0, 48.0, -32.0), (48.0, 62.0, 46.0)), ((0.0, 36.0, 6.0), (14.0, 20.0, 18.0)))
 _AMBIENT: Final = 0.55
 
 #: From above and a little from the left, in front: right, down and towards the viewer.
@@ -84,8 +86,8 @@ class Scene:
 
     def hide_behind_head(self, *, shrunk: float = 0.94) -> None:
         """From here on, and for what was drawn before, the head hides what is behind it."""
-        half_axes = shrunk * np.asarray(HEAD_HALF_AXES_MM)
-        self.paint(Surface(ellipsoid(HEAD_CENTRE_MM, half_axes), texture=None))
+        for centre, half_axes in ((HEAD_CENTRE_MM, HEAD_HALF_AXES_MM), *_FACE_MM):
+            self.paint(Surface(ellipsoid(centre, shrunk * np.asarray(half_axes)), texture=None))
 
     def band(self, path_mm: ArrayLike, width_mm: float, rgb: ArrayLike) -> None:
         """A band along points (P, 3), as wide as told from wherever it is seen."""
@@ -116,6 +118,8 @@ class Scene:
         places = _places(corners - low, cells[rows, columns] - 1, rows, columns)
         depth = places.values(self.frame.towards_viewer(surface.points_mm)[..., None])[:, 0]
         nearer = depth > self._depth[part][rows, columns]
+        if not nearer.any():
+            return
         rows, columns, places = rows[nearer], columns[nearer], places.only(nearer)
         self._depth[part][rows, columns] = depth[nearer]
         is_head = surface.texture is None
