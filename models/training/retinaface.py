@@ -49,16 +49,7 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
     config = config_for(recipe.backbone, recipe.init)
     network = build_retinaface(config)
     line = initialise(network, config, recipe.init)
-    learner = Learner(
-        network,
-        steps=recipe.rounds * recipe.steps_per_round,
-        learning_rate=recipe.learning_rate,
-        weight_decay=recipe.weight_decay,
-        warm_up_steps=recipe.warm_up_steps,
-        average_decay=recipe.average_decay,
-        loss=recipe.loss,
-        learn_batch_norms=recipe.learn_batch_norms,
-    )
+    learner = _learner(network, recipe)
     text = state_text(recipe)
     state = load_state(out / "state.safetensors", recipe=text)
     best = 0.0
@@ -99,6 +90,19 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
         state.best, state.recipe = best, text
         save_state(out / "state.safetensors", state)
     return out / "best.safetensors"
+
+
+def _learner(network: keras.Model, recipe: RetinaFaceRecipe) -> Learner:
+    return Learner(
+        network,
+        steps=recipe.rounds * recipe.steps_per_round,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        warm_up_steps=recipe.warm_up_steps,
+        average_decay=recipe.average_decay,
+        loss=recipe.loss,
+        learn_batch_norms=recipe.learn_batch_norms,
+    )
 
 
 def state_text(recipe: RetinaFaceRecipe) -> str:
