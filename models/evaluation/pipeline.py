@@ -1,7 +1,8 @@
 """Measure the face pipeline on labelled pictures: RetinaFace finds faces, the classifier judges their masks.
 
 Data sets are what `ppewatch data` reads, with objects of face_with_mask, face_without_mask and face_mask_incorrect; the
-pictures of all of them are measured together.
+pictures of all of them are measured together. False faces and average precision mean something where every face is
+labelled.
 """
 
 import argparse

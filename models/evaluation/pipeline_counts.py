@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from models.evaluation.pipeline_faces import INCORRECT, WITH_MASK, WITHOUT_MASK, PipelineFaces
 from models.evaluation.roc import RocCurve, roc_curve
 
-#: A face is called unmasked from this probability on of not wearing a mask as required.
-UNMASKED_FROM: Final = 0.5
+#: A face is called unmasked above this probability of not wearing a mask as required.
+UNMASKED_ABOVE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def identified_by_state(faces: PipelineFaces) -> tuple[Identified, Identified, I
 
 def identified_by_mask(faces: PipelineFaces) -> tuple[Identified, Identified]:
     """Two states, masked and unmasked; see above."""
-    unmasked = faces.not_masked > UNMASKED_FROM
+    unmasked = faces.not_masked > UNMASKED_ABOVE
     return (
         _identified(faces, WITH_MASK, faces.found & ~unmasked),
         _identified(faces, WITHOUT_MASK, faces.found & unmasked),
@@ -79,7 +79,7 @@ def identified_by_mask(faces: PipelineFaces) -> tuple[Identified, Identified]:
 def pipeline_rates(faces: PipelineFaces, weights: NDArray[np.float64] | None = None) -> PipelineRates:
     """The rates; ``weights`` (P,): how often each picture counts."""
     counts = (np.ones(faces.pictures) if weights is None else weights)[faces.picture_of]
-    unmasked = faces.not_masked > UNMASKED_FROM
+    unmasked = faces.not_masked > UNMASKED_ABOVE
 
     def share(part: NDArray[np.bool_], whole: NDArray[np.bool_]) -> float | None:
         total = float(counts[whole].sum())

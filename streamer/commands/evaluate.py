@@ -12,11 +12,12 @@ _EVALUATIONS: Final = {
     "pipeline": "models.evaluation.pipeline",
     "detector": "models.evaluation.face_detector",
     "classifier": "models.evaluation.mask_state",
+    "crossval": "models.evaluation.crossval",
     "maskrcnn": "models.evaluation.mask_rcnn",
 }
 
 #: These import TensorFlow only when they have read their arguments and labels.
-_LOAD_LATER: Final = frozenset({"pipeline", "detector", "maskrcnn"})
+_LOAD_LATER: Final = frozenset(_EVALUATIONS) - {"classifier"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
