@@ -24,9 +24,9 @@ Region = tuple[int, int, int, int]
 #: down its rows, each (N,).
 Texture = Callable[[Values, Values], Values]
 
-_FINEST_MM: Final = 0.5  # fineness of the drawing before it is averaged down to the picture's pixels
-_MOST_SUPERSAMPLE: Final = 6
-_CELL_PX: Final = 2.5  # of the fine drawing: smaller cells of a grid cannot be seen
+_FINEST_MM: Final = 0.6  # fineness of the drawing before it is averaged down to the picture's pixels
+_MOST_SUPERSAMPLE: Final = 4
+_CELL_PX: Final = 3.0  # of the fine drawing: smaller cells of a grid cannot be seen
 _SHIFT_BITS: Final = 4
 #: Middles and half axes of what stands out of the head's ellipsoid: cheeks with jaw, and nose.
 _FACE_MM: Final = (((0.0, 48.0, -32.0), (48.0, 62.0, 46.0)), ((0.0, 36.0, 6.0), (14.0, 20.0, 18.0)))
@@ -39,14 +39,14 @@ LIGHT_FROM: Final = np.array([-0.22, -0.62, 0.75])
 @dataclass(frozen=True, slots=True, eq=False)
 class Surface:
     """- ``points_mm``: (R, C, 3); seen from outside, columns go right and rows down.
-    - ``texture``: its colours; None: it hides what is behind it and is not seen.
+    - ``texture``: its colours.
     - ``labelled``: its pixels are the thing's; those of bands and straps are not.
     - ``inside``: 0 to 1, brightness of its other side; 0: that side is not drawn.
     - ``gloss``: 0 to 1, strength of the highlight.
     """
 
     points_mm: NDArray[np.float64]
-    texture: Texture | None
+    texture: Texture
     labelled: bool = True
     inside: float = 0.0
     gloss: float = 0.0
@@ -87,7 +87,36 @@ class Scene:
     def hide_behind_head(self, *, shrunk: float = 0.94) -> None:
         """From here on, and for what was drawn before, the head hides what is behind it."""
         for centre, half_axes in ((HEAD_CENTRE_MM, HEAD_HALF_AXES_MM), *_FACE_MM):
-            self.paint(Surface(ellipsoid(centre, shrunk * np.asarray(half_axes)), texture=None))
+            self._hide_behind(np.asarray(centre), shrunk * np.asarray(half_axes))
+
+    def _hide_behind(self, centre: NDArray[np.float64], half_axes: NDArray[np.float64]) -> None:
+        """What is behind an ellipsoid stays unseen: each pixel's line of sight meets it in a quadratic equation."""
+        axes = self.frame.axes * self._factor
+        middle = (self.frame.project(centre) - (self._x1, self._y1)) * self._factor - 0.5
+        reach = np.sqrt(((axes * half_axes[:, None]) ** 2).sum(axis=0)) + 1
+        low = np.maximum(np.floor(middle - reach), 0).astype(int)
+        high = np.minimum(np.ceil(middle + reach) + 1, self._depth.shape[::-1]).astype(int)
+        if (high <= low).any():
+            return
+        part = np.s_[low[1] : high[1], low[0] : high[0]]
+        x = (np.arange(low[0], high[0]) - middle[0]).astype(np.float32)[None, :]
+        y = (np.arange(low[1], high[1]) - middle[1]).astype(np.float32)[:, None]
+        view = self.frame.view
+        across, down = np.linalg.pinv(axes) / half_axes
+        forward = view / half_axes
+        # |x * across + y * down + t * forward| = 1, the nearer of the two t
+        square = float(forward @ forward)
+        linear = x * float(across @ forward) + y * float(down @ forward)
+        rest = (
+            x * x * float(across @ across) + 2 * x * y * float(across @ down) + y * y * float(down @ down) - 1
+        )
+        inside = linear * linear - square * rest
+        depth = (np.sqrt(np.maximum(inside, 0)) - linear) / square + float(centre @ view)
+        nearer = (inside > 0) & (depth > self._depth[part])
+        self._depth[part][nearer] = depth[nearer]
+        self._head[part][nearer] = 1
+        self._covered[part][nearer] = 0
+        self._labelled[part][nearer] = 0
 
     def band(self, path_mm: ArrayLike, width_mm: float, rgb: ArrayLike) -> None:
         """A band along points (P, 3), as wide as told from wherever it is seen."""
@@ -122,14 +151,12 @@ class Scene:
             return
         rows, columns, places = rows[nearer], columns[nearer], places.only(nearer)
         self._depth[part][rows, columns] = depth[nearer]
-        is_head = surface.texture is None
-        self._head[part][rows, columns] = is_head
-        self._covered[part][rows, columns] = not is_head
-        self._labelled[part][rows, columns] = surface.labelled and not is_head
-        if surface.texture is not None:
-            shade, shine = self._lit(surface, places, outside[places.row, places.column])
-            colours = surface.texture(*places.across_and_down(surface.points_mm.shape)) * shade[:, None]
-            self._rgb[part][rows, columns] = colours + shine[:, None] * (255 - np.minimum(colours, 255))
+        self._head[part][rows, columns] = 0
+        self._covered[part][rows, columns] = 1
+        self._labelled[part][rows, columns] = surface.labelled
+        shade, shine = self._lit(surface, places, outside[places.row, places.column])
+        colours = surface.texture(*places.across_and_down(surface.points_mm.shape)) * shade[:, None]
+        self._rgb[part][rows, columns] = colours + shine[:, None] * (255 - np.minimum(colours, 255))
 
     def layer(self) -> Layer:
         """What was painted, averaged to the picture's pixels."""
@@ -181,7 +208,7 @@ def supersample(px_per_mm: float) -> int:
     return int(np.clip(np.ceil(1 / (_FINEST_MM * px_per_mm)), 2, _MOST_SUPERSAMPLE))
 
 
-def cell_mm(px_per_mm: float, *, least_mm: float = 2.5) -> float:
+def cell_mm(px_per_mm: float, *, least_mm: float = 3.5) -> float:
     """How large the cells of a grid may be on a head of this scale."""
     return max(least_mm, _CELL_PX / (px_per_mm * supersample(px_per_mm)))
 
