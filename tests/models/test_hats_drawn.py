@@ -6,6 +6,7 @@ from drawn_heads import inside, landmarks, picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.data.synthetic_gear.grids import ellipsoid
 from models.data.synthetic_gear.hat_looks import HatLook, sampled_hat, sampled_hat_look
 from models.data.synthetic_gear.hat_template import HatTemplate
 from models.data.synthetic_gear.hat_templates import HARD_HAT, HATS, HOOD
@@ -16,7 +17,7 @@ from models.data.synthetic_gear.head_frame import (
     MEAN_LANDMARKS_MM,
     HeadFrame,
 )
-from models.data.synthetic_gear.surfaces import Scene, Surface, ellipsoid
+from models.data.synthetic_gear.surfaces import Scene, Surface
 
 TOP_MM = (0.0, -105.0, -70.0)
 

@@ -17,18 +17,10 @@ from numpy.typing import ArrayLike, NDArray
 from models.data.synthetic_gear.face_mask_fabric import disc_texture, fabric
 from models.data.synthetic_gear.face_mask_looks import FaceMaskLook, FaceMaskWear, sampled_look, wear_of
 from models.data.synthetic_gear.face_mask_template import Disc, FaceMaskKind, FaceMaskTemplate
+from models.data.synthetic_gear.grids import cell_mm, cylinder, normals_of, refined, region_of
 from models.data.synthetic_gear.head_frame import HeadFrame
 from models.data.synthetic_gear.light import Pixels, lay_over, light_on, without_bands_in_hair
-from models.data.synthetic_gear.surfaces import (
-    Layer,
-    Scene,
-    Surface,
-    cell_mm,
-    cylinder,
-    normals_of,
-    refined,
-    region_of,
-)
+from models.data.synthetic_gear.surfaces import Layer, Scene, Surface
 
 __all__ = [
     "DrawnFaceMask",

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.synthetic_gear.grids import cell_mm, cylinder, ellipsoid, region_of
 from models.data.synthetic_gear.hat_fabric import crown_texture, plain_texture
 from models.data.synthetic_gear.hat_looks import HatLook, sampled_hat_look
 from models.data.synthetic_gear.hat_surfaces import (
@@ -22,15 +23,7 @@ from models.data.synthetic_gear.hat_surfaces import (
 from models.data.synthetic_gear.hat_template import HatCategory, HatTemplate
 from models.data.synthetic_gear.head_frame import HeadFrame
 from models.data.synthetic_gear.light import Pixels, lay_over, light_on, without_bands_in_hair
-from models.data.synthetic_gear.surfaces import (
-    Layer,
-    Scene,
-    Surface,
-    cell_mm,
-    cylinder,
-    ellipsoid,
-    region_of,
-)
+from models.data.synthetic_gear.surfaces import Layer, Scene, Surface
 
 _PIVOT_MM: Final = np.array([0.0, -40.0, -88.0])
 _STRAP_RGB: Final = (46, 46, 50)
