@@ -291,7 +291,16 @@ def test_numbers_of_options_have_bounds():
 
 
 def test_every_command_has_a_file_and_every_file_a_command():
-    helpers = {"__init__", "background", "delegation", "options", "parser", "passwords", "process_title"}
+    helpers = {
+        "__init__",
+        "background",
+        "delegation",
+        "drawn_gear",
+        "options",
+        "parser",
+        "passwords",
+        "process_title",
+    }
     files = {path.stem for path in (ROOT / "streamer" / "commands").glob("*.py")}
     assert files - helpers == set(cli.COMMANDS)
 
