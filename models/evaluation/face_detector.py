@@ -75,8 +75,8 @@ def main(
         with loading():
             files = [(options.weights.stem, options.weights), *options.beside]
             contenders = own_contenders(files, device=options.device)
-        if options.peers is not None:
-            contenders += peer_contenders(options.peers)
+            if options.peers is not None:
+                contenders += peer_contenders(options.peers)
         many = [figures for contender in contenders for figures in _measured(contender, pictures, options)]
         print(as_text(detector_tables(many)), flush=True)
         if options.json:
