@@ -3,7 +3,7 @@
 Temperature scaling (Guo et al. 2017, arXiv:1706.04599): one number divides all logits; it changes no decision
 and is fitted on faces that the network was not trained on.
 
-Shapes: N faces, K = 4 logits (see ``network``).
+Shapes: N faces, K = 4 or 7 logits (see ``network``).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from models.mask_state.network import NOT_VISIBLE
+from models.mask_state.network import LOGITS, NOT_VISIBLE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,10 +24,13 @@ class MaskStates:
       that the face can be told at all.
     - ``visibility``: float32 (N,), probability that it can: low for what is no face, is turned away or has
       too few pixels.
+    - ``kinds``: float32 (N, 3), calibrated, in the order of ``network.KINDS``; each row sums to 1. Given that
+      there is a mask. None from a network that does not tell kinds.
     """
 
     probs: NDArray[np.float32]
     visibility: NDArray[np.float32]
+    kinds: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.visibility)
@@ -41,14 +44,18 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
     return result
 
 
-def mask_states(logits: NDArray[np.float32], temperature: float) -> MaskStates:
-    """Calibrated answers of logits (N, K): the three classes given that they can be told, and whether they
-    can.
+def mask_states(logits: NDArray[np.float32], temperature: float, kind_temperature: float = 1.0) -> MaskStates:
+    """Calibrated answers of logits (N, K): the three classes given that they can be told, whether they can,
+    and the kinds where K is 7.
     """
-    scaled = logits.astype(np.float64) / temperature
+    scaled = logits[:, :LOGITS].astype(np.float64) / temperature
+    kinds = None
+    if logits.shape[1] > LOGITS:
+        kinds = softmax(logits[:, LOGITS:].astype(np.float64) / kind_temperature).astype(np.float32)
     return MaskStates(
         probs=softmax(scaled[:, :NOT_VISIBLE]).astype(np.float32),
         visibility=(1 - softmax(scaled)[:, NOT_VISIBLE]).astype(np.float32),
+        kinds=kinds,
     )
 
 

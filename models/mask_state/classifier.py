@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import InferenceError, PictureError, WeightsError
+from models.mask_state.backbones import BATCH_NORM_EPSILONS
 from models.mask_state.calibration import MaskStates, mask_states
 from models.mask_state.crops import CropGeometry
 from models.mask_state.network import (
     ARCHITECTURE,
+    KINDS,
     LOGITS,
     MaskStateConfig,
     batch_norms_of,
@@ -25,7 +27,6 @@ from models.mask_state.network import (
 )
 from models.networks.compiled import CompiledBatchFunction, Device, resolved_device
 from models.networks.folding import folded_tensors
-from models.retinaface.layers import BATCH_NORM_EPSILON
 from models.weights import load_weights
 from models.weights.keras_variables import assign_tensors
 
@@ -42,17 +43,23 @@ class MaskStateClassifier:
 
     def __init__(self, weights_path: Path, *, device: Device = "auto") -> None:
         stored = load_weights(weights_path, architecture=ARCHITECTURE)
-        if set(stored.config) != {"network", "crops", "temperature"}:
+        given = set(stored.config) - {"kind_temperature"}
+        if given != {"network", "crops", "temperature"}:
             raise WeightsError(f"{weights_path}: its config is not one of a mask-state classifier")
         config = MaskStateConfig.from_mapping(stored.config["network"], origin=weights_path)
         self.geometry = CropGeometry.from_mapping(stored.config["crops"], origin=weights_path)
         self.temperature = _temperature(stored.config["temperature"], weights_path)
+        self.kind_temperature = _temperature(stored.config.get("kind_temperature", 1.0), weights_path)
+        self._answers = LOGITS + len(KINDS) * config.kinds
         if self.geometry.size_px != config.size_px:
             raise WeightsError(f"{weights_path}: crops of {self.geometry.size_px} do not fit the network")
         tensors = dict(stored.tensors)
-        if not config.folded:
+        if not config.folded and batch_norms_of(config):
             tensors = folded_tensors(
-                batch_norms_of(config), tensors, epsilon=BATCH_NORM_EPSILON, origin=weights_path
+                batch_norms_of(config),
+                tensors,
+                epsilon=BATCH_NORM_EPSILONS[config.backbone],
+                origin=weights_path,
             )
             config = replace(config, folded=True)
         with keras.device(resolved_device(device)):
@@ -71,7 +78,12 @@ class MaskStateClassifier:
         Raises ``PictureError`` on another shape or type, ``InferenceError`` when the network answers with
         numbers that are not finite.
         """
-        return mask_states(self.logits(crops), self.temperature)
+        return mask_states(self.logits(crops), self.temperature, self.kind_temperature)
+
+    @property
+    def tells_kinds(self) -> bool:
+        """Whether the weights tell the kind of mask."""
+        return self._answers > LOGITS
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities float32 (N, 3) in the order of ``FACE_MASK_CLASSES``; as ``judge``,
@@ -80,14 +92,14 @@ class MaskStateClassifier:
         return self.judge(crops).probs
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network's own answer, float32 (N, K), see ``network``; not divided by the temperature."""
+        """The network's own answer, float32 (N, K), see ``network``; not divided by the temperatures."""
         side = self.geometry.size_px
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (side, side, 3):
             raise PictureError(
                 f"expected crops uint8 (N, {side}, {side}, 3), got {crops.dtype} {crops.shape}"
             )
         if not len(crops):
-            return np.zeros((0, LOGITS), np.float32)
+            return np.zeros((0, self._answers), np.float32)
         (logits,) = self._logits(crops)
         if not np.isfinite(logits).all():
             raise InferenceError("the mask-state classifier answered with numbers that are not finite")

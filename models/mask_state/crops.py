@@ -90,6 +90,19 @@ class CropGeometry:
             raise WeightsError(f"{origin}: its crop config is wrong: {error}") from error
 
 
+def whole_picture_box(image_hw: tuple[int, int], geometry: CropGeometry) -> tuple[float, float, float, float]:
+    """The box around which the crop holds a picture (height, width) whole and as large as can be: for pictures that
+    are themselves crops of one face.
+    """
+    height, width = image_hw
+    side = max(height, width)
+    face_px = float(side)
+    for _ in range(30):  # the context depends on the size that it gives
+        face_px = side / geometry.context_for(face_px)
+    left, top = (width - face_px) / 2, (height - face_px) / 2 - geometry.lowered * face_px
+    return left, top, left + face_px, top + face_px
+
+
 def resize_square(rgb: NDArray[np.uint8], size_px: int) -> NDArray[np.uint8]:
     """Scale a square cut-out to uint8 (S, S, 3): averaging when it shrinks, linear when it grows."""
     if rgb.shape[0] == size_px:

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.mask_state.crops import CropGeometry
-from models.mask_state.network import LOGITS, NOT_VISIBLE
+from models.mask_state.network import KINDS, LOGITS, NOT_VISIBLE
 from models.training.mask_state_cache import CropCache
+from models.training.mask_state_labels import UNKNOWN_KIND
 
 #: Nobody can tell below the first height of the face in pixels, everybody above the second.
 _UNTELLABLE_PX = (5.0, 9.0)
+#: The same of the kind of mask, which is told by folds and edges.
+_KIND_UNTELLABLE_PX = (8.0, 16.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,7 @@ def augmented_crop(
     region: NDArray[np.uint8],
     box_xyxy: NDArray[np.float32],
     label: int,
+    kind: int = UNKNOWN_KIND,
     *,
     geometry: CropGeometry,
     config: AugmentationConfig,
@@ -58,8 +62,9 @@ def augmented_crop(
     """One training sample from a stored part of a picture.
 
     ``region`` uint8 (h, w, 3) with the face at ``box_xyxy`` (4,). Returns the crop, uint8 (S, S, 3), and
-    the target distribution over the logits, float32 (K,): the label, shared with ``not_visible`` where the
-    treatment has left too few pixels of the face to tell.
+    the targets of the 7 logits, float32 (7,): a distribution over the first four, the label, shared with
+    ``not_visible`` where the treatment has left too few pixels of the face to tell; and a share of ``kind``, 1 where
+    it can be told, 0 where it is unknown or has been lost.
     """
     stored_px = max(1.0, float((box_xyxy[2:] - box_xyxy[:2]).max()))
     face_px = stored_px
@@ -93,7 +98,7 @@ def augmented_crop(
         crop = _coded(crop, rng)
     if small_px != geometry.size_px:
         crop = np.asarray(cv2.resize(crop, (geometry.size_px,) * 2, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return crop, _target(label, detail_px)
+    return crop, _targets(label, kind, detail_px)
 
 
 def plain_crop(
@@ -115,14 +120,12 @@ def plain_crop(
 
 def plain_crops(cache: CropCache, geometry: CropGeometry, chosen: Sequence[int]) -> NDArray[np.uint8]:
     """The crops of the examples ``chosen`` as the product cuts them: (N, S, S, 3)."""
-    return np.stack(
-        [
-            plain_crop(
-                cache.region(i), cache.boxes_xyxy[i], geometry=geometry, face_px=float(cache.native_px[i])
-            )
-            for i in chosen
-        ]
-    )
+    crops = np.empty((len(chosen), geometry.size_px, geometry.size_px, 3), np.uint8)
+    for crop, i in zip(crops, chosen, strict=True):
+        crop[:] = plain_crop(
+            cache.region(i), cache.boxes_xyxy[i], geometry=geometry, face_px=float(cache.native_px[i])
+        )
+    return crops
 
 
 def _cut(
@@ -250,10 +253,16 @@ def _coded(crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint
     return decoded
 
 
-def _target(label: int, detail_px: float) -> NDArray[np.float32]:
-    low, high = _UNTELLABLE_PX
-    told = float(np.clip((detail_px - low) / (high - low), 0, 1))
-    target = np.zeros(LOGITS, np.float32)
-    target[label] += told
-    target[NOT_VISIBLE] += 1 - told
-    return target
+def _targets(label: int, kind: int, detail_px: float) -> NDArray[np.float32]:
+    targets = np.zeros(LOGITS + len(KINDS), np.float32)
+    told = _share(detail_px, _UNTELLABLE_PX)
+    targets[label] += told
+    targets[NOT_VISIBLE] += 1 - told
+    if kind != UNKNOWN_KIND:
+        targets[LOGITS + kind] = _share(detail_px, _KIND_UNTELLABLE_PX)
+    return targets
+
+
+def _share(detail_px: float, limits_px: tuple[float, float]) -> float:
+    low, high = limits_px
+    return float(np.clip((detail_px - low) / (high - low), 0, 1))

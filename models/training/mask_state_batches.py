@@ -11,7 +11,7 @@ from models.mask_state.crops import CropGeometry
 from models.training.mask_state_augmentation import AugmentationConfig, augmented_crop
 from models.training.mask_state_cache import CropCache
 
-#: One batch: crops uint8 (N, S, S, 3) and target distributions float32 (N, K).
+#: One batch: crops uint8 (N, S, S, 3) and the targets of all logits float32 (N, 7), see ``augmented_crop``.
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 _BATCHES_AHEAD: Final = 6
@@ -64,6 +64,7 @@ def training_batches(
                 cache.region(int(i)),
                 cache.boxes_xyxy[i],
                 int(cache.labels[i]),
+                int(cache.kinds[i]),
                 geometry=geometry,
                 config=augmentation,
                 rng=rng,

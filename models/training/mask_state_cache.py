@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.data.face_mask_templates import TEMPLATES
-from models.data.face_masks_drawn import draw_face_mask
 from models.errors import DataSetError
 from models.pictures import read_picture
-from models.training.mask_state_examples import Drawing, FaceExample
+from models.training.mask_state_drawings import draw
+from models.training.mask_state_examples import FaceExample
 
 #: Side of the stored square over the longer side of the face box.
 REACH: Final = 2.2
@@ -32,7 +31,8 @@ class CropCache:
     ``hw[i]``.
 
     ``boxes_xyxy`` float32 (M, 4) are in the stored part's pixels, ``native_px`` the longer side of the face
-    in the original picture, ``labels`` int32 (M,), ``sources`` str (M,), ``held_out`` bool (M,).
+    in the original picture, ``labels`` and ``kinds`` int32 (M,) as those of ``FaceExample``, ``sources`` str (M,),
+    ``held_out`` bool (M,).
     """
 
     pixels: NDArray[np.uint8]
@@ -41,6 +41,7 @@ class CropCache:
     boxes_xyxy: NDArray[np.float32]
     native_px: NDArray[np.float32]
     labels: NDArray[np.int32]
+    kinds: NDArray[np.int32]
     sources: NDArray[np.str_]
     held_out: NDArray[np.bool_]
 
@@ -65,21 +66,22 @@ def build_cache(examples: Sequence[FaceExample], *, title: str = "crops") -> Cro
         example = examples[i]
         if current_rgb is None or example.file != current_file:
             current_file, current_rgb = example.file, read_picture(example.file).rgb()
-        rgb = current_rgb if example.drawing is None else _drawn(current_rgb, example.drawing)
+        rgb = current_rgb if example.drawing is None else draw(current_rgb, example.drawing)
         region, box = _cut_out(rgb, np.array(example.box_xyxy, np.float32))
         regions.append(region)
         boxes.append(box)
     chosen = [examples[i] for i in order]
     lengths = np.array([region.size for region in regions], np.int64)
     return CropCache(
-        pixels=np.concatenate([region.reshape(-1) for region in regions]),
-        offsets=np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64),
-        hw=np.array([region.shape[:2] for region in regions], np.int32),
-        boxes_xyxy=np.array(boxes, np.float32),
+        pixels=np.concatenate([np.zeros(0, np.uint8), *(region.reshape(-1) for region in regions)]),
+        offsets=np.cumsum(lengths) - lengths,
+        hw=np.array([region.shape[:2] for region in regions], np.int32).reshape(-1, 2),
+        boxes_xyxy=np.array(boxes, np.float32).reshape(-1, 4),
         native_px=np.array([_longer_side(np.array(e.box_xyxy)) for e in chosen], np.float32),
         labels=np.array([example.label for example in chosen], np.int32),
-        sources=np.array([example.source for example in chosen]),
-        held_out=np.array([example.held_out for example in chosen]),
+        kinds=np.array([example.kind for example in chosen], np.int32),
+        sources=np.array([example.source for example in chosen], np.str_),
+        held_out=np.array([example.held_out for example in chosen], np.bool_),
     )
 
 
@@ -116,18 +118,6 @@ def _cut_out(
         box = box * np.tile(np.array(size) / (region.shape[1], region.shape[0]), 2)
         region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)
     return np.ascontiguousarray(region), box.astype(np.float32)
-
-
-def _drawn(rgb: NDArray[np.uint8], drawing: Drawing) -> NDArray[np.uint8]:
-    template = TEMPLATES[drawing.template]
-    return draw_face_mask(
-        rgb,
-        drawing.landmarks_xy,
-        template,
-        colour_rgb=template.colours_rgb[drawing.colour],
-        lowered_mm=drawing.lowered_mm,
-        rng=np.random.default_rng(drawing.seed),
-    ).picture_rgb
 
 
 def _longer_side(box_xyxy: NDArray[Any]) -> float:

@@ -1,6 +1,7 @@
 """The mask-state network while it learns: its optimizer, its averaged twin, and the step itself."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -8,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TrainingError
+from models.mask_state.network import ANSWERING_LAYERS, LOGITS
 from models.training.mask_state_recipe import MaskStateRecipe
-from models.training.retinaface_checkpoint import RunState
+from models.training.run_state import RunState
 from models.weights.keras_variables import assign_tensors, named_variables, numbers_of, tensors_of
 
 
@@ -17,7 +19,7 @@ class MaskStateLearner:
     """AdamW on a warmed-up cosine, gradients clipped, weights averaged over steps (batch statistics too).
 
     ``network`` is trained in place; ``average`` holds the averaged weights by name, which get measured and
-    shipped.
+    shipped. Where the recipe says so, only the last convolutions learn, and what lies behind them.
     """
 
     def __init__(self, network: keras.Model, recipe: MaskStateRecipe) -> None:
@@ -37,13 +39,15 @@ class MaskStateLearner:
         )
         # scales, shifts and biases are not shrunk towards zero
         self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+        if recipe.tuned_layers is not None:
+            freeze_all_but(network, recipe.tuned_layers)
+        loss = state_and_kind_loss(label_smoothing=recipe.label_smoothing, kind_weight=recipe.kind_weight)
         network.compile(optimizer=self._optimizer, loss=loss, jit_compile=False)
         self._optimizer.build(network.trainable_variables)
         self.average = tensors_of(network)
 
     def learn(self, crops: NDArray[np.uint8], targets: NDArray[np.float32]) -> float:
-        """One step on crops (N, S, S, 3) and targets (N, K); its loss. Raises ``TrainingError`` when not
+        """One step on crops (N, S, S, 3) and targets (N, 7); its loss. Raises ``TrainingError`` when not
         finite.
         """
         self.network.reset_metrics()
@@ -81,3 +85,39 @@ class MaskStateLearner:
         for variable, value in zip(variables, saved, strict=True):
             variable.assign(value)
         self.step = state.step
+
+
+def state_and_kind_loss(*, label_smoothing: float, kind_weight: float) -> Callable[[Any, Any], Any]:
+    """Cross entropy of the states, and ``kind_weight`` times that of the kinds where the network tells them.
+
+    Of targets (N, 7) and logits (N, 4) or (N, 7), by example: (N,). The mean over the batch is the mean over the
+    states of all examples and over the kinds of those that have one: rows of zeros teach no kind.
+    """
+
+    def smoothed(targets: Any) -> Any:
+        classes = targets.shape[-1]
+        whole = keras.ops.sum(targets, axis=-1, keepdims=True)
+        return targets * (1 - label_smoothing) + whole * label_smoothing / classes
+
+    def cross_entropy(targets: Any, logits: Any) -> Any:
+        return -keras.ops.sum(smoothed(targets) * keras.ops.log_softmax(logits), axis=-1)
+
+    def loss(targets: Any, logits: Any) -> Any:
+        states = cross_entropy(targets[:, :LOGITS], logits[:, :LOGITS])
+        if logits.shape[-1] == LOGITS:
+            return states
+        known = keras.ops.sum(targets[:, LOGITS:])
+        examples = keras.ops.cast(keras.ops.shape(targets)[0], known.dtype)
+        kinds = cross_entropy(targets[:, LOGITS:], logits[:, LOGITS:])
+        return states + kind_weight * kinds * examples / keras.ops.maximum(known, 1.0)
+
+    return loss
+
+
+def freeze_all_but(network: keras.Model, convolutions: int) -> None:
+    """Keep everything before the last ``convolutions`` of the backbone as it is, their batch norms' statistics too."""
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+    places = [place for place, layer in enumerate(network.layers) if isinstance(layer, kinds)]
+    first = len(network.layers) if convolutions == 0 else places[-min(convolutions, len(places))]
+    for place, layer in enumerate(network.layers):
+        layer.trainable = place >= first or layer.name in ANSWERING_LAYERS

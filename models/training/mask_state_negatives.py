@@ -6,16 +6,20 @@ see ``mask_state_examples``.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from models.data.annotated import AnnotatedPicture, Box
+from models.data.readers import read_coco
 from models.mask_state.network import NOT_VISIBLE
-from models.training.mask_state_examples import FaceExample, LocatedFaces, box_of, read_coco
+from models.training.mask_state_examples import FaceExample, LocatedFaces, box_of, located_key
 
 _SMALLEST_HEAD_PX: Final = 22.0
 #: Lower scores are scattered over every texture.
 _TRACE_SCORE: Final = 0.04
+
+_HEADS: Final = frozenset({"head", "bare_head", "hard_hat"})
 
 
 def faceless_heads(
@@ -28,31 +32,21 @@ def faceless_heads(
 ) -> list[FaceExample]:
     """Head boxes of at least ``min_head_px`` in which the detector saw no trace of a face: backs and tops
     of heads."""
-    coco = read_coco(data / folder / "train.json")
-    names = {category["id"]: category["name"] for category in coco["categories"]}
-    wanted, images = set(sources), {image["id"]: image for image in coco["images"]}
+    wanted = set(sources)
     examples = []
-    for annotation in coco["annotations"]:
-        image = images[annotation["image_id"]]
-        key = f"{folder}/{image['file_name']}"
-        x, y, width, height = annotation["bbox"]
-        if image["source"] not in wanted or key not in located or min(width, height) < min_head_px:
+    for picture in read_coco(data / folder / "train.json"):
+        key = located_key(data, picture)
+        if picture.source not in wanted or key not in located:
             continue
-        if names[annotation["category_id"]] not in {"head", "bare_head", "hard_hat"}:
-            continue
-        # boxes of hard hats often end at the brim, above the face
-        reach = height if names[annotation["category_id"]] == "hard_hat" else 0.0
-        head = (x, y, x + width, y + height + reach)
-        if any(_touches(box_of(row), head) for row in located[key] if row[4] >= _TRACE_SCORE):
-            continue
-        examples.append(
-            FaceExample(
-                data / folder / image["file_name"],
-                (x, y, x + width, y + height),
-                NOT_VISIBLE,
-                f"{folder}/faceless",
-            )
-        )
+        faces = [box_of(row) for row in located[key] if row[4] >= _TRACE_SCORE]
+        for thing in picture.objects:
+            x1, y1, x2, y2 = thing.box_xyxy
+            if thing.category not in _HEADS or min(x2 - x1, y2 - y1) < min_head_px:
+                continue
+            # boxes of hard hats often end at the brim, above the face
+            reach = y2 - y1 if thing.category == "hard_hat" else 0.0
+            if not any(_touches(face, (x1, y1, x2, y2 + reach)) for face in faces):
+                examples.append(FaceExample(picture.path, thing.box_xyxy, NOT_VISIBLE, f"{folder}/faceless"))
     return examples
 
 
@@ -66,8 +60,8 @@ def found_on_heads(
     tell it from the head, so that the later one learns it from the detector's box, often on a neck or an ear.
     """
     pairs = []
-    for image, heads in _heads_by_image(data, folder, sources):
-        file, rows = data / folder / image["file_name"], located.get(f"{folder}/{image['file_name']}", ())
+    for picture, heads in _heads_by_picture(data, folder, sources):
+        file, rows = picture.path, located.get(located_key(data, picture), ())
         for head in heads:
             on_head = [row for row in rows if row[4] >= _TRACE_SCORE and _touches(box_of(row), head)]
             if on_head and min(head[2] - head[0], head[3] - head[1]) >= _SMALLEST_HEAD_PX:
@@ -94,13 +88,12 @@ def false_alarms(
     letters, hands. Where small heads are unlabelled, a low upper limit keeps them out.
     """
     examples = []
-    for image, heads in _heads_by_image(data, folder, sources):
-        for row in located.get(f"{folder}/{image['file_name']}", ()):
+    for picture, heads in _heads_by_picture(data, folder, sources):
+        for row in located.get(located_key(data, picture), ()):
             # a hat's box ends above the face
             near = [(x1, y1, x2, y2 + (y2 - y1)) for x1, y1, x2, y2 in heads]
             if scores[0] <= row[4] <= scores[1] and not any(_overlaps(box_of(row), head) for head in near):
-                file = data / folder / image["file_name"]
-                examples.append(FaceExample(file, box_of(row), NOT_VISIBLE, f"{folder}/false_alarm"))
+                examples.append(FaceExample(picture.path, box_of(row), NOT_VISIBLE, f"{folder}/false_alarm"))
     return examples
 
 
@@ -109,44 +102,31 @@ def backgrounds(
 ) -> list[FaceExample]:
     """Random squares that touch no labelled box; ``seed`` chooses them."""
     rng = np.random.default_rng(seed)
-    coco = read_coco(data / folder / "train.json")
-    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
-    for annotation in coco["annotations"]:
-        x, y, width, height = annotation["bbox"]
-        boxes.setdefault(annotation["image_id"], []).append((x, y, x + width, y + height))
     wanted = set(sources)
     examples = []
-    for image in coco["images"]:
-        if image["source"] not in wanted:
+    for picture in read_coco(data / folder / "train.json"):
+        if picture.source not in wanted:
             continue
+        height, width = picture.image_hw
         for _ in range(per_image):
-            side = float(np.exp(rng.uniform(np.log(14), np.log(min(image["width"], image["height"]) / 2.5))))
-            x, y = rng.uniform(0, image["width"] - side), rng.uniform(0, image["height"] - side)
+            side = float(np.exp(rng.uniform(np.log(14), np.log(min(width, height) / 2.5))))
+            x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
             square = (x, y, x + side, y + side)
-            if any(_overlaps(square, box) for box in boxes.get(image["id"], ())):
-                continue
-            file = data / folder / image["file_name"]
-            examples.append(FaceExample(file, square, NOT_VISIBLE, f"{folder}/background"))
+            if not any(_overlaps(square, thing.box_xyxy) for thing in picture.objects):
+                examples.append(FaceExample(picture.path, square, NOT_VISIBLE, f"{folder}/background"))
     return examples
 
 
-def _heads_by_image(
+def _heads_by_picture(
     data: Path, folder: str, sources: Iterable[str]
-) -> Iterator[tuple[dict[str, Any], list[tuple[float, float, float, float]]]]:
-    coco = read_coco(data / folder / "train.json")
-    names = {category["id"]: category["name"] for category in coco["categories"]}
-    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
-    for annotation in coco["annotations"]:
-        if names[annotation["category_id"]] != "person":
-            x, y, width, height = annotation["bbox"]
-            boxes.setdefault(annotation["image_id"], []).append((x, y, x + width, y + height))
+) -> Iterator[tuple[AnnotatedPicture, list[Box]]]:
     wanted = set(sources)
-    for image in coco["images"]:
-        if image["source"] in wanted:
-            yield image, boxes.get(image["id"], [])
+    for picture in read_coco(data / folder / "train.json"):
+        if picture.source in wanted:
+            yield picture, [thing.box_xyxy for thing in picture.objects if thing.category != "person"]
 
 
-def _touches(face: tuple[float, float, float, float], head: tuple[float, float, float, float]) -> bool:
+def _touches(face: Box, head: Box) -> bool:
     """Whether the face's centre lies in the head's box, or the head's centre in the face's box."""
     x, y = (face[0] + face[2]) / 2, (face[1] + face[3]) / 2
     head_x, head_y = (head[0] + head[2]) / 2, (head[1] + head[3]) / 2
@@ -155,5 +135,5 @@ def _touches(face: tuple[float, float, float, float], head: tuple[float, float, 
     )
 
 
-def _overlaps(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+def _overlaps(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "network",
         choices=tuple(_TRAINERS),
-        help="which network; classifier-crops cuts the faces that the classifier learns from",
+        help="which network; classifier-crops only cuts out the faces that the classifier learns from",
     )
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="see `ppewatch train NETWORK --help`")
 

@@ -12,7 +12,8 @@ from command_line import one_line_of, ppewatch
         (("train", "classifier-crops"), ("--detector", "--out")),
         (("evaluate", "pipeline"), ("--detector", "--classifier", "--least-height", "--peers")),
         (("evaluate", "detector"), ("--input-size", "--beside", "--peers")),
-        (("evaluate", "classifier"), ("--weights",)),
+        (("evaluate", "classifier"), ("--weights", "--class", "--whole-pictures")),
+        (("evaluate", "crossval"), ("--folds", "--recipe", "--dry-run")),
     ],
 )
 def test_help_behind_the_name_is_that_of_the_network(command, options):

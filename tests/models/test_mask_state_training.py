@@ -12,16 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.data.synthetic_gear.face_mask_templates import FACE_MASKS
+from models.data.synthetic_gear.face_masks import FaceMaskWear
 from models.errors import DataSetError, TrainingError
 from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import CropGeometry
-from models.mask_state.network import NOT_VISIBLE, MaskStateConfig
+from models.mask_state.network import KINDS, LOGITS, NOT_VISIBLE, MaskStateConfig
 from models.training import mask_state_examples as examples
 from models.training import mask_state_negatives as negatives
 from models.training.mask_state import train_mask_state
 from models.training.mask_state_augmentation import AugmentationConfig, augmented_crop, plain_crops
 from models.training.mask_state_batches import sampling_weights, training_batches
 from models.training.mask_state_cache import REACH, CropCache, build_cache, load_cache, save_cache
+from models.training.mask_state_drawings import LOOKALIKES, Drawing, draw
+from models.training.mask_state_drawn_faces import drawn_on
+from models.training.mask_state_labels import UNKNOWN_KIND
 from models.training.mask_state_recipe import MaskStateRecipe, read_mask_state_recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "models" / "training" / "recipes"
@@ -42,7 +47,14 @@ def coloured_cache(folder: Path, *, per_label: int = 12) -> CropCache:
             cv2.imwrite(str(file), rgb[..., ::-1])
             box = (float(x), float(y), float(x + side), float(y + side))
             gathered.append(
-                examples.FaceExample(file, box, label, f"source{number % 2}", held_out=number % 4 == 0)
+                examples.FaceExample(
+                    file,
+                    box,
+                    label,
+                    f"source{number % 2}",
+                    held_out=number % 4 == 0,
+                    kind=1 if label == 0 and number % 3 else UNKNOWN_KIND,
+                )
             )
     return build_cache(gathered)
 
@@ -103,16 +115,20 @@ def test_treated_crops_are_pictures_with_a_distribution_as_target(
         cache.region(index),
         cache.boxes_xyxy[index],
         int(cache.labels[index]),
+        int(cache.kinds[index]),
         geometry=GEOMETRY,
         config=config,
         rng=np.random.default_rng(seed),
     )
     assert crop.shape == (32, 32, 3)
     assert crop.dtype == np.uint8
-    assert target.sum() == pytest.approx(1)
+    states, kinds = target[:LOGITS], target[LOGITS:]
+    assert states.sum() == pytest.approx(1)
     # nobody can tell from fewer than five pixels, everybody from twenty
-    assert target.argmax() == (NOT_VISIBLE if hard else cache.labels[index])
-    assert target.max() > 0.9
+    assert states.argmax() == (NOT_VISIBLE if hard else cache.labels[index])
+    assert states.max() > 0.9
+    known = cache.kinds[index] != UNKNOWN_KIND and not hard
+    assert kinds.tolist() == ([0, 1, 0] if known else [0, 0, 0])
 
 
 def test_plain_crops_show_the_face_in_the_middle(cache: CropCache) -> None:
@@ -196,15 +212,30 @@ def test_a_training_learns_and_an_interrupted_one_ends_the_same(
 
 
 def test_a_recipe_is_read_and_its_mistakes_are_named(tmp_path: Path) -> None:
-    shipped = read_mask_state_recipe(RECIPES / "mask_state.yaml")
+    recipes = {path.stem: read_mask_state_recipe(path) for path in RECIPES.glob("mask_state*.yaml")}
+    assert set(recipes) == {
+        "mask_state",
+        "mask_state_folders",
+        "mask_state_document_002",
+        "mask_state_document_003",
+    }
+    shipped = recipes["mask_state"]
     assert shipped.network.size_px == shipped.crops.size_px == 96
+    assert shipped.network.kinds
     assert shipped.source_factors["heads/faceless"] > 1
+    assert recipes["mask_state_folders"].sets
+    assert recipes["mask_state_document_002"].network.hidden == 1024
+    assert recipes["mask_state_document_002"].tuned_layers == 0
     path = tmp_path / "r.yaml"
     for text, message in (
         ("source: x\nepochs: 3", "unknown keys .*epochs"),
         ("source: x\nnetwork: {size_px: 64}", "do not fit"),
         ("source: x\ncrops: {wide: 64}", "unknown keys .*wide"),
         ("source: x\nrounds: 0", "at least 1"),
+        ("source: x\ntuned_layers: -1", "tuned_layers"),
+        ("source: x\nnetwork: {backbone: vgg}", "no backbone 'vgg'"),
+        ("source: x\nsets: [faces]", "sets: expected keys"),
+        ("source: x\nsets: [{path: a, faces: near}]", "found or whole"),
         ("source: x\nlabel_shares: [1, 1]", "label_shares"),
         ("rounds: 3", "source"),
         ("- 1", "expected keys"),
@@ -275,16 +306,45 @@ def test_heads_without_a_face_and_faces_without_a_head_are_not_visible(tmp_path:
     assert {example.label for example in [*backs, *alarms, head, face]} == {NOT_VISIBLE}
 
 
-def test_masks_are_drawn_on_faces_that_can_wear_them() -> None:
+def test_masks_and_lookalikes_are_drawn_on_faces_that_can_wear_them() -> None:
     points = ((40.0, 40.0), (60.0, 40.0), (50.0, 52.0), (42.0, 62.0), (58.0, 62.0))
     face = examples.FaceExample(Path("a"), (30.0, 25.0, 70.0, 75.0), 1, "s", landmarks_xy=points)
     profile = replace(face, landmarks_xy=((40.0, 40.0), (41.0, 40.0), *points[2:]))
-    drawn = examples.drawn_on([face] * 200 + [profile] * 50, seed=1, worn=0.3, lowered=0.2)
-    worn = [one.drawing.lowered_mm for one in drawn if one.label == 0 and one.drawing]
-    wrong = [one.drawing.lowered_mm for one in drawn if one.label == 2 and one.drawing]
-    assert 40 <= len(worn) <= 80
-    assert 20 <= len(wrong) <= 60
-    assert len(worn) + len(wrong) == len(drawn)
-    assert max(worn) < 10 < 25 < min(wrong)
+    drawn = drawn_on([face] * 300 + [profile] * 50, seed=1, worn=0.3, wrong=0.2, lookalikes=0.2)
+    by_label = {
+        label: [one.drawing for one in drawn if one.label == label and one.drawing] for label in (0, 1, 2)
+    }
+    assert len(drawn) == sum(map(len, by_label.values()))
+    assert [60 <= len(by_label[0]) <= 120, 35 <= len(by_label[1]) <= 90, 35 <= len(by_label[2]) <= 90] == [
+        True
+    ] * 3
+    assert {drawing.wear for drawing in by_label[0]} == {FaceMaskWear.WORN}
+    assert {drawing.wear for drawing in by_label[2]} == set(FaceMaskWear) - {FaceMaskWear.WORN}
+    assert {drawing.what for drawing in by_label[1]} == set(LOOKALIKES)
+    assert {one.kind for one in drawn} == {UNKNOWN_KIND, 0, 1, 2}
+    for one in drawn:
+        if one.drawing and one.label != 1:
+            assert FACE_MASKS[one.drawing.what].kind == KINDS[one.kind]
     box = examples.box_around_landmarks(np.array(points))
     assert all(box[0] < x < box[2] and box[1] < y < box[3] for x, y in points)
+
+
+@pytest.mark.parametrize("what", [*LOOKALIKES, "surgical", "kn95", "cloth"])
+def test_what_is_drawn_lies_on_the_face_and_is_the_same_again(what: str) -> None:
+    points = ((80.0, 80.0), (120.0, 80.0), (100.0, 106.0), (84.0, 124.0), (116.0, 124.0))
+    plain = np.full((200, 200, 3), 170, np.uint8)
+    changed = [
+        (draw(plain, Drawing(points, what, seed)).astype(int) - plain != 0).any(2) for seed in (1, 2, 3, 4, 5)
+    ]
+    again = draw(plain, Drawing(points, what, 5))
+    assert (((again.astype(int) - plain) != 0).any(2) == changed[-1]).all()
+    if what == "shade":
+        assert all(change.any() and not change.all() for change in changed)
+        return
+    for change in changed:
+        rows, columns = np.nonzero(change)
+        assert len(rows) > 50
+        assert 40 < rows.mean() < 170
+        assert columns.mean() == pytest.approx(100, abs=6)
+        # the eyes stay free
+        assert not change[74:82, 84:116].any()
