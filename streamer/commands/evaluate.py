@@ -11,13 +11,13 @@ HELP = "measure a network on labelled pictures"
 _EVALUATIONS: Final = {
     "pipeline": "models.evaluation.pipeline",
     "detector": "models.evaluation.face_detector",
-    "classifier": "models.evaluation.mask_state",
+    "classifier": "models.evaluation.classifier",
     "crossval": "models.evaluation.crossval",
     "maskrcnn": "models.evaluation.mask_rcnn",
 }
 
 #: These import TensorFlow only when they have read their arguments and labels.
-_LOAD_LATER: Final = frozenset(_EVALUATIONS) - {"classifier"}
+_LOAD_LATER: Final = frozenset(_EVALUATIONS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
