@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from models.data.synthetic_gear.face_mask_templates import FACE_MASKS
+from models.data.synthetic_gear.face_mask_looks import can_be_worn
 from models.data.synthetic_gear.face_masks import FaceMaskWear
 from models.mask_state.network import KINDS
 from models.training.mask_state_drawings import LOOKALIKES, Drawing
@@ -45,6 +46,8 @@ def drawn_on(
             examples.append(replace(face, source=f"{face.source}/lookalike", drawing=drawing))
             continue
         wear = FaceMaskWear.WORN if chance < worn else wrong_wear
+        if not can_be_worn(template, wear):
+            wear = FaceMaskWear.AT_CHIN
         drawing = Drawing(points, template.name, drawing_seed, wear)
         label = WITH_MASK if chance < worn else INCORRECT
         examples.append(replace(face, label=label, source=f"{face.source}/drawn", drawing=drawing, kind=kind))
