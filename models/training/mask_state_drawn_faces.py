@@ -6,8 +6,8 @@ from typing import Final
 
 import numpy as np
 
-from models.data.synthetic_gear.face_mask_templates import FACE_MASKS
 from models.data.synthetic_gear.face_mask_looks import can_be_worn
+from models.data.synthetic_gear.face_mask_templates import FACE_MASKS
 from models.data.synthetic_gear.face_masks import FaceMaskWear
 from models.mask_state.network import KINDS
 from models.training.mask_state_drawings import LOOKALIKES, Drawing
