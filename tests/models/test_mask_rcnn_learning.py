@@ -11,7 +11,6 @@ from mask_rcnn_builders import TINY, drawn_canvas, made_up_network
 from models.errors import TrainingError
 from models.evaluation.matching import average_precision, match
 from models.mask_rcnn.boxes import apply_deltas, to_centre
-from models.mask_rcnn.config import MaskRcnnConfig
 from models.mask_rcnn.detector import NetworkMaskRcnn
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.pasting import paste_seg_mask
@@ -21,7 +20,7 @@ from models.structures import Category, ImageBatch
 from models.training.mask_rcnn import trainer
 from models.training.mask_rcnn.anchor_targets import anchor_targets
 from models.training.mask_rcnn.batch import MOST_THINGS, stacked
-from models.training.mask_rcnn.initialisation import initialise
+from models.training.mask_rcnn.initialisation import begin, initialise
 from models.training.mask_rcnn.labels import read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
@@ -40,7 +39,7 @@ from models.training.mask_rcnn.roi_targets import (
     seg_mask_rows,
     seg_mask_targets,
 )
-from models.weights import STORE, load_weights, save_weights
+from models.weights import save_weights
 from models.weights.keras_variables import assign_tensors, tensors_of
 
 SIDE = 128
@@ -378,19 +377,19 @@ def test_every_recipe_of_the_project_can_be_read_and_its_network_built(path):
 
 def test_it_learns_eight_pictures_by_heart():
     canvases = [drawn_canvas(index, SIDE) for index in range(8)]
-    # as a user begins who has other things to find: from the shipped weights, their classes left behind
-    shipped = load_weights(STORE / "maskrcnn.safetensors")
-    config = MaskRcnnConfig.from_mapping(shipped.config, origin="shipped")
-    network = MaskRcnn(replace(config, categories=TINY.categories))
-    initialise(network, STORE / "maskrcnn.safetensors")
-    learner = one_learner(network, steps=80, learning_rate=1e-3, weight_decay=0.0)
-    for step in range(80):
+    pixels = np.stack([canvas.pixels for canvas in canvases])
+    keras.utils.set_random_seed(0)
+    network = MaskRcnn(replace(TINY, box_units=64))
+    assert begin(network, None, lambda: pixels) == "starts from nothing"
+    learner = one_learner(network, steps=220, learning_rate=1.5e-3, weight_decay=0.0)
+    for step in range(220):
         learner.learn(stacked(canvases, network.anchors((SIDE, SIDE)), np.random.default_rng(step)))
     assign_tensors(network, learner.average, origin="average")
-    detector = NetworkMaskRcnn(network, score_threshold=0.05)
+    # proposals as many as it has learnt from
+    detector = NetworkMaskRcnn(network, score_threshold=0.05, proposals=ProposalSettings(100, 40))
     found = detector.detect_batch(
         ImageBatch(
-            pixels=np.stack([canvas.pixels for canvas in canvases]),
+            pixels=pixels,
             scales=np.ones(8, np.float32),
             pads_xy=np.zeros((8, 2), np.float32),
             image_hw=np.full((8, 2), SIDE, np.int32),

@@ -1,6 +1,6 @@
-"""What a network starts from: weights of another Mask R-CNN, or of its backbone."""
+"""What a network starts from: weights of another Mask R-CNN, of its backbone, or nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import keras
@@ -13,6 +13,20 @@ from models.mask_rcnn.network import MaskRcnn
 from models.networks.folding import folded_tensors
 from models.weights import StoredWeights, load_weights
 from models.weights.keras_variables import named_variables
+
+
+def begin(network: MaskRcnn, path: Path | None, some_pixels: Callable[[], NDArray[np.uint8]]) -> str:
+    """Give the network the weights of ``path``, if any, and settle what is new by ``some_pixels``, uint8
+    (B, H, W, 3); say in one line which. Errors are those of ``initialise``."""
+    if path is not None:
+        line, has_pyramid = initialise(network, path)
+        if not has_pyramid:
+            settle_pyramid(network, some_pixels())
+        return line
+    pixels = some_pixels()
+    settle_batch_norms(network, pixels)
+    settle_pyramid(network, pixels)
+    return "starts from nothing"
 
 
 def initialise(network: MaskRcnn, path: Path) -> tuple[str, bool]:
@@ -53,6 +67,22 @@ def _folded_alike(network: MaskRcnn, stored: StoredWeights, path: Path) -> Mappi
             f"{path}: its batch norms are folded in: the recipe's network must say folded too"
         )
     return stored.tensors
+
+
+def settle_batch_norms(network: MaskRcnn, pixels: NDArray[np.uint8]) -> None:
+    """Give the batch norms of an untrained backbone the mean and the variance that ``pixels`` (B, H, W, 3) have
+    there, in one pass.
+
+    They are frozen while the network learns: as they are made, of mean zero and variance one, they would let what
+    passes through fifty layers swell or fade.
+    """
+    norms = [layer for layer in network.trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in norms]
+    for layer in norms:
+        layer.momentum = 0.0
+    network.trunk(pixels.astype(np.float32), training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
 
 
 def settle_pyramid(network: MaskRcnn, pixels: NDArray[np.uint8]) -> None:

@@ -34,6 +34,9 @@ class CanvasSet:
 
     - ``coco_file``: relative to the data folder. ``share``: how often it is drawn, relative to the others.
     - ``sources``: of the file, only these; empty: all.
+    - ``repeat_below``: pictures with a category that fewer than this part of the set's pictures show are drawn
+      more often, by the root of the ratio (repeat factor sampling: Gupta et al. 2019, arXiv:1908.03195,
+      appendix B), rounded; 0: all alike.
     - ``held_out``: keep one group of pictures in twelve (of one camera, or near duplicates) for choosing the
       best round.
     """
@@ -41,7 +44,12 @@ class CanvasSet:
     coco_file: str
     share: float
     sources: tuple[str, ...] = ()
+    repeat_below: float = 0.0
     held_out: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.repeat_below <= 1:
+            raise ValueError(f"repeat_below: a part of 1, not {self.repeat_below}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,8 +99,19 @@ def load_sets(
             kept.append(with_faces(example, faces.get(name, ()), categories))
         if not kept:
             raise DataSetError(f"{data / one.coco_file}: holds nothing to learn from")
-        loaded.append(LoadedSet(one.share, tuple(kept), tuple(held_out)))
+        loaded.append(LoadedSet(one.share, _repeated(kept, one.repeat_below), tuple(held_out)))
     return loaded
+
+
+def _repeated(examples: Sequence[Example], repeat_below: float) -> tuple[Example, ...]:
+    """The examples, those of rare categories several times."""
+    # what may be one of several categories counts for none
+    shows = np.array(
+        [(one.admissible & (one.admissible.sum(1, keepdims=True) == 1)).any(axis=0) for one in examples]
+    )
+    rarity = np.sqrt(repeat_below / np.maximum(shows.mean(axis=0), 1e-9))
+    times = np.maximum(1, np.round((shows * rarity).max(axis=1))).astype(int)
+    return tuple(one for one, count in zip(examples, times, strict=True) for _ in range(count))
 
 
 def is_held_out(example: Example) -> bool:
@@ -129,7 +148,8 @@ class PictureCache:
 
 def gear_of(sets: Sequence[LoadedSet], categories: Sequence[str], cache: PictureCache) -> Gear:
     """The hats of the sets, to be put on bare heads. Raises ``PictureError``."""
-    examples = [example for one in sets for example in one.examples]
+    # repeated ones give their hats once
+    examples = list({id(example): example for one in sets for example in one.examples}.values())
     return Gear(tuple(categories), cut_out_hats(examples, categories, lambda one: cache.read(one.path)))
 
 

@@ -29,7 +29,7 @@ from models.mask_rcnn.proposals import ProposalSettings
 from models.training.curves import Curves
 from models.training.mask_rcnn.batch import stacked
 from models.training.mask_rcnn.held_out import HeldOutFigures, measure_held_out
-from models.training.mask_rcnn.initialisation import initialise, settle_pyramid
+from models.training.mask_rcnn.initialisation import begin
 from models.training.mask_rcnn.labels import Example, read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
@@ -46,14 +46,15 @@ def train_mask_rcnn(
     *,
     data: Path,
     tables: Path,
-    init: Path,
+    init: Path | None = None,
     pseudo_folder: Path = Path(),
     report: Callable[[str], None] = print,
 ) -> Path:
     """Train as ``recipe`` says and return the best weights, ``<out>/best.safetensors``.
 
     - ``data``: folder of the sets. ``tables``: folder of the table of labels. ``init``: weights to start
-      from: of a Mask R-CNN, whose parts that fit are taken, or of its backbone. ``pseudo_folder``: of the
+      from: of a Mask R-CNN, whose parts that fit are taken, or of its backbone; nothing when None.
+      ``pseudo_folder``: of the
       pseudo-labels that the recipe names.
     - ``out`` also gets the weights of the last round (``last.safetensors``), ``state.safetensors`` (to
       resume), ``log.jsonl`` (one line per round) and curves for TensorBoard.
@@ -65,16 +66,13 @@ def train_mask_rcnn(
     out.mkdir(parents=True, exist_ok=True)
     # masters stay float32; the pictures of a lesson are computed in half precision where the recipe says so
     keras.mixed_precision.set_global_policy("mixed_bfloat16" if recipe.half_precision else "float32")
-    text = recipe_text(asdict(recipe) | {"init": digest_of(init)})
+    text = recipe_text(asdict(recipe) | {"init": digest_of(init) if init is not None else "nothing"})
     state = load_state(out / "state.safetensors", recipe=text)
     network = MaskRcnn(recipe.network)
     sets = _loaded(recipe, data, tables, pseudo_folder)
     run = _Run(recipe, out, network=network, report=report, sets=sets)
     if state is None:
-        line, has_pyramid = initialise(network, init)
-        report(line)
-        if not has_pyramid:
-            settle_pyramid(network, run.some_pixels())
+        report(begin(network, init, run.some_pixels))
     run.best = state.best if state is not None else 0.0
     return run.finish(state, text)
 
@@ -271,7 +269,7 @@ def main(
     parser.add_argument(
         "--pseudo", type=Path, default=Path(), help="folder of the pseudo-labels that the recipe names"
     )
-    parser.add_argument("--init", type=Path, required=True, help="weights to start from, as a weights file")
+    parser.add_argument("--init", type=Path, help="weights to start from; from nothing without")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )
