@@ -31,7 +31,7 @@ class MaskRcnnRecipe:
       beside the recipe.
     - ``pseudo_labels``, ``faces_seen``: what earlier detectors saw where the sources are silent, and on which
       faces a face mask can be drawn; files of ``pseudo_labels`` and ``faces_seen``. ``gear``: put hats on bare
-      heads and face masks on bare faces.
+      heads, in the part ``hat_chance`` of the tiles with some, and face masks on bare faces.
     - ``lessons``: one after the other.
     - ``steps_per_round``: between two measurements of the averaged weights on what the sets hold out, at
       ``validation_side_px``, on at most ``validation_pictures``.
@@ -50,6 +50,7 @@ class MaskRcnnRecipe:
     pseudo_labels: tuple[PseudoLabelRule, ...] = ()
     faces_seen: tuple[str, ...] = ()
     gear: bool = False
+    hat_chance: float = 0.3
     steps_per_round: int = 500
     validation_side_px: int = 640
     validation_pictures: int = 200

@@ -146,11 +146,14 @@ class PictureCache:
         return pixels
 
 
-def gear_of(sets: Sequence[LoadedSet], categories: Sequence[str], cache: PictureCache) -> Gear:
-    """The hats of the sets, to be put on bare heads. Raises ``PictureError``."""
+def gear_of(
+    sets: Sequence[LoadedSet], categories: Sequence[str], cache: PictureCache, *, hat_chance: float
+) -> Gear:
+    """The hats of the sets, to be put on bare heads (``Gear.hat_chance``). Raises ``PictureError``."""
     # repeated ones give their hats once
     examples = list({id(example): example for one in sets for example in one.examples}.values())
-    return Gear(tuple(categories), cut_out_hats(examples, categories, lambda one: cache.read(one.path)))
+    cutouts = cut_out_hats(examples, categories, lambda one: cache.read(one.path))
+    return Gear(tuple(categories), cutouts, hat_chance)
 
 
 def batches(

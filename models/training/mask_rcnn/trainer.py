@@ -106,7 +106,9 @@ class _Run:
         self._cache = PictureCache()
         self._sets = sets
         self._gear = (
-            gear_of(sets, categories=recipe.network.categories, cache=self._cache) if recipe.gear else None
+            gear_of(sets, recipe.network.categories, self._cache, hat_chance=recipe.hat_chance)
+            if recipe.gear
+            else None
         )
         held_out = [example for one in self._sets for example in one.held_out]
         order = np.random.default_rng(recipe.seed).permutation(len(held_out))
