@@ -32,10 +32,11 @@ $(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.run-installed
 demo: $(VENV)/.run-installed
 	$(BIN)/ppewatch demo $(ARGS)
 
+# Two processes, for half of the suite waits; a file stays in one of them, which keeps what it has built.
 # System parts that the tests talk to are installed when that is allowed; else their tests are skipped and say so.
 test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

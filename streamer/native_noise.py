@@ -20,7 +20,7 @@ _NOISE: Final = re.compile(
     # no error on a machine without a GPU: asked for one, the device itself is reported missing
     rb"|E\d{4} [\d:. ]+\d+ cuda_\w+\.cc:\d+\] failed call to cuInit"
     # about a shortcut that is not taken
-    rb"|E\d{4} [\d:. ]+\d+ util\.cc:\d+\] oneDNN supports DT_UINT8 only"
+    rb"|E\d{4} [\d:. ]+\d+ util\.cc:\d+\] oneDNN supports DT_[A-Z0-9]+ only"
 )
 
 

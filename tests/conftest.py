@@ -8,6 +8,9 @@ import pytest
 from hypothesis import settings
 from peers import rtsp
 
+# JAX, once imported, lowers it for the processes that a test starts: they would say more than they do elsewhere.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
 # A busy machine is no failure. Continuous integration tries the same examples each time, so that a red run is about the
 # change; everybody else's runs go on looking for new ones.
 settings.register_profile("ppewatch", deadline=None, derandomize="CI" in os.environ)
