@@ -5,7 +5,6 @@ pictures, a folder a class. Each set is reported apart, then all together.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.data.readers import read_pictures
-from models.errors import ModelError
+from models.evaluation.command import exit_status_of, write_json
 from models.evaluation.options import add_report_options, input_size
 from models.evaluation.pages import Section, write_report
 from models.evaluation.plots import Line, plot_counts, plot_lines
@@ -38,52 +37,48 @@ def main(
 ) -> int:
     """Print the figures; write them and a page where asked to. TensorFlow is loaded inside of ``loading``."""
     options = _parser(prog).parse_args(arguments)
-    try:
-        pictures = {str(path): read_pictures(path) for path in options.data_sets}
-        chosen = {"mask_state": options.weights} if options.weights else {}
-        paths = weights_paths(chosen, names=("mask_state",))
-        with loading():
-            from models.evaluation.classifier_faces import (  # noqa: PLC0415 - loads TensorFlow
-                faces_to_judge,
-                judge_faces,
-            )
-            from models.evaluation.classifier_figures import (  # noqa: PLC0415
-                classifier_figures,
-                classifier_tables,
-            )
-            from models.mask_state.classifier import MaskStateClassifier  # noqa: PLC0415
+    return exit_status_of(lambda: _evaluate(options, loading))
 
-            classifier = MaskStateClassifier(paths["mask_state"], device=options.device)
-            find = _finder(options)
-        judged = {
-            name: judge_faces(
-                classifier,
-                many,
-                faces_to_judge(many, dict(options.classes), origin=name),
-                find=find,
-                raised=options.raised,
-            )
-            for name, many in pictures.items()
-        }
-        if len(judged) > 1:
-            judged["total"] = _joined(list(judged.values()))
-        figures = [
-            classifier_figures(name, one, samples=options.bootstrap, seed=options.seed)
-            for name, one in judged.items()
-        ]
-        print(as_text(classifier_tables(figures)), flush=True)
-        if options.json:
-            content = {"digest": classifier.digest, "sets": [one.to_mapping() for one in figures]}
-            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        if options.out:
-            print(f"\n{_write_page(options.out, figures, classifier.digest)}")
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+
+def _evaluate(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+    pictures = {str(path): read_pictures(path) for path in options.data_sets}
+    chosen = {"mask_state": options.weights} if options.weights else {}
+    paths = weights_paths(chosen, names=("mask_state",))
+    with loading():
+        from models.evaluation.classifier_faces import (  # noqa: PLC0415 - loads TensorFlow
+            faces_to_judge,
+            judge_faces,
+        )
+        from models.evaluation.classifier_figures import (  # noqa: PLC0415
+            classifier_figures,
+            classifier_tables,
+        )
+        from models.mask_state.classifier import MaskStateClassifier  # noqa: PLC0415
+
+        classifier = MaskStateClassifier(paths["mask_state"], device=options.device)
+        find = _finder(options)
+    judged = {
+        name: judge_faces(
+            classifier,
+            many,
+            faces_to_judge(many, dict(options.classes), origin=name),
+            find=find,
+            raised=options.raised,
+        )
+        for name, many in pictures.items()
+    }
+    if len(judged) > 1:
+        judged["total"] = _joined(list(judged.values()))
+    figures = [
+        classifier_figures(name, one, samples=options.bootstrap, seed=options.seed)
+        for name, one in judged.items()
+    ]
+    print(as_text(classifier_tables(figures)), flush=True)
+    if options.json:
+        content = {"digest": classifier.digest, "sets": [one.to_mapping() for one in figures]}
+        write_json(options.json, content)
+    if options.out:
+        print(f"\n{_write_page(options.out, figures, classifier.digest)}")
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

@@ -5,7 +5,6 @@ and the classifier are those of the options: they may have seen the pictures.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 from models.data.readers import read_pictures
-from models.errors import ModelError, TrainingError
+from models.errors import TrainingError
+from models.evaluation.command import exit_status_of, write_json
 from models.evaluation.crossval_folds import folds_table, make_folds
 from models.evaluation.options import input_size, share
 from models.evaluation.pages import Section, write_report
@@ -40,52 +40,48 @@ def main(
     options = parser.parse_args(arguments)
     if not options.dry_run and (options.recipe is None or options.out is None):
         parser.error("--recipe and --out are needed, unless with --dry-run")
-    try:
-        folds = make_folds(
-            read_pictures(options.data_set), options.folds, seed=options.seed, look=not options.no_look
-        )
-        made_up = folds_table(folds)
-        print(as_text([made_up]), flush=True)
-        if options.dry_run:
-            return 0
-        chosen = {"mask_state": options.classifier} if options.classifier else {}
-        classifier = weights_paths(chosen, names=("mask_state",))["mask_state"]
-        with loading():
-            from models.evaluation import crossval_runs  # noqa: PLC0415 - loads TensorFlow
+    return exit_status_of(lambda: _cross_validate(options, loading))
 
-            recipe = _recipe(options)
-        measuring = crossval_runs.Measuring(
-            classifier,
-            input_size_px=options.input_size,
-            score_threshold=options.min_score,
-            least_height_px=options.least_height,
-            device=options.device,
+
+def _cross_validate(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+    folds = make_folds(
+        read_pictures(options.data_set), options.folds, seed=options.seed, look=not options.no_look
+    )
+    made_up = folds_table(folds)
+    print(as_text([made_up]), flush=True)
+    if options.dry_run:
+        return
+    chosen = {"mask_state": options.classifier} if options.classifier else {}
+    classifier = weights_paths(chosen, names=("mask_state",))["mask_state"]
+    with loading():
+        from models.evaluation import crossval_runs  # noqa: PLC0415 - loads TensorFlow
+
+        recipe = _recipe(options)
+    measuring = crossval_runs.Measuring(
+        classifier,
+        input_size_px=options.input_size,
+        score_threshold=options.min_score,
+        least_height_px=options.least_height,
+        device=options.device,
+    )
+    done = [
+        crossval_runs.run_fold(
+            fold,
+            recipe,
+            options.data_set,
+            options.out,
+            measuring,
+            report=lambda line: print(line, flush=True),
         )
-        done = [
-            crossval_runs.run_fold(
-                fold,
-                recipe,
-                options.data_set,
-                options.out,
-                measuring,
-                report=lambda line: print(line, flush=True),
-            )
-            for fold in folds
-        ]
-        crossval_runs.write_curves(done, options.out / "curves")
-        summary = crossval_runs.summary_table(done)
-        print(f"\n{as_text([summary])}", flush=True)
-        content = crossval_runs.summary_of(done)
-        (options.out / "summary.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        (options.out / "summary.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-        print(f"\n{_write_page(options.out, made_up, summary, done)}")
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+        for fold in folds
+    ]
+    crossval_runs.write_curves(done, options.out / "curves")
+    summary = crossval_runs.summary_table(done)
+    print(f"\n{as_text([summary])}", flush=True)
+    content = crossval_runs.summary_of(done)
+    write_json(options.out / "summary.json", content)
+    (options.out / "summary.yaml").write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    print(f"\n{_write_page(options.out, made_up, summary, done)}")
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

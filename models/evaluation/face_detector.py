@@ -5,7 +5,6 @@ face; the pictures of all of them are measured together.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -15,8 +14,9 @@ from tqdm import tqdm
 
 from models.data.annotated import AnnotatedPicture
 from models.data.readers import read_pictures
-from models.errors import DataSetError, ModelError
+from models.errors import DataSetError
 from models.evaluation.coco_precision import IOU_THRESHOLDS, RECALLS
+from models.evaluation.command import exit_status_of, write_json
 from models.evaluation.face_detector_contenders import (
     FaceContender,
     own_contenders,
@@ -29,12 +29,12 @@ from models.evaluation.face_detector_figures import (
     face_detector_figures,
 )
 from models.evaluation.face_labels import face_labels
+from models.evaluation.labelled import read_labelled
 from models.evaluation.landmarks import evaluate_landmarks, read_landmarks
 from models.evaluation.options import add_peers_option, add_report_options, add_set_options, input_size
 from models.evaluation.pages import Section, write_report
 from models.evaluation.plots import Line, plot_lines
 from models.evaluation.tables import as_text
-from models.pictures import read_picture
 
 
 def look_for_faces(
@@ -50,11 +50,7 @@ def look_for_faces(
     title = f"{contender.name}, {input_size_px or 'product'}"
     # None: shown where standard error is a terminal
     for labelled in tqdm(pictures, desc=title, unit="picture", leave=False, disable=None):
-        picture = read_picture(labelled.path)
-        if picture.image_hw != labelled.image_hw:
-            raise DataSetError(
-                f"{labelled.path}: is {picture.image_hw} pixels (height, width), its labels say {labelled.image_hw}"
-            )
+        picture = read_labelled(labelled)
         faces, scale = contender.looker.look(picture, input_size_px)
         seen.append(SeenFaces(labelled, face_labels(labelled, least_height_px=least_height_px), faces, scale))
     return seen
@@ -68,29 +64,25 @@ def main(
 ) -> int:
     """Print the figures; write them and a page where asked to. TensorFlow is loaded inside of ``loading``."""
     options = _parser(prog).parse_args(arguments)
-    try:
-        pictures = [picture for path in options.data_sets for picture in read_pictures(path)]
-        if not any(len(face_labels(picture).states) for picture in pictures):
-            raise DataSetError("no faces are labelled in these files")
-        with loading():
-            files = [(options.weights.stem, options.weights), *options.beside]
-            contenders = own_contenders(files, device=options.device)
-            if options.peers is not None:
-                contenders += peer_contenders(options.peers)
-        many = [figures for contender in contenders for figures in _measured(contender, pictures, options)]
-        print(as_text(detector_tables(many)), flush=True)
-        if options.json:
-            content = {"detectors": [figures.to_mapping() for figures in many]}
-            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        if options.out:
-            print(f"\n{_write_page(options, many)}")
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status_of(lambda: _evaluate(options, loading))
+
+
+def _evaluate(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+    pictures = [picture for path in options.data_sets for picture in read_pictures(path)]
+    if not any(len(face_labels(picture).states) for picture in pictures):
+        raise DataSetError("no faces are labelled in these files")
+    with loading():
+        files = [(options.weights.stem, options.weights), *options.beside]
+        contenders = own_contenders(files, device=options.device)
+        if options.peers is not None:
+            contenders += peer_contenders(options.peers)
+    many = [figures for contender in contenders for figures in _measured(contender, pictures, options)]
+    print(as_text(detector_tables(many)), flush=True)
+    if options.json:
+        content = {"detectors": [figures.to_mapping() for figures in many]}
+        write_json(options.json, content)
+    if options.out:
+        print(f"\n{_write_page(options, many)}")
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:

@@ -5,7 +5,6 @@ reads: COCO, VIA, Pascal VOC, YOLO.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -21,15 +20,17 @@ from models.data.label_answers import LabelAnswers, read_label_answers
 from models.data.readers import read_pictures
 from models.detector import Detector
 from models.errors import DataSetError, ModelError
+from models.evaluation.command import exit_status_of, write_json
 from models.evaluation.confusion import confusions
 from models.evaluation.instance_figures import MeasuredPicture, SetFigures, set_figures, sets_of
 from models.evaluation.instance_page import Contender, write_page
 from models.evaluation.instance_table import terminal_table
 from models.evaluation.instances import match_words, words_with_polygons
+from models.evaluation.labelled import read_labelled
 from models.evaluation.options import input_size, share
 from models.evaluation.peers.yolox import KINDS, YoloxDetector
 from models.letterbox import FILL_RGB, default_input_size
-from models.pictures import ArrayPicture, read_picture
+from models.pictures import ArrayPicture
 from models.structures import Category, Detections
 
 #: Average precision needs detections of low scores too.
@@ -128,27 +129,21 @@ def main(
 ) -> int:
     """Print the figures; write them and a page where asked to. TensorFlow is loaded inside of ``loading``."""
     options = _parser(prog).parse_args(arguments)
-    try:
-        answers = read_label_answers(options.answers) if options.answers else read_label_answers()
-        files = _read_files(options.data_files)
-        candidates = _candidates(options, loading)
-        contenders = [_contender(candidate, files, answers, options) for candidate in candidates]
-        print(terminal_table([(one.name, one.sets) for one in contenders]), flush=True)
-        if options.json:
-            options.json.write_text(
-                json.dumps(_as_json(contenders, options), indent=2) + "\n", encoding="utf-8"
-            )
-        if options.out:
-            title = "Detectors on " + ", ".join(files)
-            page = write_page(options.out, contenders, title=title, score_threshold=options.min_score)
-            print(f"\n{page}")
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status_of(lambda: _evaluate(options, loading))
+
+
+def _evaluate(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+    answers = read_label_answers(options.answers) if options.answers else read_label_answers()
+    files = _read_files(options.data_files)
+    candidates = _candidates(options, loading)
+    contenders = [_contender(candidate, files, answers, options) for candidate in candidates]
+    print(terminal_table([(one.name, one.sets) for one in contenders]), flush=True)
+    if options.json:
+        write_json(options.json, _as_json(contenders, options))
+    if options.out:
+        title = "Detectors on " + ", ".join(files)
+        page = write_page(options.out, contenders, title=title, score_threshold=options.min_score)
+        print(f"\n{page}")
 
 
 def _parser(prog: str) -> argparse.ArgumentParser:
@@ -247,12 +242,7 @@ def _read_files(paths: Sequence[Path]) -> dict[str, list[AnnotatedPicture]]:
 def _detect(
     candidate: Candidate, batch: Sequence[AnnotatedPicture], input_side_px: int | None
 ) -> list[Detections]:
-    pictures = [read_picture(picture.path) for picture in batch]
-    for labelled, picture in zip(batch, pictures, strict=True):
-        if labelled.image_hw != picture.image_hw:
-            raise DataSetError(
-                f"{labelled.path}: is {picture.image_hw} pixels (height, width), its labels say {labelled.image_hw}"
-            )
+    pictures = [read_labelled(picture) for picture in batch]
     if input_side_px is not None:
         return candidate.detector.detect(pictures, (input_side_px, input_side_px))
     return [_look(candidate, picture) for picture in pictures]

@@ -6,7 +6,6 @@ labelled.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -19,7 +18,9 @@ from tqdm import tqdm
 from models.data.annotated import AnnotatedPicture
 from models.data.readers import read_pictures
 from models.detector import Detector
-from models.errors import DataSetError, ModelError
+from models.errors import DataSetError
+from models.evaluation.command import exit_status_of, write_json
+from models.evaluation.labelled import read_labelled
 from models.evaluation.options import add_peers_option, add_report_options, add_set_options
 from models.evaluation.pages import Section, write_report
 from models.evaluation.peers.aizoo import FILE_NAME as AIZOO_FILE
@@ -37,7 +38,6 @@ from models.evaluation.pipeline_table import label_of, pipeline_tables
 from models.evaluation.tables import as_text
 from models.letterbox import default_input_size, input_hw_for
 from models.loading import weights_paths
-from models.pictures import read_picture
 from models.structures import FACE_MASK_CLASSES
 
 #: Average precision needs faces of low scores too.
@@ -73,11 +73,7 @@ def look(
     title = f"{pipeline.name}, {input_size_px or 'product'}"
     # None: shown where standard error is a terminal
     for labelled in tqdm(pictures, desc=title, unit="picture", leave=False, disable=None):
-        picture = read_picture(labelled.path)
-        if picture.image_hw != labelled.image_hw:
-            raise DataSetError(
-                f"{labelled.path}: is {picture.image_hw} pixels (height, width), its labels say {labelled.image_hw}"
-            )
+        picture = read_labelled(labelled)
         side = input_size_px or default_input_size(picture.image_hw)
         detections = pipeline.detector.detect([picture], input_hw_for(picture.image_hw, side))[0]
         seen.append(seen_picture(labelled, detections, least_height_px=least_height_px))
@@ -100,26 +96,22 @@ def main(
 ) -> int:
     """Print the figures; write them and a page where asked to. TensorFlow is loaded inside of ``loading``."""
     options = _parser(prog).parse_args(arguments)
-    try:
-        pictures = read_face_pictures(options.data_sets)
-        measured = [
-            measure(pipeline, pictures, size, options)
-            for pipeline in _pipelines(options, loading)
-            for size in ([pipeline.input_size_px] if pipeline.input_size_px else options.input_size)
-        ]
-        print(as_text(pipeline_tables([figures for figures, _ in measured])), flush=True)
-        if options.json:
-            content = {"pipelines": [figures.to_mapping() for figures, _ in measured]}
-            options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        if options.out:
-            print(f"\n{_write_page(options, measured)}")
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
-        return 1
-    return 0
+    return exit_status_of(lambda: _evaluate(options, loading))
+
+
+def _evaluate(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+    pictures = read_face_pictures(options.data_sets)
+    measured = [
+        measure(pipeline, pictures, size, options)
+        for pipeline in _pipelines(options, loading)
+        for size in ([pipeline.input_size_px] if pipeline.input_size_px else options.input_size)
+    ]
+    print(as_text(pipeline_tables([figures for figures, _ in measured])), flush=True)
+    if options.json:
+        content = {"pipelines": [figures.to_mapping() for figures, _ in measured]}
+        write_json(options.json, content)
+    if options.out:
+        print(f"\n{_write_page(options, measured)}")
 
 
 def measure(

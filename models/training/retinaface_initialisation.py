@@ -11,7 +11,7 @@ from models.errors import TrainingError
 from models.retinaface.config import ARCHITECTURE, RetinaFaceConfig
 from models.retinaface.import_mobilenet import MOBILENET_V1, backbone_tensors_from_mobilenet_v1
 from models.weights import StoredWeights, load_weights
-from models.weights.keras_variables import named_variables
+from models.weights.keras_variables import assign_fitting
 
 #: What an untrained network says of every anchor: that it is a face with this probability (Lin et al. 2017,
 #: arXiv:1708.02002, section 4.1). Else the first steps teach nothing but that faces are rare.
@@ -52,14 +52,7 @@ def initialise(network: keras.Model, config: RetinaFaceConfig, init: Path | None
     tensors: Mapping[str, NDArray[np.float32]] = {}
     if init is not None:
         tensors = _fitting(load_weights(init), config, init)
-    taken, left = [], []
-    for name, variable in named_variables(network).items():
-        tensor = tensors.get(name)
-        if tensor is not None and tuple(tensor.shape) == tuple(variable.shape):
-            variable.assign(np.asarray(tensor))
-            taken.append(name)
-        else:
-            left.append(name)
+    taken, left = assign_fitting(network, tensors)
     if init is not None and not any(name.startswith("body.") for name in taken):
         raise TrainingError(f"{init}: nothing in it fits the backbone {config.backbone}")
     for layer in network.layers:

@@ -19,7 +19,7 @@ from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.evaluation.landmarks import read_landmarks
 from models.retinaface.anchors import anchors_for
 from models.retinaface.faces import Faces
-from models.training.mask_rcnn.sets import PictureCache
+from models.training.picture_cache import PictureCache
 from models.training.retinaface_augmentation import draw_canvas
 from models.training.retinaface_examples import (
     FaceExample,

@@ -39,3 +39,19 @@ def assign_tensors(
     match_tensors(origin, tensors, {name: tuple(variable.shape) for name, variable in variables.items()})
     for name, variable in variables.items():
         variable.assign(tensors[name])
+
+
+def assign_fitting(
+    model: keras.Model, tensors: Mapping[str, NDArray[np.float32]]
+) -> tuple[list[str], list[str]]:
+    """Give the model's weights the tensors of the same name and shape; returns the names of those that got one
+    and of those that stayed as they were."""
+    taken, left = [], []
+    for name, variable in named_variables(model).items():
+        tensor = tensors.get(name)
+        if tensor is not None and tuple(tensor.shape) == tuple(variable.shape):
+            variable.assign(tensor)
+            taken.append(name)
+        else:
+            left.append(name)
+    return taken, left

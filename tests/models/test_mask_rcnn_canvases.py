@@ -18,7 +18,8 @@ from models.training.mask_rcnn.contact_sheet import draw
 from models.training.mask_rcnn.labels import Example, LabelRule, LabelTable, SourceRules
 from models.training.mask_rcnn.light import change_light
 from models.training.mask_rcnn.placement import LEAST_SIDE_PX, areas, box_pixels, placed
-from models.training.mask_rcnn.sets import CanvasSet, LoadedSet, PictureCache, batches, load_sets
+from models.training.mask_rcnn.sets import CanvasSet, LoadedSet, batches, load_sets
+from models.training.picture_cache import PictureCache
 
 CATEGORIES = ("hard_hat", "bare_head", "person", "face_mask", "hat")
 NO_PERSON = np.zeros(len(CATEGORIES), np.bool_)

@@ -20,7 +20,7 @@ from models.structures import Category, ImageBatch
 from models.training.mask_rcnn import trainer
 from models.training.mask_rcnn.anchor_targets import anchor_targets
 from models.training.mask_rcnn.batch import MOST_THINGS, stacked
-from models.training.mask_rcnn.initialisation import begin, initialise
+from models.training.mask_rcnn.initialisation import initialise, set_initial_weights
 from models.training.mask_rcnn.labels import read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
@@ -380,7 +380,7 @@ def test_it_learns_eight_pictures_by_heart():
     pixels = np.stack([canvas.pixels for canvas in canvases])
     keras.utils.set_random_seed(0)
     network = MaskRcnn(replace(TINY, box_units=64))
-    assert begin(network, None, lambda: pixels) == "starts from nothing"
+    assert set_initial_weights(network, None, lambda: pixels) == "starts from nothing"
     learner = one_learner(network, steps=220, learning_rate=1.5e-3, weight_decay=0.0)
     for step in range(220):
         learner.learn(stacked(canvases, network.anchors((SIDE, SIDE)), np.random.default_rng(step)))

@@ -3,7 +3,6 @@
 Shapes: A anchors of all feature maps, finest first, rows before columns, four to a cell; N faces.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError, PictureError, WeightsError
 from models.structures import Detections, Picture
+from models.weights import digest_of
 
 #: Its name as published, by which it is found in a folder of peers.
 FILE_NAME: Final = "face_mask_detection.tflite"
@@ -41,14 +41,10 @@ class AizooDetector:
     """
 
     def __init__(self, file: Path, *, score_threshold: float = 0.5) -> None:
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise WeightsError(f"{file}: cannot be read: {error.strerror}") from error
-        self._digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        self._digest = digest_of(file)
         self._score_threshold = score_threshold
         self._anchors = anchors()
-        self._interpreter = _interpreter(content, file)
+        self._interpreter = _interpreter(file)
         self._input = self._interpreter.get_input_details()[0]
         outputs = {tuple(one["shape"])[1:]: one["index"] for one in self._interpreter.get_output_details()}
         count = len(self._anchors)
@@ -139,13 +135,13 @@ def _without_doubles(boxes_xyxy: NDArray[np.float64], scores: NDArray[np.float32
     return np.sort(np.asarray(kept, np.intp).reshape(-1))
 
 
-def _interpreter(content: bytes, file: Path) -> Any:
+def _interpreter(file: Path) -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - an extra that only peers need
     except ImportError as error:
         raise ModelError("peers need ai-edge-litert: install the extra `evaluate`") from error
     try:
-        interpreter = Interpreter(model_content=content)
+        interpreter = Interpreter(model_path=str(file))
         interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise WeightsError(f"{file}: is no TFLite file that can be run: {error}") from error

@@ -5,7 +5,6 @@ A row of the answer is (x, y) of the centre relative to its cell and the logarit
 in strides, then objectness and K class probabilities.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from models.errors import ModelError, PictureError, WeightsError
 from models.letterbox import letterbox_geometry
 from models.structures import Category, Detections, Picture
+from models.weights import digest_of
 
 #: Strides of the three levels, and the grey that fills the rest of the input, as published.
 STRIDES: Final = (8, 16, 32)
@@ -56,12 +56,8 @@ class YoloxDetector:
     ) -> None:
         self._categories = categories
         self._score_threshold = score_threshold
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise WeightsError(f"{file}: cannot be read: {error.strerror}") from error
-        self._digest = "sha256:" + hashlib.sha256(content).hexdigest()
-        self._session = _session(content, file)
+        self._digest = digest_of(file)
+        self._session = _session(file)
         inputs = self._session.get_inputs()
         shape = inputs[0].shape if len(inputs) == 1 else []
         if len(shape) != 4 or not all(
@@ -151,12 +147,12 @@ def _without_duplicates(
     return np.sort(np.asarray(kept, np.intp).reshape(-1))
 
 
-def _session(content: bytes, file: Path) -> Any:
+def _session(file: Path) -> Any:
     try:
         import onnxruntime  # noqa: PLC0415 - an extra that only peers need
     except ImportError as error:
         raise ModelError("peers need onnxruntime: install the extra `evaluate`") from error
     try:
-        return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
     except Exception as error:
         raise WeightsError(f"{file}: is no ONNX file that onnxruntime can run: {error}") from error

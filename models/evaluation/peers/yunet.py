@@ -1,6 +1,5 @@
 """YuNet (Wu et al. 2023) from its ONNX file, through OpenCV's ``FaceDetectorYN``."""
 
-import hashlib
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +9,7 @@ import numpy as np
 from models.errors import WeightsError
 from models.retinaface.faces import Faces
 from models.structures import ImageBatch
+from models.weights import digest_of
 
 #: Its name as published, by which it is found in a folder of peers.
 FILE_NAME: Final = "yunet_n_640_640.onnx"
@@ -27,11 +27,7 @@ class YunetFinder:
     """
 
     def __init__(self, file: Path, *, score_threshold: float = 0.5) -> None:
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise WeightsError(f"{file}: cannot be read: {error.strerror}") from error
-        self.digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        self.digest = digest_of(file)
         try:
             self._finder = cv2.FaceDetectorYN.create(
                 str(file), "", (320, 320), score_threshold, IOU_THRESHOLD, _MOST_FACES

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.data.face_frame import FaceFrame
-from models.data.face_mask_templates import TEMPLATES
 from models.data.readers.coco import read_coco
+from models.data.synthetic_gear.face_mask_templates import SURGICAL
+from models.data.synthetic_gear.head_frame import HeadFrame
 from models.detector import Detector
 from models.errors import DataSetError
 from models.pictures import ArrayPicture, read_picture
@@ -149,10 +149,10 @@ def face_mask_labels(seen: Sequence[SeenFace]) -> list[PseudoLabel]:
     labels = []
     for face in seen:
         try:
-            frame = FaceFrame.from_landmarks(face.landmarks_xy)
+            frame = HeadFrame.from_landmarks(face.landmarks_xy)
         except ValueError:
             continue
-        points = frame.project(TEMPLATES["surgical"].control_mm).reshape(-1, 2)
+        points = frame.project(SURGICAL.control_mm).reshape(-1, 2)
         drawn = np.concatenate([points.min(axis=0), points.max(axis=0)])
         origin, sides = np.tile(face.box_xyxy[:2], 2), np.tile(face.box_xyxy[2:] - face.box_xyxy[:2], 2)
         x1, y1, x2, y2 = ((drawn + origin + sides * _FACE_MASK_IN_FACE) / 2).tolist()

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.data.face_mask_templates import TEMPLATES
-from models.data.face_masks_drawn import draw_face_mask
+from models.data.synthetic_gear.face_mask_looks import FaceMaskWear, sampled_template
+from models.data.synthetic_gear.face_masks import draw_face_mask
 from models.training.mask_rcnn.canvas import SEG_MASK_SIDE, Canvas
 from models.training.mask_rcnn.labels import Example
 from models.training.mask_rcnn.placement import areas, bounds, box_pixels
@@ -36,6 +36,10 @@ _WIDTH_BY_HEAD: Final = (1.0, 2.2)
 #: Eyes closer than this on the tile: a face mask would be a smudge.
 _LEAST_EYES_PX: Final = 5.0
 _MOST_FACE_MASKS: Final = 3
+
+#: How they are worn, and how often.
+_WEARS: Final = (FaceMaskWear.WORN, FaceMaskWear.UNDER_NOSE, FaceMaskWear.AT_CHIN)
+_WEAR_CHANCES: Final = (0.75, 0.13, 0.12)
 
 #: A thing of which more than this is hidden by what was put there is not learned.
 _MOST_HIDDEN: Final = 0.4
@@ -130,22 +134,8 @@ class Gear:
         eyes = float(np.linalg.norm(landmarks_xy[1] - landmarks_xy[0]))
         if eyes < _LEAST_EYES_PX or landmarks_xy.min() < 0 or landmarks_xy.max() > side:
             return tile
-        template = list(TEMPLATES.values())[int(rng.choice(len(TEMPLATES), p=(0.6, 0.2, 0.2)))]
-        colours = template.colours_rgb
-        colour = (
-            colours[int(rng.integers(len(colours)))]
-            if rng.random() < 0.75
-            else tuple(int(value) for value in rng.integers(20, 245, 3))
-        )
-        lowered = float(rng.uniform(20, 90)) if rng.random() < 0.25 else 0.0
-        drawn = draw_face_mask(
-            tile.pixels,
-            landmarks_xy,
-            template,
-            colour_rgb=(colour[0], colour[1], colour[2]),
-            lowered_mm=lowered,
-            rng=rng,
-        )
+        wear = _WEARS[int(rng.choice(len(_WEARS), p=_WEAR_CHANCES))]
+        drawn = draw_face_mask(tile.pixels, landmarks_xy, sampled_template(wear, rng), wear, rng)
         rows, columns = np.nonzero(drawn.seg_mask)
         if len(rows) < 20:
             return tile

@@ -16,7 +16,7 @@ from models.networks.boxes import box_coverage, box_iou
 from models.pictures import ArrayPicture
 from models.structures import Category, Detections
 from models.training.mask_rcnn.labels import Example
-from models.training.mask_rcnn.sets import PictureCache
+from models.training.picture_cache import PictureCache
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from models.mask_rcnn.layers import BATCH_NORM_EPSILON
 from models.mask_rcnn.network import MaskRcnn
 from models.networks.folding import folded_tensors
 from models.weights import StoredWeights, load_weights
-from models.weights.keras_variables import named_variables
+from models.weights.keras_variables import assign_fitting
 
 
-def begin(network: MaskRcnn, path: Path | None, some_pixels: Callable[[], NDArray[np.uint8]]) -> str:
+def set_initial_weights(
+    network: MaskRcnn, path: Path | None, some_pixels: Callable[[], NDArray[np.uint8]]
+) -> str:
     """Give the network the weights of ``path``, if any, and settle what is new by ``some_pixels``, uint8
     (B, H, W, 3); say in one line which. Errors are those of ``initialise``."""
     if path is not None:
@@ -40,17 +42,11 @@ def initialise(network: MaskRcnn, path: Path) -> tuple[str, bool]:
     """
     stored = load_weights(path)
     tensors = _folded_alike(network, stored, path)
-    taken, left = [], []
-    for name, variable in named_variables(network).items():
-        tensor = tensors.get(name)
-        if tensor is not None and tuple(tensor.shape) == tuple(variable.shape):
-            variable.assign(np.asarray(tensor))
-            taken.append(name)
-        else:
-            left.append(name.split("/")[0])
-    if not any(name.split("/")[0] not in left and not _is_new(name) for name in taken):
+    taken, left = assign_fitting(network, tensors)
+    untrained = dict.fromkeys(name.split("/")[0] for name in left)
+    if not any(name.split("/")[0] not in untrained and not _is_new(name) for name in taken):
         raise TrainingError(f"{path}: nothing in it fits the backbone")
-    new = ", ".join(dict.fromkeys(left)) or "nothing"
+    new = ", ".join(untrained) or "nothing"
     line = f"{len(taken)} tensors of {stored.architecture} from {path}; untrained: {new}"
     return line, "fpn_c2p2/kernel" in taken
 

@@ -1,26 +1,23 @@
 """Which sets a Mask R-CNN learns from, and the endless stream of batches of canvases made from them."""
 
 import hashlib
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from models.data.readers.coco import read_coco
 from models.errors import DataSetError
-from models.pictures import read_picture
 from models.training.mask_rcnn.canvas import Canvas
 from models.training.mask_rcnn.canvases import Subject, draw_canvas
 from models.training.mask_rcnn.faces_seen import SeenFace, read_faces, with_faces
 from models.training.mask_rcnn.gear import Gear, cut_out_hats
 from models.training.mask_rcnn.labels import Example, LabelTable
 from models.training.mask_rcnn.pseudo_labels import PseudoLabelRule, completed, read_pseudo_labels
+from models.training.picture_cache import PictureCache
 
 _AHEAD: Final = 6
 
@@ -118,32 +115,6 @@ def is_held_out(example: Example) -> bool:
     """Whether its group (or, where none is known, the picture itself) is of those held out."""
     key = f"{example.source}/{example.group or example.path.name}"
     return int(hashlib.sha256(key.encode()).hexdigest(), 16) % HELD_OUT_ONE_IN == 0
-
-
-class PictureCache:
-    """Pictures decoded once, their longest side limited, as long as there is room. Any thread may use it."""
-
-    def __init__(self, *, longest_side_px: int = 1024, limit_bytes: int = 3_500_000_000) -> None:
-        self._longest_side_px = longest_side_px
-        self._room_bytes = limit_bytes
-        self._lock = threading.Lock()
-        self._kept: dict[Path, NDArray[np.uint8]] = {}
-
-    def read(self, path: Path) -> NDArray[np.uint8]:
-        """RGB, uint8 (H, W, 3), not to be written to. Raises ``PictureError``."""
-        kept = self._kept.get(path)
-        if kept is not None:
-            return kept
-        pixels = read_picture(path).rgb()
-        factor = self._longest_side_px / max(pixels.shape[:2])
-        if factor < 1:
-            size = (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor))
-            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-        with self._lock:
-            if path not in self._kept and pixels.nbytes <= self._room_bytes:
-                self._room_bytes -= pixels.nbytes
-                self._kept[path] = pixels
-        return pixels
 
 
 def gear_of(

@@ -29,12 +29,13 @@ from models.mask_rcnn.proposals import ProposalSettings
 from models.training.curves import Curves
 from models.training.mask_rcnn.batch import stacked
 from models.training.mask_rcnn.held_out import HeldOutFigures, measure_held_out
-from models.training.mask_rcnn.initialisation import begin
+from models.training.mask_rcnn.initialisation import set_initial_weights
 from models.training.mask_rcnn.labels import Example, read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
 from models.training.mask_rcnn.recipe import MaskRcnnRecipe, read_recipe
-from models.training.mask_rcnn.sets import LoadedSet, PictureCache, batches, gear_of, load_sets
+from models.training.mask_rcnn.sets import LoadedSet, batches, gear_of, load_sets
+from models.training.picture_cache import PictureCache
 from models.training.run_state import RunState, load_state, recipe_text, save_state
 from models.weights import digest_of, load_weights, save_weights
 from models.weights.keras_variables import assign_tensors
@@ -72,7 +73,7 @@ def train_mask_rcnn(
     sets = _loaded(recipe, data, tables, pseudo_folder)
     run = _Run(recipe, out, network=network, report=report, sets=sets)
     if state is None:
-        report(begin(network, init, run.some_pixels))
+        report(set_initial_weights(network, init, run.some_pixels))
     run.best = state.best if state is not None else 0.0
     return run.finish(state, text)
 
