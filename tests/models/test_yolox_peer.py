@@ -34,7 +34,7 @@ class FixedSession:
 def detector_of(answer: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> YoloxDetector:
     file = tmp_path / "peer.onnx"
     file.write_bytes(b"peer")
-    monkeypatch.setattr(yolox, "_session", lambda content, file: FixedSession(answer))
+    monkeypatch.setattr(yolox, "_session", lambda file: FixedSession(answer))
     return YoloxDetector(file, KINDS["helmet"], score_threshold=0.3)
 
 
