@@ -32,11 +32,12 @@ $(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.run-installed
 demo: $(VENV)/.run-installed
 	$(BIN)/ppewatch demo $(ARGS)
 
-# Two processes, for half of the suite waits; a file stays in one of them, which keeps what it has built.
+# Two processes, for half of the suite waits; a file stays in one of them, which keeps what it has built. Files go in
+# the order of tests/conftest.py, where the longest are first, and not by their number of tests.
 # System parts that the tests talk to are installed when that is allowed; else their tests are skipped and say so.
 test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

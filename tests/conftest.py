@@ -19,6 +19,31 @@ settings.load_profile("ppewatch")
 #: Footage, labelled pictures and reference weights that are too large or not ours to keep in the repository.
 SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 
+#: The files that take longest, of those that wait and those that compute by turns. They go first, so that processes
+#: that share the suite (``make test``) end it with short ones, and together.
+LONGEST_FILES = (
+    "e2e/test_hard_hats.py",
+    "e2e/test_daemon.py",
+    "models/test_mask_rcnn_learning.py",
+    "models/test_retinaface_training.py",
+    "e2e/test_main_job.py",
+    "models/test_retinaface_tiny_run.py",
+    "models/test_mask_rcnn_network.py",
+    "commands/test_weights.py",
+    "models/test_retinaface_detector.py",
+    "commands/test_replay.py",
+    "commands/test_detect.py",
+    "models/test_crossval.py",
+    "models/test_mask_state_training.py",
+    "inference/test_worker_with_models.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others in their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
