@@ -16,12 +16,14 @@ from peers.subscriber import Subscriber
 
 from models.weights import STORE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(800)]
 
 PREFIX = "ppewatch/e2e"
 BAREHEADED, WORKER = "bareheaded", "worker"
 #: The bareheaded recording lasts 61 s and the worker's 10 s; both start over at their end.
-WATCHED_S = 75.0
+WATCHED_S = 45.0
+#: A machine that looks once in two seconds takes a few rounds of the recordings; it is waited for.
+PATIENCE_S = 210.0
 
 
 @pytest.fixture
@@ -45,7 +47,11 @@ def write_site(path: Path, *, broker_port: int, urls: dict[str, str]) -> Path:
                 "mqtt": {"port": broker_port, "topic_prefix": PREFIX},
                 "http": {"enabled": False},
                 "state_dir": str(path.parent / "state"),
-                "cameras": {name: {"url": url, "fps": 3} for name, url in urls.items()},
+                "cameras": {
+                    # as many pixels as two busy cores manage about once a second
+                    name: {"url": url, "fps": 2, "input_size": 640}
+                    for name, url in urls.items()
+                },
                 "rules": [
                     {
                         "name": "hard hats",
@@ -79,17 +85,20 @@ def test_people_without_a_hard_hat_are_alerted_and_the_worker_with_one_never(
         daemon.wait_for_log("ready: 2 cameras", 240)
         ready_s = time.monotonic()
         first = subscriber.wait_for(
-            lambda: subscriber.alerts(camera=BAREHEADED, kind="new"), 150, "an alert for a bare head"
+            lambda: subscriber.alerts(camera=BAREHEADED, kind="new"), PATIENCE_S, "an alert for a bare head"
         )[0]
         check_alert(subscriber, first)
         # silence means something only once the worker has been seen, and for several rounds of the recording
         subscriber.wait_for(
-            lambda: worn_s(subscriber, WORKER) > 5, 150, "the worker's hard hat is seen and counted"
+            lambda: worn_s(subscriber, WORKER) > 5, PATIENCE_S, "the worker's hard hat is seen and counted"
         )
         subscriber.wait_for(
             lambda: time.monotonic() - ready_s > WATCHED_S, WATCHED_S, "both have been watched"
         )
         assert daemon.stop() == 0, daemon.log[-4000:]
+    except AssertionError:
+        print(looks_and_counts(subscriber), daemon.log[-4000:], sep="\n")
+        raise
     finally:
         daemon.end()
     told = [(alert["type"], alert["box"], alert["evidence"]) for alert in subscriber.alerts(camera=WORKER)]
@@ -108,6 +117,13 @@ def check_alert(subscriber: Subscriber, alert: dict) -> None:
     assert set(alert["models"]) == {"maskrcnn"}, "a rule for hard hats pays for no other model"
     snapshot = alert["snapshot"]
     assert (snapshot["topic"], snapshot["sha256"]) in subscriber.pictures()
+
+
+def looks_and_counts(subscriber: Subscriber) -> str:
+    """What the daemon last said of its work and of the worker, for the report of a failure."""
+    return yaml.safe_dump(
+        {topic: subscriber.latest(topic) for topic in ("stats", f"cameras/{WORKER}/compliance")}
+    )
 
 
 def worn_s(subscriber: Subscriber, camera: str) -> float:
