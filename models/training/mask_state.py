@@ -10,7 +10,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -24,12 +24,13 @@ from models.mask_state.network import ARCHITECTURE, build_mask_state_network
 from models.training.curves import Curves
 from models.training.mask_state_augmentation import plain_crops
 from models.training.mask_state_batches import Batch, sampling_weights, training_batches
-from models.training.mask_state_cache import CropCache
+from models.training.mask_state_cache import CropCache, part_of_cache
 from models.training.mask_state_initial import IMAGENET, load_initial
 from models.training.mask_state_judging import Judge, Judgement
 from models.training.mask_state_learner import MaskStateLearner
 from models.training.mask_state_prepare import add_material_arguments, prepared_crops
 from models.training.mask_state_recipe import MaskStateRecipe, read_mask_state_recipe
+from models.training.part import add_part_argument, part_of_rounds
 from models.training.run_state import load_state, recipe_text, save_state
 from models.weights import digest_of, save_weights
 from models.weights.keras_variables import assign_tensors
@@ -81,13 +82,16 @@ class _Run:
         validation: CropCache,
         report: Callable[[str], None],
     ) -> None:
-        self._recipe, self._out, self._network, self._training = recipe, out, network, training
+        self._recipe, self._out, self._network = recipe, out, network
+        self._training = part_of_cache(training, recipe.part)
         self._report = report
         self._shadow = build_mask_state_network(recipe.network)
         self._weights = sampling_weights(
-            training, recipe.label_shares, recipe.source_power, recipe.source_factors
+            self._training, recipe.label_shares, recipe.source_power, recipe.source_factors
         )
-        self._judge = Judge(training, validation, geometry=recipe.crops, augmentation=recipe.augmentation)
+        self._judge = Judge(
+            self._training, validation, geometry=recipe.crops, augmentation=recipe.augmentation
+        )
         self._curves = Curves(out / "curves")
 
     def finish(self, initial: Path | None) -> Path:
@@ -186,9 +190,11 @@ def main(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )
     add_material_arguments(parser)
+    add_part_argument(parser)
     options = parser.parse_args(arguments)
     try:
         recipe = read_mask_state_recipe(options.recipe)
+        recipe = replace(recipe, part=options.part, rounds=part_of_rounds(recipe.rounds, options.part))
         training, validation = prepared_crops(
             recipe,
             options.crops or options.out / "crops",

@@ -5,7 +5,7 @@ face, clipped to the picture and shrunk until the face is ``FACE_PX`` pixels (ne
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from models.errors import DataSetError
 from models.pictures import read_picture
 from models.training.mask_state_drawings import draw
 from models.training.mask_state_examples import FaceExample
+from models.training.part import is_in_part
 
 #: Side of the stored square over the longer side of the face box.
 REACH: Final = 2.2
@@ -83,6 +84,15 @@ def build_cache(examples: Sequence[FaceExample], *, title: str = "crops") -> Cro
         sources=np.array([example.source for example in chosen], np.str_),
         held_out=np.array([example.held_out for example in chosen], np.bool_),
     )
+
+
+def part_of_cache(cache: CropCache, part: float) -> CropCache:
+    """The held-out examples and the ``part`` (0 to 1) of the others; a view of the pixels."""
+    if part == 1:
+        return cache
+    kept = np.array([is_in_part(f"crop {index}", part) for index in range(len(cache))]) | cache.held_out
+    by_example = ("offsets", "hw", "boxes_xyxy", "native_px", "labels", "kinds", "sources", "held_out")
+    return replace(cache, **{name: getattr(cache, name)[kept] for name in by_example})
 
 
 def save_cache(cache: CropCache, path: Path) -> None:

@@ -12,6 +12,7 @@ from models.mask_state.crops import CropGeometry
 from models.mask_state.network import LOGITS, MaskStateConfig
 from models.training.mask_state_augmentation import AugmentationConfig
 from models.training.mask_state_sets import FaceSet
+from models.training.part import checked_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class MaskStateRecipe:
       AdamW.
     - ``average_decay``: of the averaged weights. ``label_smoothing``: of the targets. ``kind_weight``: of the
       kinds' part of the loss. ``half_precision``: compute in bfloat16, with weights that stay float32.
+    - ``part``: of the crops, so much is learned from; all of what is held out is measured on.
     - ``workers``: threads that make batches. ``seed``: of everything left to chance, held-out parts of ``sets``
       included.
     """
@@ -62,8 +64,10 @@ class MaskStateRecipe:
     average_decay: float = 0.998
     workers: int = 2
     seed: int = 1
+    part: float = 1.0
 
     def __post_init__(self) -> None:
+        checked_part(self.part)
         if self.network.size_px != self.crops.size_px:
             raise TrainingError(
                 f"crops of {self.crops.size_px} do not fit a network of {self.network.size_px}"

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from models.retinaface.config import ARCHITECTURE, RetinaFaceConfig
 from models.retinaface.detector import NetworkDetector
 from models.retinaface.network import build_retinaface
 from models.training.curves import Curves
+from models.training.part import add_part_argument, part_of_rounds
 from models.training.retinaface_held_out import HeldOutFigures, measure_held_out
 from models.training.retinaface_initialisation import config_for, finds_faces, initialise
 from models.training.retinaface_learner import Learner
@@ -61,7 +62,9 @@ def train_retinaface(recipe: RetinaFaceRecipe, out: Path, *, report: Callable[[s
         report(f"continues after step {state.step}")
     miner = recipe.init if finds_faces(recipe.init) else None
     sets = [
-        load_set(training_set, teacher=recipe.teacher, miner=miner, cache=out.parent / "teacher")
+        load_set(
+            training_set, teacher=recipe.teacher, miner=miner, cache=out.parent / "teacher", part=recipe.part
+        )
         for training_set in recipe.sets
     ]
     stream = batches(
@@ -175,9 +178,11 @@ def main(
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )
+    add_part_argument(parser)
     options = parser.parse_args(arguments)
     try:
         recipe = read_recipe(options.recipe, data=options.data, init=options.init, teacher=options.teacher)
+        recipe = replace(recipe, part=options.part, rounds=part_of_rounds(recipe.rounds, options.part))
         best = train_retinaface(recipe, options.out, report=lambda line: print(line, flush=True))
     except ModelError as error:
         print(error, file=sys.stderr)

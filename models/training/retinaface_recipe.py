@@ -9,6 +9,7 @@ import yaml
 
 from models.errors import TrainingError
 from models.retinaface.config import PYRAMID_CHANNELS, Backbone
+from models.training.part import checked_part
 from models.training.retinaface_loss import LossSettings
 from models.training.retinaface_sets import TrainingSet
 from models.training.retinaface_targets import Matching
@@ -30,6 +31,7 @@ class RetinaFaceRecipe:
     - ``learning_rate``: reached after ``warm_up_steps``, then falling to a hundredth. ``weight_decay`` of
       AdamW.
     - ``average_decay``: of the averaged weights. ``workers``: threads that make canvases.
+    - ``part``: of the pictures, so much is learned from; all of what is held out is measured on.
     - ``source``: one line for the weights file.
     """
 
@@ -52,8 +54,10 @@ class RetinaFaceRecipe:
     average_decay: float = 0.998
     workers: int = 2
     seed: int = 1
+    part: float = 1.0
 
     def __post_init__(self) -> None:
+        checked_part(self.part)
         if not self.sets:
             raise TrainingError("a recipe needs at least one set")
         if self.side_px % 64:

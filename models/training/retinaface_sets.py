@@ -19,6 +19,7 @@ from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.evaluation.landmarks import read_landmarks
 from models.retinaface.anchors import anchors_for
 from models.retinaface.faces import Faces
+from models.training.part import is_in_part
 from models.training.picture_cache import PictureCache
 from models.training.retinaface_augmentation import draw_canvas
 from models.training.retinaface_examples import (
@@ -128,13 +129,13 @@ def held_out_close_ups(sets: Sequence[TrainingSet]) -> list[tuple[Path, NDArray[
 
 
 def load_set(
-    training_set: TrainingSet, *, teacher: Path | None, miner: Path | None, cache: Path
+    training_set: TrainingSet, *, teacher: Path | None, miner: Path | None, cache: Path, part: float = 1.0
 ) -> LoadedSet:
     """The set's pictures, completed by the ``teacher`` (weights file), if any; hard ones by ``miner``.
 
-    Their answers are kept in ``cache``. Pictures without anything to choose a crop by are left out. Raises
-    ``DataSetError``, ``WeightsError``, ``PictureError``, and ``TrainingError`` when something is missing
-    that the set needs.
+    Their answers are kept in ``cache``. ``part``: learn from this part of the groups of pictures. Pictures
+    without anything to choose a crop by are left out. Raises ``DataSetError``, ``WeightsError``,
+    ``PictureError``, and ``TrainingError`` when something is missing that the set needs.
     """
     close_ups = training_set.labels == "landmarks"
     if training_set.labels == "heads" and teacher is None:
@@ -149,7 +150,9 @@ def load_set(
     wanted = {picture.path for picture in _pictures(training_set, pictures)}
     examples = []
     for picture, faces, miner_faces in zip(pictures, seen, found, strict=True):
-        if picture.path in wanted and not is_held_out(training_set, picture):
+        if picture.path not in wanted or not is_in_part(picture.group, part):
+            continue
+        if not is_held_out(training_set, picture):
             example = _example(training_set, picture, faces, points.get(picture.path))
             if training_set.mining:
                 example = mined(example, miner_faces, gain=training_set.mining)
