@@ -45,7 +45,7 @@ def test_a_retinaface_learns_from_the_part_and_holds_out_the_same(tmp_path: Path
     for number, image in enumerate(content["images"]):
         image["group"] = number
     file.write_text(json.dumps(content))
-    training_set = TrainingSet(file, 1.0, exhaustive_sources=("complete",), held_out=True)
+    training_set = TrainingSet(file, 1.0, exhaustive_sources=("complete", "gappy"), held_out=True)
     held_out = {picture.path for picture in held_out_pictures([training_set])}
     whole = load_set(training_set, teacher=None, miner=None, cache=tmp_path).examples
     some = load_set(training_set, teacher=None, miner=None, cache=tmp_path, part=0.4).examples
