@@ -16,9 +16,6 @@ _EVALUATIONS: Final = {
     "maskrcnn": "models.evaluation.mask_rcnn",
 }
 
-#: These import TensorFlow only when they have read their arguments and labels.
-_LOAD_LATER: Final = frozenset(_EVALUATIONS)
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments; what follows the name is the evaluation's."""
@@ -32,5 +29,6 @@ def run(args: argparse.Namespace) -> ExitCode:
         _EVALUATIONS[args.what],
         args.arguments,
         prog=f"ppewatch evaluate {args.what}",
-        loads_later=args.what in _LOAD_LATER,
+        # they import TensorFlow only when they have read their arguments and labels
+        loads_later=True,
     )
