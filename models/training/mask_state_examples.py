@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.data.annotated import AnnotatedPicture, Box
+from models.data.face_boxes import box_around_landmarks
 from models.data.readers import read_coco
 from models.evaluation.landmarks import read_landmarks
 from models.mask_state.crops import CropGeometry, whole_picture_box
@@ -179,19 +180,6 @@ def helmeted_faces(
 def located_key(data: Path, picture: AnnotatedPicture) -> str:
     """The key of ``LocatedFaces`` of a picture in a folder of ``data``."""
     return picture.path.relative_to(data).as_posix()
-
-
-def box_around_landmarks(landmarks_xy: NDArray[np.float64]) -> Box:
-    """A face box from (5, 2) points: eyes, nose, mouth corners.
-
-    Its proportions are the medians of what the reference RetinaFace draws around the same points: the
-    larger of the distance between the eyes (short in profile) and that from eyes to mouth is the unit.
-    """
-    eyes, mouth = landmarks_xy[:2].mean(0), landmarks_xy[3:].mean(0)
-    unit = max(float(np.hypot(*(landmarks_xy[0] - landmarks_xy[1]))), float(np.hypot(*(eyes - mouth))), 1.0)
-    centre_x, centre_y = landmarks_xy.mean(0) - (0.0, 0.19 * unit)
-    half_width, half_height = 1.05 * unit, 1.34 * unit
-    return centre_x - half_width, centre_y - half_height, centre_x + half_width, centre_y + half_height
 
 
 def _as_found(box: Box) -> Box:

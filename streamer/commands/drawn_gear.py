@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             f"--{name}", type=_part, default=share, metavar="PART", help=f"{what} ({share:g})"
         )
     parser.add_argument(
+        "--faces",
+        action="store_true",
+        help="label faces by how they wear the mask (face_with_mask, ...), which classifier and RetinaFace learn from; "
+        "else the pixels of the gear",
+    )
+    parser.add_argument(
         "--heads",
         nargs="+",
         default=(),
@@ -67,7 +73,7 @@ def draw(
         faced = read_bare_faces(
             args.sets, [*pictures, *unlabelled], images=args.images, heads=args.heads, weights=args.retinaface
         )
-    written = write_gear_set(faced, args.out, shares, seed=args.seed)
+    written = write_gear_set(faced, args.out, shares, seed=args.seed, label_faces=args.faces)
     return written, {
         "file": str(args.out / FILE_NAME),
         "faces": sum(len(row.landmarks_xy) for row in faced),

@@ -162,5 +162,7 @@ def test_gear_is_drawn_on_labelled_faces(tmp_path):
     assert worn["face_mask"]["wear"] == "worn"
     assert worn["face_mask"]["kind"] in {"surgical", "respirator", "cloth"}
     assert all(thing.polygons for thing in picture.objects)
+    done = ppewatch("data", "gear", source, "--out", tmp_path / "faces", "--faces", *shares)
+    assert done.out.splitlines()[0].endswith("1 pictures, 1 objects: face_with_mask 1"), done.said
     done = ppewatch("data", "gear", source, "--out", tmp_path / "x", "--hats", "0.8", "--hard-hats", "0.4")
     assert one_line_of(done).endswith("--hard-hats and --hats: are together more than all heads")

@@ -9,6 +9,7 @@ import pytest
 from drawn_heads import landmarks, picture
 from numpy.typing import NDArray
 
+from models.data.annotated import AnnotatedPicture
 from models.data.polygon_pixels import polygon_pixels
 from models.data.readers import read_coco
 from models.data.synthetic_gear.contact_sheet import (
@@ -17,9 +18,9 @@ from models.data.synthetic_gear.contact_sheet import (
     main,
     occlusion_drawings,
 )
-from models.data.synthetic_gear.dressing import LEAST_PIXELS, GearShares, dress
-from models.data.synthetic_gear.faced_pictures import labelled_landmarks, with_faces
-from models.data.synthetic_gear.gear_set import write_gear_set
+from models.data.synthetic_gear.dressing import GearShares, dress
+from models.data.synthetic_gear.faced_pictures import FacedPicture, labelled_landmarks, with_faces
+from models.data.synthetic_gear.gear_set import LEAST_PIXELS, write_gear_set
 from models.errors import DataSetError
 
 FACES = (landmarks((50, 60), 0.35), landmarks((130, 60), 0.3, yaw=15))
@@ -127,6 +128,36 @@ def test_a_set_is_written_as_it_is_read_again(tmp_path: Path) -> None:
     )
     with pytest.raises(DataSetError, match="exists already"):
         write_gear_set(faced, tmp_path / "again", shares, seed=3)
+
+
+@pytest.mark.parametrize(("wrong", "state"), [(0, "face_with_mask"), (1, "face_mask_incorrect")])
+def test_faces_are_labelled_by_how_they_wear_the_mask(tmp_path: Path, wrong: float, state: str) -> None:
+    file = write_faces(tmp_path / "bare")
+    faced = with_faces(read_coco(file), labelled_landmarks(file), head_categories=("head",))
+    everybody = GearShares(face_mask=1, hard_hat=1, hat=0, wrong=wrong)
+    write_gear_set(faced, tmp_path / "masked", everybody, seed=3, label_faces=True)
+    first, second = read_coco(tmp_path / "masked" / "annotations.json")
+    # neither hats, nor the face that wears one in the source, of whose mask nothing is known
+    assert [thing.category for thing in first.objects] == [state] * 2
+    assert not second.objects
+    for thing, points in zip(first.objects, FACES, strict=True):
+        x1, y1, x2, y2 = thing.box_xyxy
+        assert ((points > (x1, y1)) & (points < (x2, y2))).all()
+        assert (thing.attributes["wear"] == "worn") is (wrong == 0)
+        assert not thing.ignored
+    nobody = GearShares(face_mask=0, hard_hat=0, hat=0)
+    write_gear_set(faced, tmp_path / "unmasked", nobody, seed=3, label_faces=True)
+    first, _ = read_coco(tmp_path / "unmasked" / "annotations.json")
+    assert [thing.category for thing in first.objects] == ["face_without_mask"] * 2
+
+
+def test_of_a_face_whose_mask_is_hidden_nothing_is_said(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "a.png"), picture(140, 120)[..., ::-1])
+    near, far = landmarks((60, 60), 0.4), landmarks((60, 78), 0.1)
+    faced = FacedPicture(AnnotatedPicture(tmp_path / "a.png", (140, 120), ()), np.array([far, near]))
+    shares = GearShares(face_mask=1, hard_hat=0, hat=0, wrong=0)
+    (written,) = write_gear_set([faced], tmp_path / "new", shares, seed=1, label_faces=True)
+    assert [thing.ignored for thing in written.objects] == [True, False]
 
 
 def test_shares_are_bounded() -> None:

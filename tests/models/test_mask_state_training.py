@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.data.face_boxes import box_around_landmarks
 from models.data.synthetic_gear.face_mask_looks import can_be_worn
 from models.data.synthetic_gear.face_mask_templates import FACE_MASKS
 from models.data.synthetic_gear.face_masks import FaceMaskWear
@@ -328,7 +329,7 @@ def test_masks_and_lookalikes_are_drawn_on_faces_that_can_wear_them() -> None:
             template = FACE_MASKS[one.drawing.what]
             assert template.kind == KINDS[one.kind]
             assert can_be_worn(template, one.drawing.wear)
-    box = examples.box_around_landmarks(np.array(points))
+    box = box_around_landmarks(np.array(points))
     assert all(box[0] < x < box[2] and box[1] < y < box[3] for x, y in points)
 
 

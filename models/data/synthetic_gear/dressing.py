@@ -1,7 +1,7 @@
 """Puts gear on the bare faces and heads of one picture, as often as told, and keeps its pixels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
@@ -18,8 +18,6 @@ from models.data.synthetic_gear.occlusions import OcclusionShape, draw_occlusion
 
 GearName = Literal["face_mask", "hard_hat", "hat", "occlusion"]
 
-#: Smaller things teach nothing.
-LEAST_PIXELS: Final = 12
 _LEAST_HEAD_PX: Final = 12.0
 _WRONG: Final = (FaceMaskWear.UNDER_NOSE, FaceMaskWear.AT_CHIN, FaceMaskWear.ONE_EAR)
 _WRONG_SHARES: Final = (0.5, 0.35, 0.15)
@@ -27,11 +25,14 @@ _WRONG_SHARES: Final = (0.5, 0.35, 0.15)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DrawnThing:
-    """Something that was drawn: its category, its pixels that are seen (H, W), and words about it."""
+    """Something that was drawn: its category, its pixels that are seen (H, W), words about it, and the index of the
+    face that it was drawn on, None on a head from behind.
+    """
 
     category: GearName
     seg_mask: NDArray[np.bool_]
     attributes: Mapping[str, str]
+    face: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +62,28 @@ def dress(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], list[DrawnThing]]:
     """``picture_rgb`` uint8 (H, W, 3) with gear on its bare faces (F, 5, 2) and its heads from behind, and what was
-    drawn. The larger is nearer, and hides what it covers. Faces too small to draw on stay bare.
+    drawn, some of which may be hidden by what was drawn later. The larger is nearer, and hides what it covers. Faces
+    too small to draw on stay bare.
     """
     # the distance from eyes to mouth is about a third of a head
-    wearers: list[tuple[float, NDArray[np.float64] | Box]] = [
-        (3.2 * float(np.linalg.norm(face[3:].mean(axis=0) - face[:2].mean(axis=0))), face)
-        for face in landmarks_xy
+    wearers: list[tuple[float, int | Box]] = [
+        (3.2 * float(np.linalg.norm(face[3:].mean(axis=0) - face[:2].mean(axis=0))), index)
+        for index, face in enumerate(landmarks_xy)
     ]
     wearers += [(box[3] - box[1], box) for box in heads_xyxy]
     things: list[DrawnThing] = []
     for _, wearer in sorted(wearers, key=lambda row: row[0]):
-        worn = _on_head(picture_rgb, wearer, shares, rng) if isinstance(wearer, tuple) else None
-        if worn is None and not isinstance(wearer, tuple):
-            worn = _on_face(picture_rgb, wearer, shares, rng)
+        if isinstance(wearer, int):
+            worn = _on_face(picture_rgb, landmarks_xy[wearer], shares, rng)
+        else:
+            worn = _on_head(picture_rgb, wearer, shares, rng)
         if worn is not None:
             picture_rgb = worn[0]
+            face = wearer if isinstance(wearer, int) else None
             for thing in worn[1]:
-                things = [_without(other, thing.seg_mask) for other in things] + [thing]
-    return picture_rgb, [thing for thing in things if thing.seg_mask.sum() >= LEAST_PIXELS]
+                things = [_without(other, thing.seg_mask) for other in things]
+                things.append(replace(thing, face=face))
+    return picture_rgb, things
 
 
 _Worn = tuple[NDArray[np.uint8], list[DrawnThing]]
@@ -139,7 +144,7 @@ def _hat_category(shares: GearShares, rng: np.random.Generator) -> HatCategory |
 
 
 def _without(thing: DrawnThing, covered: NDArray[np.bool_]) -> DrawnThing:
-    return DrawnThing(thing.category, thing.seg_mask & ~covered, thing.attributes)
+    return replace(thing, seg_mask=thing.seg_mask & ~covered)
 
 
 def _without_all(thing: DrawnThing, later: list[DrawnThing]) -> DrawnThing:
