@@ -50,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="look at every Nth frame of a clip",
     )
+    parser.add_argument(
+        "--models",
+        type=_names,
+        metavar="NAME,...",
+        help="look with these alone: retinaface (faces and masks), maskrcnn (hard hats, heads, people)",
+    )
     add_model_arguments(parser)
 
 
@@ -71,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
             device=args.device,
             weights=weights_given(args.weights),
             score_threshold=min(0.5, max(0.02, args.min_score)),
+            models=args.models,
         )
         # rows in a terminal are progress enough, and a bar would run into them
         rows_shown = sys.stdout.isatty() and (args.json is None or str(args.json) == "-")
@@ -89,6 +96,10 @@ def run(args: argparse.Namespace) -> int:
                     failed += 1
                     print(f"ppewatch detect: {redact(str(error))}", file=sys.stderr)
     return ExitCode.FAILED if failed else ExitCode.DONE
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.split(",")))
 
 
 def _look_at(material: "Material", detector: "Detector", args: argparse.Namespace) -> "Iterator[list[Row]]":

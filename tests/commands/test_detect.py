@@ -203,6 +203,14 @@ def test_rows_for_people_and_the_least_score(album):
     assert (done.code, done.out) == (0, "[]\n")
 
 
+def test_models_may_be_chosen(album):
+    done = ppewatch("detect", album / "bare.jpg", "--models", "retinaface", "--json", "-")
+    assert {row["category"] for row in json.loads(done.out)} == {"face_without_mask"}, done.said
+    done = ppewatch("detect", album / "bare.jpg", "--models", "retinaface,yolo")
+    assert done.code == 1
+    assert one_line_of(done).endswith("there is no model 'yolo'; there are retinaface, maskrcnn")
+
+
 def test_wrong_weights_are_told_and_nothing_is_left(album, tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"no weights")
     target = tmp_path / "rows.json"
