@@ -17,7 +17,7 @@ from models.mask_state.crops import crop_faces, stack_crops
 from models.mask_state.network import NOT_VISIBLE
 from models.pictures import read_picture
 from models.structures import Picture
-from models.training.mask_state_labels import meaning_of
+from models.training.mask_state_labels import Meaning, meaning_of, meaning_of_object
 
 #: Finds the faces of a picture: boxes (N, 4), best first.
 FindFaces = Callable[[Picture], NDArray[np.float32]]
@@ -66,13 +66,14 @@ def faces_to_judge(
     """
     faces = []
     for index, picture in enumerate(pictures):
-        words: list[tuple[str, Box | None]] = [
-            (thing.category, thing.box_xyxy) for thing in picture.objects if not thing.ignored
+        meanings: list[tuple[Meaning | None, Box | None]] = [
+            (meaning_of_object(thing, classes, origin=origin), thing.box_xyxy)
+            for thing in picture.objects
+            if not thing.ignored
         ]
-        if not words and picture.image_label:
-            words = [(picture.image_label, None)]
-        for word, box in words:
-            meaning = meaning_of(word, classes, origin=origin)
+        if not meanings and picture.image_label:
+            meanings = [(meaning_of(picture.image_label, classes, origin=origin), None)]
+        for meaning, box in meanings:
             if meaning is not None and meaning.label < NOT_VISIBLE:
                 faces.append(FaceToJudge(index, meaning.label, meaning.kind, box))
     if not faces:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from models.data.annotated import AnnotatedObject
 from models.errors import DataSetError
 from models.mask_state.network import KINDS, NOT_VISIBLE
 
@@ -64,3 +65,14 @@ def meaning_of(word: str, classes: Mapping[str, str | None], *, origin: object) 
             f"{', '.join(KNOWN_WORDS)} it is, or null to leave it out"
         )
     return meaning
+
+
+def meaning_of_object(
+    thing: AnnotatedObject, classes: Mapping[str, str | None], *, origin: object
+) -> Meaning | None:
+    """``meaning_of`` the category; of a face with a mask that names no kind, the attribute ``kind`` may tell it."""
+    meaning = meaning_of(thing.category, classes, origin=origin)
+    kind = thing.attributes.get("kind", "").lower()
+    if meaning is None or meaning.kind != UNKNOWN_KIND or kind not in KINDS:
+        return meaning
+    return Meaning(meaning.label, KINDS.index(kind)) if meaning.label in (WITH_MASK, INCORRECT) else meaning

@@ -12,7 +12,7 @@ from models.data.readers import read_pictures
 from models.errors import DataSetError
 from models.mask_state.crops import CropGeometry
 from models.training.mask_state_examples import FaceExample, LocatedFaces, image_level_faces
-from models.training.mask_state_labels import meaning_of
+from models.training.mask_state_labels import meaning_of_object
 from models.training.mask_state_split import HELD_OUT_SHARE, held_out
 
 
@@ -91,7 +91,7 @@ class LoadedFaceSet:
     def _labelled(self, picture: AnnotatedPicture) -> list[FaceExample]:
         examples = []
         for thing in picture.objects:
-            meaning = meaning_of(thing.category, self.face_set.classes, origin=self.name)
+            meaning = meaning_of_object(thing, self.face_set.classes, origin=self.name)
             if meaning is not None and not thing.ignored:
                 source = f"{self.name}/{picture.source or thing.category}"
                 examples.append(

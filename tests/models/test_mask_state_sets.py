@@ -10,13 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from models.data.annotated import AnnotatedObject
 from models.data.synthetic_gear.face_mask_templates import FaceMaskKind
 from models.errors import DataSetError, TrainingError
 from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import CropGeometry, whole_picture_box
 from models.mask_state.network import KINDS
 from models.training.mask_state import main
-from models.training.mask_state_labels import INCORRECT, UNKNOWN_KIND, WITH_MASK, WITHOUT_MASK, meaning_of
+from models.training.mask_state_labels import (
+    INCORRECT,
+    UNKNOWN_KIND,
+    WITH_MASK,
+    WITHOUT_MASK,
+    meaning_of,
+    meaning_of_object,
+)
 from models.training.mask_state_prepare import prepared_crops
 from models.training.mask_state_recipe import read_mask_state_recipe
 from models.training.mask_state_sets import FaceSet, load_face_set
@@ -80,6 +88,22 @@ def test_words_are_understood_or_refused() -> None:
     assert meaning_of("dogs", {"dogs": None}, origin="x") is None
     with pytest.raises(DataSetError, match=r"faces: 'dogs' is no state or kind .* null to leave it out"):
         meaning_of("dogs", {}, origin="faces")
+
+
+@pytest.mark.parametrize(
+    ("category", "kind", "expected"),
+    [
+        ("face_with_mask", "cloth", (WITH_MASK, KINDS.index("cloth"))),
+        ("face_mask_incorrect", "respirator", (INCORRECT, KINDS.index("respirator"))),
+        ("surgical", "cloth", (WITH_MASK, KINDS.index("surgical"))),
+        ("face_with_mask", "paper", (WITH_MASK, UNKNOWN_KIND)),
+        ("face_without_mask", "cloth", (WITHOUT_MASK, UNKNOWN_KIND)),
+        ("dogs", "cloth", None),
+    ],
+)
+def test_an_attribute_tells_the_kind_where_the_word_does_not(category, kind, expected) -> None:
+    thing = AnnotatedObject(category, (0, 0, 9, 9), attributes={"kind": kind})
+    assert meaning_of_object(thing, {"dogs": None}, origin="x") == expected
 
 
 @given(
