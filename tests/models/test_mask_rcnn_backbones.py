@@ -1,13 +1,11 @@
 """Backbones of Mask R-CNN: shapes, names, folding, and one answer from two backends."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from both_backends import seen_by_both
 from matterport_reference import give_made_up_weights
 
 from models.mask_rcnn.backbones import BACKBONES, backbone_shapes
@@ -15,7 +13,6 @@ from models.mask_rcnn.layers import ConvBlocks
 from models.weights import load_weights, save_weights
 from models.weights.keras_variables import assign_tensors, named_variables, tensors_of
 
-REPOSITORY = Path(__file__).parents[2]
 CHANNELS = {
     "mobilenet_v1": (128, 256, 512, 1024),
     "mobilenet_v2": (24, 32, 96, 320),
@@ -120,44 +117,12 @@ def test_a_shift_of_the_picture_shifts_the_features() -> None:
 
 
 def test_jax_sees_what_tensorflow_sees(tmp_path: Path) -> None:
-    code = """
-import sys
-import keras, numpy as np
-from models.mask_rcnn.backbones import BACKBONES
-from models.mask_rcnn.layers import ConvBlocks
-from matterport_reference import give_made_up_weights
-
-# JAX compiles the drawing of weights for each shape; these are replaced anyway
-keras.initializers.GlorotUniform.__call__ = lambda self, shape, dtype=None: np.zeros(shape, "float32")
-pixels = np.random.default_rng(7).uniform(-1, 1, (2, 64, 96, 3)).astype(np.float32)
-seen = {"backend": keras.backend.backend()}
-for name in ("mobilenet_v1", "mobilenet_v2", "resnet50"):
-    pictures = keras.Input((None, None, 3))
-    model = keras.Model(pictures, BACKBONES[name](ConvBlocks(), pictures, 0.25))
-    give_made_up_weights(model, seed=5)
-    # operation by operation, JAX would compile each of them
-    model.compile(jit_compile=seen["backend"] == "jax")
-    for number, feature in enumerate(model.predict_on_batch(pixels)):
-        seen[f"{name} {number}"] = np.asarray(feature)
-np.savez(sys.argv[1], **seen)
-"""
-    seen = {}
-    for backend in ("tensorflow", "jax"):
-        subprocess.run(
-            [sys.executable, "-c", code, str(tmp_path / f"{backend}.npz")],
-            check=True,
-            cwd=REPOSITORY,
-            env=os.environ
-            | {"KERAS_BACKEND": backend, "PYTHONPATH": f"{REPOSITORY}{os.pathsep}{Path(__file__).parent}"},
-        )
-        with np.load(tmp_path / f"{backend}.npz") as stored:
-            seen[backend] = dict(stored)
-        assert seen[backend].pop("backend") == backend
-    assert len(seen["jax"]) == 12
-    for name, expected in seen["tensorflow"].items():
+    on_tensorflow, on_jax = seen_by_both("mask_rcnn_backbones", tmp_path)
+    assert len(on_jax) == 12
+    for name, expected in on_tensorflow.items():
         scale = np.abs(expected).max()
         assert expected.std() > 0.01
-        np.testing.assert_allclose(seen["jax"][name], expected, atol=1e-4 * max(1, scale), err_msg=name)
+        np.testing.assert_allclose(on_jax[name], expected, atol=1e-4 * max(1, scale), err_msg=name)
 
 
 def test_named_variables_are_those_of_keras_3() -> None:

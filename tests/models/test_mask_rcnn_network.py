@@ -1,15 +1,12 @@
 """The network as a whole: shapes, folding, files, backends."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from both_backends import seen_by_both
 from mask_rcnn_builders import TINY, made_up_network, made_up_tensors
 
 from models.errors import InferenceError, PictureError, WeightsError
@@ -26,7 +23,6 @@ from models.structures import Category
 from models.weights import save_weights
 from models.weights.keras_variables import assign_tensors, named_variables
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 FEW = ProposalSettings(candidates=60, count=20)
 CHOSEN = DetectionSettings(score_threshold=0.05, candidates=30, count=10)
 
@@ -209,63 +205,14 @@ def test_xla_compiles_it_to_the_same_answers():
 
 
 def test_jax_sees_what_tensorflow_sees(tmp_path):
-    weights = weights_file(tmp_path / "w.safetensors")
-    code = """
-import sys
-from pathlib import Path
-import keras, numpy as np
-from models.mask_rcnn.config import MaskRcnnConfig
-from models.mask_rcnn.detector import MaskRcnnDetector
-from models.mask_rcnn.network import MaskRcnn
-from models.mask_rcnn.proposals import ProposalSettings
-from models.pictures import ArrayPicture
-from models.weights import load_weights
-from models.weights.keras_variables import assign_tensors
-
-weights, out = map(Path, sys.argv[1:])
-stored = load_weights(weights)
-network = MaskRcnn(MaskRcnnConfig.from_mapping(stored.config, origin="w"))
-assign_tensors(network, stored.tensors, origin="w")
-pixels = np.random.default_rng(7).integers(0, 255, (2, 96, 128, 3)).astype(np.uint8)
-trunk = network.look(pixels)
-boxes = np.array([[4, 4, 60, 40], [10, 30, 28, 90]], np.float32)
-logits, deltas = network.judge_boxes(trunk, boxes, np.array([0, 1], np.int32))
-pixel_logits = network.segment(trunk.levels[:4], boxes, np.array([0, 1], np.int32), np.array([1, 2], np.int32))
-detector = MaskRcnnDetector(weights, score_threshold=0.05, proposals=ProposalSettings(60, 20))
-found = detector.detect([ArrayPicture(picture) for picture in pixels], (96, 128))
-np.savez(
-    out,
-    backend=keras.backend.backend(),
-    **{
-        name: np.asarray(keras.ops.convert_to_numpy(value))
-        for name, value in dict(
-            rpn_logits=trunk.rpn_logits, rpn_deltas=trunk.rpn_deltas, logits=logits, deltas=deltas,
-            pixel_logits=pixel_logits,
-        ).items()
-    },
-    boxes=np.concatenate([row.boxes_xyxy for row in found]),
-    scores=np.concatenate([row.scores for row in found]),
-    seg_masks=np.concatenate([row.seg_masks for row in found]),
-)
-"""
-    seen = {}
-    for backend in ("tensorflow", "jax"):
-        subprocess.run(
-            [sys.executable, "-c", code, str(weights), str(tmp_path / f"{backend}.npz")],
-            check=True,
-            cwd=REPOSITORY,
-            env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
-        )
-        with np.load(tmp_path / f"{backend}.npz") as stored:
-            seen[backend] = dict(stored)
-        assert seen[backend].pop("backend") == backend
+    on_tensorflow, on_jax = seen_by_both("mask_rcnn", tmp_path, weights_file(tmp_path / "w.safetensors"))
     for name in ("rpn_logits", "rpn_deltas", "logits", "deltas", "pixel_logits"):
-        assert seen["jax"][name].std() > 0.05, name
+        assert on_jax[name].std() > 0.05, name
         # made-up weights answer in tens: a ten-thousandth of the largest answer
-        largest = max(1.0, float(np.abs(seen["tensorflow"][name]).max()))
+        largest = max(1.0, float(np.abs(on_tensorflow[name]).max()))
         np.testing.assert_allclose(
-            seen["jax"][name], seen["tensorflow"][name], atol=1e-4 * largest, rtol=0, err_msg=name
+            on_jax[name], on_tensorflow[name], atol=1e-4 * largest, rtol=0, err_msg=name
         )
-    assert len(seen["jax"]["scores"]) > 3
+    assert len(on_jax["scores"]) > 3
     for name in ("scores", "boxes", "seg_masks"):
-        np.testing.assert_allclose(seen["jax"][name], seen["tensorflow"][name], atol=0.05, rtol=1e-3)
+        np.testing.assert_allclose(on_jax[name], on_tensorflow[name], atol=0.05, rtol=1e-3)

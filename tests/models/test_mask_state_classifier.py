@@ -1,12 +1,10 @@
 """The classifier as it runs: shapes, batches, refusals, both backends, and the weights that ship."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from both_backends import seen_by_both
 from mask_state_builders import made_up_mask_state_tensors, made_up_mask_state_weights
 from numpy.typing import NDArray
 
@@ -18,8 +16,6 @@ from models.mask_state.network import ARCHITECTURE, MaskStateConfig, build_mask_
 from models.training.mask_state_examples import labelled_faces
 from models.weights import STORE, save_weights
 from models.weights.keras_variables import assign_tensors
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def made_up_crops(count: int, side: int = 64) -> NDArray[np.uint8]:
@@ -110,39 +106,12 @@ def test_numbers_that_are_not_finite_are_an_error(tmp_path: Path) -> None:
 
 
 def test_jax_sees_what_tensorflow_sees(tmp_path: Path) -> None:
-    weights = STORE / "mask_state.safetensors"
-    code = """
-import sys
-import keras, numpy as np
-from pathlib import Path
-from models.mask_state.classifier import MaskStateClassifier
-crops = np.load(sys.argv[2])
-states = MaskStateClassifier(Path(sys.argv[1]), device="cpu").judge(crops)
-np.savez(sys.argv[3], backend=keras.backend.backend(), probs=states.probs, visibility=states.visibility)
-"""
-    rng = np.random.default_rng(5)
-    coarse = rng.integers(0, 256, (5, 12, 12, 3)).astype(np.uint8)
+    coarse = np.random.default_rng(5).integers(0, 256, (5, 12, 12, 3)).astype(np.uint8)
     np.save(tmp_path / "crops.npy", coarse.repeat(8, axis=1).repeat(8, axis=2))
-    seen = {}
-    for backend in ("tensorflow", "jax"):
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                code,
-                str(weights),
-                str(tmp_path / "crops.npy"),
-                str(tmp_path / f"{backend}.npz"),
-            ],
-            check=True,
-            cwd=REPOSITORY,
-            env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
-        )
-        with np.load(tmp_path / f"{backend}.npz") as stored:
-            seen[backend] = dict(stored)
-        assert seen[backend].pop("backend") == backend
+    files = (STORE / "mask_state.safetensors", tmp_path / "crops.npy")
+    on_tensorflow, on_jax = seen_by_both("mask_state", tmp_path, *files)
     for name in ("probs", "visibility"):
-        np.testing.assert_allclose(seen["jax"][name], seen["tensorflow"][name], atol=1e-4)
+        np.testing.assert_allclose(on_jax[name], on_tensorflow[name], atol=1e-4)
 
 
 def test_the_shipped_weights_tell_real_faces(shared_data: Path) -> None:

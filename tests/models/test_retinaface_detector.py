@@ -1,13 +1,11 @@
 """The detector: batches, sizes, the way back to original pixels, and both backends."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from both_backends import seen_by_both
 from retinaface_builders import made_up_tensors, made_up_weights
 
 from models.errors import DeviceError, InferenceError, PictureError, WeightsError
@@ -22,8 +20,6 @@ from models.retinaface.network import build_retinaface
 from models.structures import ImageBatch
 from models.weights import digest_of, save_weights
 from models.weights.keras_variables import assign_tensors
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -156,48 +152,10 @@ def test_padding_to_buckets_changes_nothing() -> None:
 
 def test_jax_sees_what_tensorflow_sees(tmp_path: Path) -> None:
     weights = made_up_weights(tmp_path / "w.safetensors")
-    code = """
-import sys
-import keras, numpy as np
-from models.letterbox import letterbox_batch
-from models.pictures import ArrayPicture
-from models.retinaface.detector import RetinaFaceDetector
-from models.retinaface.config import RetinaFaceConfig
-from models.retinaface.network import build_retinaface
-from models.weights import load_weights
-from models.weights.keras_variables import assign_tensors
-from pathlib import Path
-
-weights, out = map(Path, sys.argv[1:])
-pixels = np.random.default_rng(7).integers(0, 255, (3, 96, 160, 3)).astype(np.uint8)
-network = build_retinaface(RetinaFaceConfig())
-assign_tensors(network, load_weights(weights).tensors, origin="w")
-raw = network(pixels.astype(np.float32), training=False)
-batch = letterbox_batch([ArrayPicture(picture) for picture in pixels], (96, 160))
-faces = RetinaFaceDetector(weights, score_threshold=0.0).detect(batch)
-np.savez(
-    out,
-    backend=keras.backend.backend(),
-    boxes=np.concatenate([row.boxes_xyxy for row in faces]),
-    scores=np.concatenate([row.scores for row in faces]),
-    landmarks=np.concatenate([row.landmarks_xy for row in faces]),
-    **{name: np.asarray(value) for name, value in raw.items()},
-)
-"""
-    seen = {}
-    for backend in ("tensorflow", "jax"):
-        subprocess.run(
-            [sys.executable, "-c", code, str(weights), str(tmp_path / f"{backend}.npz")],
-            check=True,
-            cwd=REPOSITORY,
-            env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY)},
-        )
-        with np.load(tmp_path / f"{backend}.npz") as stored:
-            seen[backend] = dict(stored)
-        assert seen[backend].pop("backend") == backend
+    on_tensorflow, on_jax = seen_by_both("retinaface", tmp_path, weights)
     for name in ("box_deltas", "face_logits", "landmark_deltas"):
-        assert seen["jax"][name].std() > 0.1
-        np.testing.assert_allclose(seen["jax"][name], seen["tensorflow"][name], atol=1e-4, err_msg=name)
-    assert len(seen["jax"]["scores"]) > 10
+        assert on_jax[name].std() > 0.1
+        np.testing.assert_allclose(on_jax[name], on_tensorflow[name], atol=1e-4, err_msg=name)
+    assert len(on_jax["scores"]) > 10
     for name in ("scores", "boxes", "landmarks"):
-        np.testing.assert_allclose(seen["jax"][name], seen["tensorflow"][name], atol=0.01, rtol=1e-4)
+        np.testing.assert_allclose(on_jax[name], on_tensorflow[name], atol=0.01, rtol=1e-4)

@@ -246,6 +246,7 @@ def small_recipe(folder: Path, **changes: Any) -> RetinaFaceRecipe:
     return replace(recipe, **changes)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_trains_measures_and_keeps_the_best(tmp_path: Path) -> None:
     lines: list[str] = []
     recipe = small_recipe(tmp_path)
@@ -322,34 +323,33 @@ def test_batches_depend_on_seed_and_step_alone(tmp_path: Path) -> None:
         stream.close()
 
 
-def test_it_learns_and_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("eagerly")
+def test_a_resumed_run_equals_an_unbroken_one(tmp_path: Path) -> None:
     stream = stream_for(draw_set(tmp_path))
-    seen = [next(stream) for _ in range(6)]
+    seen = [next(stream) for _ in range(3)]
     stream.close()
     unbroken = learner_for()
     statistics = {name: value for name, value in tensors_of(unbroken.network).items() if "moving" in name}
-    losses = [unbroken.learn(*batch)["total"] for batch in seen[:3]]
+    unbroken.learn(*seen[0])
     save_state(tmp_path / "state.safetensors", unbroken.state())
-    losses += [unbroken.learn(*batch)["total"] for batch in seen[3:]]
+    losses = [unbroken.learn(*batch)["total"] for batch in seen[1:]]
     assert np.isfinite(losses).all()
 
     resumed = learner_for(seed=1)
     state = load_state(tmp_path / "state.safetensors", recipe="")
     assert state is not None
     resumed.resume(state)
-    assert resumed.step == 3
-    again = [resumed.learn(*batch)["total"] for batch in seen[3:]]
-    np.testing.assert_allclose(again, losses[3:], rtol=1e-3)
+    assert resumed.step == 1
+    again = [resumed.learn(*batch)["total"] for batch in seen[1:]]
+    np.testing.assert_allclose(again, losses, rtol=1e-3)
     for name, value in resumed.average.items():
-        np.testing.assert_allclose(value, unbroken.average[name], atol=2e-3, err_msg=name)
-
-    for _ in range(12):
-        last = unbroken.learn(*seen[0])["total"]
-    assert last < 0.7 * losses[0]
+        np.testing.assert_allclose(value, unbroken.average[name], atol=2e-4, err_msg=name)
+    after = tensors_of(unbroken.network)
     for name, value in statistics.items():
-        np.testing.assert_array_equal(tensors_of(unbroken.network)[name], value)
+        np.testing.assert_array_equal(after[name], value)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_diverging_run_stops(tmp_path: Path) -> None:
     stream = stream_for(draw_set(tmp_path))
     pixels, targets = next(stream)

@@ -1,29 +1,17 @@
-"""What Mask R-CNN learns from, and that it learns."""
+"""What Mask R-CNN learns from: what anchors and boxes are asked, and what wrong answers cost."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from mask_rcnn_builders import TINY, drawn_canvas, made_up_network
+from mask_rcnn_builders import drawn_canvas
+from mask_rcnn_training_builders import FEW, SIDE, anchors, made_up_batch, numbers
 
-from models.errors import TrainingError
-from models.evaluation.matching import average_precision, match
 from models.mask_rcnn.boxes import apply_deltas, to_centre
-from models.mask_rcnn.detector import NetworkMaskRcnn
-from models.mask_rcnn.network import MaskRcnn
-from models.mask_rcnn.pasting import paste_seg_mask
-from models.mask_rcnn.proposals import ProposalSettings
 from models.networks.boxes import box_coverage, box_iou
-from models.structures import Category, ImageBatch
-from models.training.mask_rcnn import trainer
 from models.training.mask_rcnn.anchor_targets import anchor_targets
 from models.training.mask_rcnn.batch import MOST_THINGS, stacked
-from models.training.mask_rcnn.initialisation import initialise, set_initial_weights
-from models.training.mask_rcnn.labels import read_label_table
-from models.training.mask_rcnn.learner import Learner
-from models.training.mask_rcnn.lesson import Lesson
 from models.training.mask_rcnn.losses import (
     anchor_box_loss,
     box_loss,
@@ -32,43 +20,7 @@ from models.training.mask_rcnn.losses import (
     seg_mask_loss,
     smooth_l1,
 )
-from models.training.mask_rcnn.recipe import read_recipe
-from models.training.mask_rcnn.roi_targets import (
-    RoiSampling,
-    roi_targets,
-    seg_mask_rows,
-    seg_mask_targets,
-)
-from models.weights import save_weights
-from models.weights.keras_variables import assign_tensors, tensors_of
-
-SIDE = 128
-RECIPES = Path(trainer.__file__).parents[1] / "recipes"
-FEW = RoiSampling(count=32, objects=16, seg_masks=6)
-
-
-def numbers(value):
-    return np.array(keras.ops.convert_to_numpy(value))
-
-
-def anchors():
-    return MaskRcnn(TINY).anchors((SIDE, SIDE))
-
-
-def one_learner(network, *, steps=100, **lesson):
-    return Learner(
-        network,
-        Lesson(steps=steps, **({"learning_rate": 3e-3, "warm_up_steps": 5} | lesson)),
-        average_decay=0.9,
-        proposals=ProposalSettings(100, 40),
-        sampling=FEW,
-    )
-
-
-def a_batch(count=2, seed=0):
-    canvases = [drawn_canvas(seed + index, SIDE) for index in range(count)]
-    return stacked(canvases, anchors(), np.random.default_rng(seed))
-
+from models.training.mask_rcnn.roi_targets import roi_targets, seg_mask_rows, seg_mask_targets
 
 # what anchors are asked
 
@@ -140,7 +92,7 @@ def test_a_crowd_is_thinned_and_the_rest_ignored():
 
 
 def test_boxes_are_drawn_on_things_first_and_told_what_they_are():
-    batch = a_batch()
+    batch = made_up_batch()
     gt = batch["gt_boxes"]
     near = gt[:, :4] + np.array([1, 1, 2, 1], np.float32)
     far = np.tile(np.array([[[0, 0, 6, 6], [120, 0, 127, 6]]], np.float32), (2, 1, 1))
@@ -167,7 +119,7 @@ def test_boxes_are_drawn_on_things_first_and_told_what_they_are():
 
 
 def test_boxes_in_ignored_regions_are_not_background():
-    batch = a_batch(1)
+    batch = made_up_batch(1)
     batch["ignored"][0, 0] = (0, 0, 10, 10)
     batch["ignored"][0, 1] = (50, 50, 120, 120)
     # as large as its region; a speck on its region; off both
@@ -192,7 +144,7 @@ def test_pixels_are_cut_out_as_the_box_sees_them():
 
 
 def test_only_things_with_pixels_teach_pixels():
-    batch = a_batch()
+    batch = made_up_batch()
     batch["gt_has_seg_mask"][:] = 0
     targets = roi_targets(
         batch["gt_boxes"][:, :8], batch["gt_present"][:, :8] > 0, batch, keras.random.SeedGenerator(0), FEW
@@ -256,7 +208,7 @@ def test_pixels_cost_their_cross_entropy_on_the_thing_s_class_alone():
 
 
 def test_anchors_that_are_not_asked_cost_nothing():
-    batch = a_batch(1)
+    batch = made_up_batch(1)
     logits = np.zeros((1, len(anchors()), 2), np.float32)
     assert float(objectness_loss(logits, batch)) == pytest.approx(np.log(2), rel=1e-5)
     right = logits.copy()
@@ -267,156 +219,3 @@ def test_anchors_that_are_not_asked_cost_nothing():
     deltas = np.zeros((1, len(anchors()), 4), np.float32)
     deltas[0, batch["rpn_rows"][0]] = batch["rpn_deltas"][0]
     assert float(anchor_box_loss(deltas, batch)) == 0
-
-
-# learning
-
-
-def test_frozen_layers_stay_and_slow_ones_move_less():
-    network = made_up_network()
-    before = tensors_of(network)
-    learner = one_learner(
-        network, weight_decay=0.0, learning_rate_factors={"block_": 0, "Conv1": 0, "fpn_": 0.01}
-    )
-    learner.learn(a_batch())
-    moved = {name: float(np.abs(value - before[name]).max()) for name, value in tensors_of(network).items()}
-    assert moved["block_3_expand/kernel"] == moved["Conv1/kernel"] == 0
-    assert 0 < moved["fpn_p2/kernel"] < 0.05 * moved["rpn_conv_shared/kernel"]
-    assert moved["bn_Conv1/moving_mean"] == 0, "batch norms keep their statistics"
-
-
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been():
-    unbroken = made_up_network()
-    learner = one_learner(unbroken)
-    for step in range(4):
-        learner.learn(a_batch(seed=step))
-    first = made_up_network()
-    interrupted = one_learner(first)
-    for step in range(2):
-        interrupted.learn(a_batch(seed=step))
-    state = interrupted.state()
-    second = made_up_network(seed=5)
-    resumed = one_learner(second)
-    resumed.resume(state)
-    for step in range(2, 4):
-        resumed.learn(a_batch(seed=step))
-    for name, value in tensors_of(unbroken).items():
-        np.testing.assert_allclose(tensors_of(second)[name], value, atol=2e-3, err_msg=name)
-    assert resumed.step == learner.step == 4
-
-
-def test_a_loss_that_is_not_finite_stops_the_run():
-    network = made_up_network()
-    for variable in network.box_head.get_layer("mrcnn_class_logits").weights:
-        variable.assign(np.full(variable.shape, np.nan))
-    with pytest.raises(TrainingError, match="not finite"):
-        one_learner(network).learn(a_batch())
-
-
-def test_a_network_starts_from_what_fits(tmp_path):
-    donor = made_up_network(seed=1, categories=("kite",))
-    path = tmp_path / "donor.safetensors"
-    save_weights(
-        path,
-        tensors_of(donor),
-        architecture="mask_rcnn",
-        config=donor.config.to_mapping(),
-        source="made up",
-    )
-    network = made_up_network()
-    before = tensors_of(network)
-    line, has_pyramid = initialise(network, path)
-    assert has_pyramid
-    after, given = tensors_of(network), tensors_of(donor)
-    np.testing.assert_array_equal(after["block_3_expand/kernel"], given["block_3_expand/kernel"])
-    np.testing.assert_array_equal(after["mrcnn_class_conv1/kernel"], given["mrcnn_class_conv1/kernel"])
-    np.testing.assert_array_equal(after["mrcnn_class_logits/kernel"], before["mrcnn_class_logits/kernel"])
-    assert "untrained: mrcnn_class_logits, mrcnn_bbox_fc, mrcnn_mask" in line.replace(
-        "mrcnn_bbox_fc, mrcnn_class_logits", "mrcnn_class_logits, mrcnn_bbox_fc"
-    )
-    other = tmp_path / "other.safetensors"
-    save_weights(other, {"x/kernel": np.zeros((1, 1), np.float32)}, architecture="x", config={}, source="x")
-    with pytest.raises(TrainingError, match="backbone"):
-        initialise(network, other)
-
-
-def test_recipes_are_checked(tmp_path):
-    path = tmp_path / "r.yaml"
-    for text, reason in (
-        ("[]", "keys and values"),
-        ("sets: 3", "list"),
-        ("source: x\nsets: []\nlessons: []\nlabels: x\nnetwork: {categories: [a]}", "at least one"),
-        ("network: {categories: [a], backbone: vgg}", "backbone"),
-        ("lessons: [{steps: 0, learning_rate: 1}]", "above 0"),
-        ("lessons: [{steps: 1, learning_rate: 1, loss_weights: {masks: 1}}]", "masks"),
-        ("lessons: [{steps: 1, learning_rate: 1, pace: 1}]", "pace"),
-        ("a: [", "no YAML"),
-    ):
-        path.write_text(text, encoding="utf-8")
-        with pytest.raises(TrainingError, match=reason):
-            read_recipe(path)
-    with pytest.raises(TrainingError, match="cannot be read"):
-        read_recipe(tmp_path / "none.yaml")
-
-
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("mask_rcnn_*.yaml")), ids=lambda path: path.stem)
-def test_every_recipe_of_the_project_can_be_read_and_its_network_built(path):
-    if path.stem.endswith("labels"):
-        assert read_label_table(path).sources
-        return
-    recipe = read_recipe(path)
-    assert (RECIPES / recipe.labels).is_file()
-    network = (
-        MaskRcnn(replace(recipe.network, width=0.35)) if recipe.network.backbone != "resnet101" else None
-    )
-    if network is not None:
-        frozen = [layer for layer in network.layers if recipe.lessons[0].factor(layer.name) == 0]
-        # of the stem alone, or of the whole backbone: never of what is new
-        assert not any(layer.name.startswith(("fpn_", "rpn_", "mrcnn_")) for layer in frozen)
-
-
-def test_it_learns_eight_pictures_by_heart():
-    canvases = [drawn_canvas(index, SIDE) for index in range(8)]
-    pixels = np.stack([canvas.pixels for canvas in canvases])
-    keras.utils.set_random_seed(0)
-    network = MaskRcnn(replace(TINY, box_units=64))
-    assert set_initial_weights(network, None, lambda: pixels) == "starts from nothing"
-    learner = one_learner(network, steps=220, learning_rate=1.5e-3, weight_decay=0.0)
-    for step in range(220):
-        learner.learn(stacked(canvases, network.anchors((SIDE, SIDE)), np.random.default_rng(step)))
-    assign_tensors(network, learner.average, origin="average")
-    # proposals as many as it has learnt from
-    detector = NetworkMaskRcnn(network, score_threshold=0.05, proposals=ProposalSettings(100, 40))
-    found = detector.detect_batch(
-        ImageBatch(
-            pixels=pixels,
-            scales=np.ones(8, np.float32),
-            pads_xy=np.zeros((8, 2), np.float32),
-            image_hw=np.full((8, 2), SIDE, np.int32),
-        )
-    )
-    for index, category in enumerate((Category.HARD_HAT, Category.BARE_HEAD)):
-        scores, right, labels = [], [], 0
-        for canvas, detections in zip(canvases, found, strict=True):
-            of_class = detections.class_ids == int(category)
-            gt_boxes = canvas.boxes_xyxy[canvas.admissible[:, index]]
-            matches = match(
-                detections.boxes_xyxy[of_class], detections.scores[of_class], gt_boxes, iou_threshold=0.5
-            )
-            scores.append(matches.scores)
-            right.append(matches.label_of >= 0)
-            labels += len(gt_boxes)
-        assert labels > 5
-        assert average_precision(np.concatenate(scores), np.concatenate(right), labels) > 0.9
-    # a hat's pixels are the upper half of its box
-    overlaps = []
-    for detections in found:
-        for row in np.flatnonzero(
-            (detections.class_ids == int(Category.HARD_HAT)) & (detections.scores > 0.5)
-        ):
-            box = detections.boxes_xyxy[row]
-            pixels = paste_seg_mask(detections.seg_masks[row], box, (SIDE, SIDE))
-            middle = round(float(box[1] + box[3]) / 2)
-            overlaps.append(pixels[:middle].sum() / max(1, pixels.sum()))
-    assert len(overlaps) > 5
-    assert np.mean(overlaps) > 0.9
