@@ -1,5 +1,7 @@
 """Canvases: what is said of them follows what is on them."""
 
+import json
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -250,6 +252,57 @@ def test_the_cache_keeps_what_fits_and_limits_the_size(tmp_path: Path) -> None:
     assert cache.read(path) is cache.read(path)
     full = PictureCache(longest_side_px=100, limit_bytes=10)
     assert full.read(path) is not full.read(path)
+
+
+def _labelled_picture(number: int, *labels: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    image = {"id": number, "file_name": f"{number}.png", "width": 100, "height": 100, "source": "site"}
+    boxes = [[5 + 30 * place, 10, 20, 20] for place in range(len(labels))]
+    annotations = [
+        {"image_id": number, "category_id": label, "bbox": box}
+        for label, box in zip(labels, boxes, strict=True)
+    ]
+    return image, annotations
+
+
+@pytest.mark.parametrize(
+    ("repeat_below", "times"),
+    [
+        (0.0, {0: 1, 1: 1, 2: 1}),
+        # a hat is on one picture in twenty: the root of 0.45 / 0.05
+        (0.45, {0: 3, 1: 1, 2: 1}),
+        # a hard hat on every fourth, too: the root of 1 / 0.25, and of 1 / 0.05
+        (1.0, {0: 4, 1: 2, 2: 1}),
+    ],
+)
+def test_pictures_of_rare_categories_are_drawn_more_often(
+    tmp_path: Path, repeat_below: float, times: dict[int, int]
+) -> None:
+    # a bare head on each; on the first a hat, on five a hard hat, on ten what may be a hat or a hard hat
+    shown = [_labelled_picture(0, 1, 2)]
+    shown += [_labelled_picture(1 + number, 1, 3) for number in range(5)]
+    shown += [_labelled_picture(6 + number, 1, 4) for number in range(10)]
+    shown += [_labelled_picture(16 + number, 1) for number in range(4)]
+    names = ("head", "cap", "helmet", "cover")
+    content = {
+        "images": [image for image, _ in shown],
+        "annotations": [one for _, annotations in shown for one in annotations],
+        "categories": [{"id": index + 1, "name": name} for index, name in enumerate(names)],
+    }
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    may_be = (("bare_head",), ("hat",), ("hard_hat",), ("hat", "hard_hat"))
+    labels = {name: LabelRule(is_=categories) for name, categories in zip(names, may_be, strict=True)}
+    table = LabelTable({"site": SourceRules(labels=labels)})
+    (loaded,) = load_sets([CanvasSet("a.json", 1.0, repeat_below=repeat_below)], tmp_path, CATEGORIES, table)
+    drawn = Counter(int(example.path.stem) for example in loaded.examples)
+    # with a hat, with a hard hat, with what counts for neither
+    assert {0: drawn[0], 1: drawn[1], 2: drawn[6]} == times
+    assert len(loaded.examples) == times[0] + 5 * times[1] + 14 * times[2]
+
+
+@pytest.mark.parametrize("repeat_below", [-0.1, 1.5])
+def test_repeating_below_no_part_of_one_is_an_error(repeat_below: float) -> None:
+    with pytest.raises(ValueError, match="a part of 1"):
+        CanvasSet("a.json", 1.0, repeat_below=repeat_below)
 
 
 def test_a_set_without_pictures_is_an_error(tmp_path: Path) -> None:

@@ -95,6 +95,17 @@ def test_who_is_not_bare_headed_gets_no_hat(category: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("hat_chance", "least", "most"), [(0.0, 0, 0), (0.25, 0.17, 0.33), (1.0, 1, 1)])
+def test_hats_are_put_on_in_the_asked_part_of_the_tiles(hat_chance: float, least: float, most: float) -> None:
+    # of so many heads one at least is chosen, nearly always
+    corners = [(10 + 36 * column, 50 + 40 * row) for row in range(3) for column in range(5)]
+    tile = _tile(*((x, y, x + 20, y + 25) for x, y in corners))
+    gear = Gear(CATEGORIES, (_cutout("hard_hat"),), hat_chance=hat_chance, face_mask_chance=0)
+    worn = [gear.worn(tile, np.zeros((0, 5, 2)), np.random.default_rng(seed)) for seed in range(200)]
+    share = np.mean([one is not tile for one in worn])
+    assert least <= share <= most
+
+
 def test_what_a_hat_hides_is_no_longer_learned() -> None:
     head, behind = (80.0, 90.0, 130.0, 150.0), (95.0, 84.0, 115.0, 104.0)
     tile = _tile(head, behind)
