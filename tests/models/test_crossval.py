@@ -153,6 +153,7 @@ RECIPE = {
 }
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_fold_is_trained_and_measured_on_what_it_left_out(tmp_path: Path) -> None:
     file = write_set(tmp_path / "data")
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(RECIPE | {"rounds": 1}))
