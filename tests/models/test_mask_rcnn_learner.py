@@ -46,6 +46,9 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(tmp_path):
     assert resumed.step == 1
     resumed.learn(made_up_batch(seed=1))
     assert resumed.step == unbroken.step == 2
+    # which boxes are drawn next
+    seeds = [one.state().tensors["seeds"] for one in (resumed, unbroken)]
+    np.testing.assert_array_equal(*seeds)
     # a step moves weights by up to the learning rate, which has risen to half of 3e-3
     after = tensors_of(resumed.network)
     for name, value in tensors_of(unbroken.network).items():
