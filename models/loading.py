@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from models.errors import WeightsError
+from models.keras_start import load_keras
 from models.structures import Gear
 from models.weights.store import STORE
 
@@ -68,7 +69,8 @@ def load_default_detector(
     paths = weights_paths(
         weights, names=[network for name in MODELS if name in wanted for network in MODELS[name]]
     )
-    from models.combined_detector import CombinedDetector  # noqa: PLC0415 - loads TensorFlow
+    load_keras()
+    from models.combined_detector import CombinedDetector  # noqa: PLC0415 - needs Keras
     from models.face_mask_detector import FaceMaskDetector  # noqa: PLC0415
     from models.mask_rcnn.detector import MaskRcnnDetector  # noqa: PLC0415
     from models.mask_state.classifier import MaskStateClassifier  # noqa: PLC0415

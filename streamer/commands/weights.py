@@ -118,12 +118,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _import(args: argparse.Namespace) -> int:
+    from models.keras_start import load_keras
     from streamer.native_noise import native_noise_hidden
 
     if args.target.suffix != ".safetensors":
         # `weights list` and the store look for that
         raise UsageError(f"{args.target} should end in .safetensors")
     with native_noise_hidden():
+        load_keras()
         digest = _imported(args)
     print(f"{args.target}  {digest}")
     return ExitCode.DONE
@@ -154,9 +156,11 @@ def _imported(args: argparse.Namespace) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
+    from models.keras_start import load_keras
     from streamer.native_noise import native_noise_hidden
 
     with native_noise_hidden():
+        load_keras()
         from models.mask_rcnn.matterport import export_matterport
 
         export_matterport(args.source, args.target)

@@ -30,3 +30,13 @@ def test_the_value_types_need_numpy_alone():
     code = f"import sys, models.structures; sys.exit({heavy} & set(sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_keras_comes_without_what_nobody_reaches_through_it():
+    unused = {"sklearn", "matplotlib"}
+    code = (
+        "import sys; from models.keras_start import load_keras; load_keras(); "
+        f"loaded = {unused} & set(sys.modules); import keras, sklearn, matplotlib; sys.exit(loaded or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
