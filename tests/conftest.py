@@ -24,18 +24,17 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 LONGEST_FILES = (
     "e2e/test_hard_hats.py",
     "e2e/test_daemon.py",
-    "models/test_mask_rcnn_learning.py",
-    "models/test_retinaface_training.py",
-    "e2e/test_main_job.py",
     "models/test_retinaface_tiny_run.py",
-    "models/test_mask_rcnn_network.py",
+    "e2e/test_main_job.py",
+    "models/test_mask_rcnn_by_heart.py",
     "commands/test_weights.py",
-    "models/test_retinaface_detector.py",
     "commands/test_replay.py",
     "commands/test_detect.py",
-    "models/test_crossval.py",
-    "models/test_mask_state_training.py",
     "inference/test_worker_with_models.py",
+    "models/test_retinaface_training.py",
+    "models/test_mask_state_training.py",
+    "models/test_mask_rcnn_network.py",
+    "models/test_crossval.py",
 )
 
 
