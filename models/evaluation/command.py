@@ -10,12 +10,17 @@ from models.errors import ModelError
 
 
 def exit_status_of(work: Callable[[], None]) -> int:
-    """Do the work: 0; or say on standard error why it could not be done, or written: 1."""
+    """Do the work: 0; or say on standard error why it could not be done, or written: 1.
+
+    Raises ``BrokenPipeError`` when nobody reads the figures any more, as every command does.
+    """
     try:
         work()
     except ModelError as error:
         print(error, file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"{error.filename}: cannot be written: {error.strerror}", file=sys.stderr)
         return 1
