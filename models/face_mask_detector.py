@@ -4,6 +4,7 @@ Shapes: B pictures, N faces of one picture, S side of the classifier's crops.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -11,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.letterbox import letterbox_batch
+from models.mask_state.boxes import in_picture
 from models.mask_state.classifier import MaskStateClassifier
-from models.mask_state.crops import crop_faces, stack_crops
+from models.mask_state.crops import CropGeometry, crop_faces, stack_crops
 from models.mask_state.sharpness import sharpness_of
 from models.retinaface.detector import RetinaFaceDetector
 from models.retinaface.faces import Faces
@@ -25,7 +27,8 @@ class FaceMaskDetector:
     """The ``Detector`` (see ``models.detector``) of the face-mask rule.
 
     RetinaFace sees each picture at the network's size; the classifier sees each face at the picture's own
-    resolution, all faces of a batch in one call. Not for several threads at once.
+    resolution, all faces of a batch in one call, and says where each ends, where its weights tell. Not for several
+    threads at once.
     """
 
     def __init__(self, faces: RetinaFaceDetector, mask_states: MaskStateClassifier) -> None:
@@ -54,13 +57,16 @@ class FaceMaskDetector:
         of 32, ``InferenceError`` when a network answers with numbers that are not finite.
         """
         found = self._faces.detect(batch)
+        geometry = self._mask_states.geometry
         crops = [
             crop
             for picture, faces in zip(pictures, found, strict=True)
-            for crop in crop_faces(picture, faces.boxes_xyxy, self._mask_states.geometry)
+            for crop in crop_faces(picture, faces.boxes_xyxy, geometry)
         ]
-        states = self._mask_states.judge(stack_crops(crops, self._mask_states.geometry))
+        states = self._mask_states.judge(stack_crops(crops, geometry))
         detail = np.minimum(sharpness_of(crops), states.visibility)
+        if states.boxes_in_crop is not None:
+            found = _refined(found, states.boxes_in_crop, geometry)
         ends = np.cumsum([len(faces) for faces in found]).tolist()
         return [
             _detections(
@@ -79,6 +85,19 @@ class FaceMaskDetector:
         """
         self._faces.warm_up(input_hw, batch_sizes)
         self._mask_states.warm_up()
+
+
+def _refined(
+    found: Sequence[Faces], boxes_in_crop: NDArray[np.float32], geometry: CropGeometry
+) -> list[Faces]:
+    """The faces of each picture with the boxes that the classifier tells, in the order of its crops."""
+    squares = [geometry.square_xyxy(box) for faces in found for box in faces.boxes_xyxy]
+    boxes = in_picture(boxes_in_crop, squares)
+    ends = np.cumsum([len(faces) for faces in found]).tolist()
+    return [
+        replace(faces, boxes_xyxy=boxes[end - len(faces) : end])
+        for faces, end in zip(found, ends, strict=True)
+    ]
 
 
 def _detections(

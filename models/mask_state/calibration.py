@@ -26,11 +26,14 @@ class MaskStates:
       too few pixels.
     - ``kinds``: float32 (N, 3), calibrated, in the order of ``network.KINDS``; each row sums to 1. Given that
       there is a mask. None from a network that does not tell kinds.
+    - ``boxes_in_crop``: float32 (N, 4), where the faces end in their crops (see ``boxes``). None from a network that
+      does not tell.
     """
 
     probs: NDArray[np.float32]
     visibility: NDArray[np.float32]
     kinds: NDArray[np.float32] | None = None
+    boxes_in_crop: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.visibility)

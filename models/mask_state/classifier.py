@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from models.errors import InferenceError, PictureError, WeightsError
 from models.mask_state.backbones import BATCH_NORM_EPSILONS
+from models.mask_state.boxes import boxes_of
 from models.mask_state.calibration import MaskStates, mask_states
 from models.mask_state.crops import CropGeometry
 from models.mask_state.network import (
     ARCHITECTURE,
-    KINDS,
+    BOX_DELTAS,
     LOGITS,
     MaskStateConfig,
     batch_norms_of,
@@ -50,7 +51,7 @@ class MaskStateClassifier:
         self.geometry = CropGeometry.from_mapping(stored.config["crops"], origin=weights_path)
         self.temperature = _temperature(stored.config["temperature"], weights_path)
         self.kind_temperature = _temperature(stored.config.get("kind_temperature", 1.0), weights_path)
-        self._answers = LOGITS + len(KINDS) * config.kinds
+        self._logit_count, self.tells_boxes = config.logits, config.box
         if self.geometry.size_px != config.size_px:
             raise WeightsError(f"{weights_path}: crops of {self.geometry.size_px} do not fit the network")
         tensors = dict(stored.tensors)
@@ -66,7 +67,7 @@ class MaskStateClassifier:
             network = build_mask_state_network(config)
             assign_tensors(network, tensors, origin=weights_path)
         self.digest = stored.digest
-        self._logits = CompiledBatchFunction(
+        self._answers = CompiledBatchFunction(
             lambda crops: (network(keras.ops.cast(crops, "float32"), training=False),),
             device=device,
             buckets=FACE_BUCKETS,
@@ -78,12 +79,15 @@ class MaskStateClassifier:
         Raises ``PictureError`` on another shape or type, ``InferenceError`` when the network answers with
         numbers that are not finite.
         """
-        return mask_states(self.logits(crops), self.temperature, self.kind_temperature)
+        answers = self.answers(crops)
+        logits, deltas = np.split(answers, [self._logit_count], axis=1)
+        states = mask_states(logits, self.temperature, self.kind_temperature)
+        return replace(states, boxes_in_crop=boxes_of(deltas, self.geometry)) if self.tells_boxes else states
 
     @property
     def tells_kinds(self) -> bool:
         """Whether the weights tell the kind of mask."""
-        return self._answers > LOGITS
+        return self._logit_count > LOGITS
 
     def classify(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Calibrated probabilities float32 (N, 3) in the order of ``FACE_MASK_CLASSES``; as ``judge``,
@@ -92,18 +96,22 @@ class MaskStateClassifier:
         return self.judge(crops).probs
 
     def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The network's own answer, float32 (N, K), see ``network``; not divided by the temperatures."""
+        """The network's own logits, float32 (N, K), see ``network``; not divided by the temperatures."""
+        return self.answers(crops)[:, : self._logit_count]
+
+    def answers(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """All that the network says of ``crops``: the logits and, where it tells them, the deltas of the boxes."""
         side = self.geometry.size_px
         if crops.dtype != np.uint8 or crops.ndim != 4 or crops.shape[1:] != (side, side, 3):
             raise PictureError(
                 f"expected crops uint8 (N, {side}, {side}, 3), got {crops.dtype} {crops.shape}"
             )
         if not len(crops):
-            return np.zeros((0, self._answers), np.float32)
-        (logits,) = self._logits(crops)
-        if not np.isfinite(logits).all():
+            return np.zeros((0, self._logit_count + BOX_DELTAS * self.tells_boxes), np.float32)
+        (answers,) = self._answers(crops)
+        if not np.isfinite(answers).all():
             raise InferenceError("the mask-state classifier answered with numbers that are not finite")
-        return logits
+        return answers
 
     def warm_up(self, face_counts: Sequence[int] = FACE_BUCKETS) -> None:
         """Compile for these numbers of faces, so that the first real ones are judged as fast as the
@@ -111,7 +119,7 @@ class MaskStateClassifier:
         """
         side = self.geometry.size_px
         for count in sorted({min(count, FACE_BUCKETS[-1]) for count in face_counts if count > 0}):
-            self._logits(np.zeros((count, side, side, 3), np.uint8))
+            self._answers(np.zeros((count, side, side, 3), np.uint8))
 
 
 def _temperature(value: Any, origin: Path) -> float:

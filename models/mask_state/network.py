@@ -4,9 +4,11 @@ Four logits tell the state: the three of ``FACE_MASK_CLASSES`` and a fourth, ``n
 which nobody could tell (no face, the back of a head, too few pixels). The fourth keeps the three honest:
 without it such a crop must end up in one of them, and usually in ``without_mask``, for want of a mask.
 
-Three more, where the network has them, tell the kind of mask, given that there is one.
+Three more, where the network has them, tell the kind of mask, given that there is one; and four numbers, where it has
+them, where the face ends (``boxes``).
 
-Shapes: N faces, S side of the crop in pixels, K = 4 logits, or 7 with those of the kind behind them.
+Shapes: N faces, S side of the crop in pixels, K = 4 logits, or 7 with those of the kind behind them; the four numbers
+of the box come last.
 """
 
 from collections.abc import Mapping
@@ -29,7 +31,12 @@ KINDS: Final = ("surgical", "respirator", "cloth")
 ARCHITECTURE: Final = "mask_state"
 
 #: The layers behind the backbone.
-ANSWERING_LAYERS: Final = ("hidden", "logits", "kinds")
+ANSWERING_LAYERS: Final = ("hidden", "logits", "kinds", "box_features", "box")
+
+#: Numbers that tell a box.
+BOX_DELTAS: Final = 4
+#: Channels of each place that the box is told from: what it is told by is where things are, not what.
+_BOX_CHANNELS: Final = 64
 
 # The entries that every weights file has; files older than the others mean their defaults.
 _FIRST_ENTRIES: Final = frozenset({"size_px", "dropout", "folded"})
@@ -45,7 +52,7 @@ class MaskStateConfig:
       learn).
     - ``backbone``: see ``backbones``. ``width``: factor on its channels, where it takes one.
     - ``hidden``: units of a layer between backbone and logits; 0 for none.
-    - ``kinds``: whether it tells the kind of mask.
+    - ``kinds``: whether it tells the kind of mask. ``box``: whether it tells where the face ends.
     """
 
     size_px: int = 96
@@ -55,6 +62,12 @@ class MaskStateConfig:
     width: float = 1.0
     hidden: int = 0
     kinds: bool = False
+    box: bool = False
+
+    @property
+    def logits(self) -> int:
+        """K: how many of the answers are logits."""
+        return LOGITS + len(KINDS) * self.kinds
 
     def __post_init__(self) -> None:
         if self.backbone not in get_args(Backbone):
@@ -94,7 +107,7 @@ class MaskStateConfig:
 
 def build_mask_state_network(config: MaskStateConfig) -> keras.Model:
     """The network of ``config`` with untrained weights: (N, S, S, 3), RGB 0 to 255 -> float32 logits (N,
-    K).
+    K), or (N, K + 4) with the deltas of the box.
     """
     pixels = keras.Input((config.size_px, config.size_px, 3), name="pixels", dtype="float32")
     features, _ = backbone_features(config.backbone, pixels, width=config.width, folded=config.folded)
@@ -103,11 +116,17 @@ def build_mask_state_network(config: MaskStateConfig) -> keras.Model:
         x = keras.layers.Dense(config.hidden, activation="relu", name="hidden")(x)
     x = keras.layers.Dropout(config.dropout, name="dropout")(x)
     # in half precision, too, a loss needs whole numbers
-    answers = keras.layers.Dense(LOGITS, dtype="float32", name="logits")(x)
+    answers = [keras.layers.Dense(LOGITS, dtype="float32", name="logits")(x)]
     if config.kinds:
-        kinds = keras.layers.Dense(len(KINDS), dtype="float32", name="kinds")(x)
-        answers = keras.layers.Concatenate(dtype="float32", name="answers")([answers, kinds])
-    return keras.Model(pixels, answers, name=ARCHITECTURE)
+        answers.append(keras.layers.Dense(len(KINDS), dtype="float32", name="kinds")(x))
+    if config.box:
+        places = keras.layers.Conv2D(_BOX_CHANNELS, 1, activation="relu", name="box_features")(features)
+        places = keras.layers.Flatten(name="box_places")(places)
+        answers.append(keras.layers.Dense(BOX_DELTAS, dtype="float32", name="box")(places))
+    joined = (
+        keras.layers.Concatenate(dtype="float32", name="answers")(answers) if len(answers) > 1 else answers[0]
+    )
+    return keras.Model(pixels, joined, name=ARCHITECTURE)
 
 
 def batch_norms_of(config: MaskStateConfig) -> dict[str, str]:

@@ -90,7 +90,12 @@ class _Run:
             self._training, recipe.label_shares, recipe.source_power, recipe.source_factors
         )
         self._judge = Judge(
-            self._training, validation, geometry=recipe.crops, augmentation=recipe.augmentation
+            self._training,
+            validation,
+            config=recipe.network,
+            geometry=recipe.crops,
+            augmentation=recipe.augmentation,
+            box_sources=recipe.box_sources,
         )
         self._curves = Curves(out / "curves")
 
@@ -133,6 +138,7 @@ class _Run:
             weights=self._weights,
             geometry=recipe.crops,
             augmentation=recipe.augmentation,
+            box_sources=recipe.box_sources,
             batch_size=recipe.batch_size,
             steps=recipe.steps_per_round,
             seed=recipe.seed * 10_000 + number,

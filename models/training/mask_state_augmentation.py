@@ -11,13 +11,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.mask_state.boxes import deltas_of
 from models.mask_state.crops import CropGeometry
-from models.mask_state.network import KINDS, LOGITS, NOT_VISIBLE
+from models.mask_state.network import BOX_DELTAS, KINDS, LOGITS, NOT_VISIBLE
 from models.training.mask_state_cache import CropCache
 from models.training.mask_state_labels import UNKNOWN_KIND
 
 #: Nobody can tell below the first height of the face in pixels, everybody above the second.
 _UNTELLABLE_PX = (5.0, 9.0)
+#: Of the targets of a sample, the part that speaks of the box: its deltas, and how much they count.
+BOX_TARGETS = slice(LOGITS + len(KINDS), LOGITS + len(KINDS) + BOX_DELTAS)
+BOX_WEIGHT = BOX_TARGETS.stop
+TARGETS = BOX_WEIGHT + 1
 #: The same of the kind of mask, which is told by folds and edges.
 _KIND_UNTELLABLE_PX = (8.0, 16.0)
 
@@ -55,6 +60,7 @@ def augmented_crop(
     label: int,
     kind: int = UNKNOWN_KIND,
     *,
+    box_weight: float = 0.0,
     geometry: CropGeometry,
     config: AugmentationConfig,
     rng: np.random.Generator,
@@ -62,9 +68,11 @@ def augmented_crop(
     """One training sample from a stored part of a picture.
 
     ``region`` uint8 (h, w, 3) with the face at ``box_xyxy`` (4,). Returns the crop, uint8 (S, S, 3), and
-    the targets of the 7 logits, float32 (7,): a distribution over the first four, the label, shared with
+    the targets, float32 (12,): of the 7 logits a distribution over the first four, the label, shared with
     ``not_visible`` where the treatment has left too few pixels of the face to tell; and a share of ``kind``, 1 where
-    it can be told, 0 where it is unknown or has been lost.
+    it can be told, 0 where it is unknown or has been lost; then the deltas of the face's box in the crop
+    (``models.mask_state.boxes``) and how much they count: ``box_weight``, by the share to which the face can be told. A
+    box that is turned becomes that of the ellipse in it.
     """
     stored_px = max(1.0, float((box_xyxy[2:] - box_xyxy[:2]).max()))
     face_px = stored_px
@@ -73,7 +81,7 @@ def augmented_crop(
     reach = config.stray if label == NOT_VISIBLE else 1.0
     context = geometry.context_for(face_px) * float(np.exp(reach * rng.uniform(*np.log(config.scale))))
     small_px = min(geometry.size_px, max(4, round(face_px * context)))
-    crop = _cut(
+    crop, box_in_crop = _cut(
         region,
         box_xyxy,
         small_px,
@@ -98,7 +106,11 @@ def augmented_crop(
         crop = _coded(crop, rng)
     if small_px != geometry.size_px:
         crop = np.asarray(cv2.resize(crop, (geometry.size_px,) * 2, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return crop, _targets(label, kind, detail_px)
+    targets = np.zeros(TARGETS, np.float32)
+    targets[: BOX_TARGETS.start] = _targets(label, kind, detail_px)
+    targets[BOX_TARGETS] = deltas_of(box_in_crop[None], geometry)[0]
+    targets[BOX_WEIGHT] = box_weight * _share(detail_px, _UNTELLABLE_PX)
+    return crop, targets
 
 
 def plain_crop(
@@ -138,8 +150,9 @@ def _cut(
     shift: float,
     config: AugmentationConfig,
     rng: np.random.Generator,
-) -> NDArray[np.uint8]:
-    """Jittered square of ``side`` stored pixels around the box, as (small_px, small_px, 3)."""
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Jittered square of ``side`` stored pixels around the box, as (small_px, small_px, 3), and where the box (4,) lies
+    in it, of its side."""
     longest = float((box_xyxy[2:] - box_xyxy[:2]).max())
     centre = _centre(box_xyxy, lowered) + rng.uniform(-shift, shift, 2) * longest
     shrink = side / small_px
@@ -149,6 +162,7 @@ def _cut(
         exact = np.array(size) / (region.shape[1], region.shape[0])
         region = np.asarray(cv2.resize(region, size, interpolation=cv2.INTER_AREA), np.uint8)
         centre, side = centre * exact, side * float(exact.mean())
+        box_xyxy = box_xyxy * np.tile(exact, 2)
     matrix = _matrix(
         centre,
         side,
@@ -163,7 +177,16 @@ def _cut(
     warped = cv2.warpAffine(
         region, matrix, (small_px, small_px), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
     )
-    return np.asarray(warped, np.uint8)
+    return np.asarray(warped, np.uint8), _box_after(matrix, box_xyxy) / small_px
+
+
+def _box_after(matrix: NDArray[np.float64], box_xyxy: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The box (4,) of the ellipse in ``box_xyxy`` (4,) after the affine ``matrix`` (2, 3)."""
+    low, high = np.asarray(box_xyxy[:2], np.float64), np.asarray(box_xyxy[2:], np.float64)
+    # boxes count from pixel edges, the matrix from pixel centres
+    middle = matrix[:, :2] @ ((low + high) / 2 - 0.5) + matrix[:, 2] + 0.5
+    half = np.sqrt((matrix[:, :2] ** 2) @ (((high - low) / 2) ** 2))
+    return np.concatenate([middle - half, middle + half])
 
 
 def _centre(box_xyxy: NDArray[np.float32], lowered: float) -> NDArray[np.float32]:

@@ -1,6 +1,6 @@
 """Batches for the mask-state classifier: balanced over labels, spread over sources, prepared by threads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.mask_state.crops import CropGeometry
+from models.mask_state.network import NOT_VISIBLE
 from models.training.mask_state_augmentation import AugmentationConfig, augmented_crop
 from models.training.mask_state_cache import CropCache
 
-#: One batch: crops uint8 (N, S, S, 3) and the targets of all logits float32 (N, 7), see ``augmented_crop``.
+#: One batch: crops uint8 (N, S, S, 3) and the targets float32 (N, 12), see ``augmented_crop``.
 Batch = tuple[NDArray[np.uint8], NDArray[np.float32]]
 
 _BATCHES_AHEAD: Final = 6
@@ -47,13 +48,14 @@ def training_batches(
     weights: NDArray[np.float64],
     geometry: CropGeometry,
     augmentation: AugmentationConfig,
+    box_sources: Collection[str] = (),
     batch_size: int,
     steps: int,
     seed: int,
     threads: int = 2,
 ) -> Iterator[Batch]:
     """``steps`` batches of ``batch_size``; the same ``seed`` gives the same batches, whatever the threads
-    do."""
+    do. The boxes of ``box_sources`` tell where faces end."""
     seeds = np.random.SeedSequence(seed).spawn(steps)
 
     def batch(step: int) -> Batch:
@@ -65,6 +67,7 @@ def training_batches(
                 cache.boxes_xyxy[i],
                 int(cache.labels[i]),
                 int(cache.kinds[i]),
+                box_weight=float(str(cache.sources[i]) in box_sources and cache.labels[i] != NOT_VISIBLE),
                 geometry=geometry,
                 config=augmentation,
                 rng=rng,

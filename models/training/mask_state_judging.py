@@ -1,8 +1,9 @@
 """How good a mask-state network is on the faces that a run holds out, and on those that it is measured on besides.
 
-Shapes: N faces, S side of the crops, K = 4 or 7 logits.
+Shapes: N faces, S side of the crops, K = 4 or 7 logits, behind which a network that tells boxes has their deltas.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,10 +13,17 @@ from numpy.typing import NDArray
 
 from models.errors import TrainingError
 from models.evaluation.classification import ClassificationReport, classification_report
+from models.mask_state.boxes import boxes_of
 from models.mask_state.calibration import fit_temperature
 from models.mask_state.crops import CropGeometry
-from models.mask_state.network import LOGITS, NOT_VISIBLE
-from models.training.mask_state_augmentation import AugmentationConfig, augmented_crop, plain_crops
+from models.mask_state.network import BOX_DELTAS, LOGITS, NOT_VISIBLE, MaskStateConfig
+from models.networks.boxes import box_iou
+from models.training.mask_state_augmentation import (
+    BOX_TARGETS,
+    AugmentationConfig,
+    augmented_crop,
+    plain_crops,
+)
 from models.training.mask_state_cache import CropCache
 from models.training.mask_state_labels import UNKNOWN_KIND
 
@@ -44,7 +52,7 @@ class Judgement:
 class Judge:
     """Judges a network on held-out faces of ``training``, clean and degraded; degraded ones may have become
     untellable, which their labels say. ``validation`` is looked at, never chosen by; its parts are the first words
-    of its sources.
+    of its sources. ``config``: of the networks that are judged; ``box_sources``: whose boxes tell where faces end.
 
     Raises ``TrainingError`` when nothing is held out.
     """
@@ -54,8 +62,10 @@ class Judge:
         training: CropCache,
         validation: CropCache,
         *,
+        config: MaskStateConfig,
         geometry: CropGeometry,
         augmentation: AugmentationConfig,
+        box_sources: Collection[str] = (),
     ) -> None:
         chosen = np.flatnonzero(training.held_out).tolist()
         if not chosen:
@@ -66,6 +76,9 @@ class Judge:
                 training.region(i),
                 training.boxes_xyxy[i],
                 int(training.labels[i]),
+                box_weight=float(
+                    str(training.sources[i]) in box_sources and training.labels[i] != NOT_VISIBLE
+                ),
                 geometry=geometry,
                 config=augmentation,
                 rng=rng,
@@ -76,12 +89,15 @@ class Judge:
         self._degraded = np.stack([crop for crop, _ in degraded])
         self._labels, self._kinds = training.labels[chosen], training.kinds[chosen]
         self._degraded_labels = np.array([int(row[:LOGITS].argmax()) for _, row in degraded], np.int32)
-        self._validation, self._geometry = validation, geometry
+        self._box_targets = np.stack([row for _, row in degraded])[:, BOX_TARGETS.start :]
+        self._validation, self._geometry, self._config = validation, geometry, config
         self._parts = np.array([source.split("/")[0] for source in validation.sources.tolist()], np.str_)
 
     def __call__(self, network: keras.Model) -> Judgement:
         """Figures of ``network``."""
-        clean, degraded = predict_logits(network, self._clean), predict_logits(network, self._degraded)
+        clean = self._logits(network, self._clean)
+        answers = predict_answers(network, self._degraded)
+        degraded = answers[:, : self._config.logits]
         temperature = fit_temperature(
             np.concatenate([clean, degraded])[:, :LOGITS],
             np.concatenate([self._labels, self._degraded_labels]),
@@ -95,14 +111,28 @@ class Judge:
             figures["held-out kinds"] = kinds_right(clean, self._kinds)
             kind_temperature = fit_temperature(clean[told, LOGITS:], self._kinds[told])
         score = float(np.mean(list(figures.values())))
+        if self._config.box and self._box_targets[:, -1].any():
+            figures["box IoU"] = self._box_overlap(answers[:, self._config.logits :])
+            figures["box IoU before"] = self._box_overlap(np.zeros((len(answers), BOX_DELTAS), np.float32))
         return Judgement(score, temperature, kind_temperature, figures | self._validated(network))
+
+    def _logits(self, network: keras.Model, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return predict_answers(network, crops)[:, : self._config.logits]
+
+    def _box_overlap(self, deltas: NDArray[np.float32]) -> float:
+        """Mean IoU of what ``deltas`` (N, 4) say with the labelled boxes of the degraded crops, by their weights."""
+        told, labelled = boxes_of(deltas, self._geometry), boxes_of(self._box_targets[:, :-1], self._geometry)
+        overlaps = np.array(
+            [box_iou(one[None], other[None])[0, 0] for one, other in zip(told, labelled, strict=True)]
+        )
+        return float(np.average(overlaps, weights=self._box_targets[:, -1]))
 
     def _validated(self, network: keras.Model) -> dict[str, float]:
         cache = self._validation
         figures = {}
         for part in dict.fromkeys(self._parts.tolist()):
             chosen = np.flatnonzero(self._parts == part)
-            logits = predict_logits(network, plain_crops(cache, self._geometry, chosen.tolist()))
+            logits = self._logits(network, plain_crops(cache, self._geometry, chosen.tolist()))
             labels, kinds = cache.labels[chosen], cache.kinds[chosen]
             report = state_report(logits, labels)
             figures[f"{part} accuracy"] = report.accuracy
@@ -113,10 +143,10 @@ class Judge:
         return figures
 
 
-def predict_logits(
+def predict_answers(
     model: keras.Model, crops: NDArray[np.uint8], batch_size: int = 256
 ) -> NDArray[np.float32]:
-    """Logits (N, K) of crops (N, S, S, 3), without augmentation or dropout."""
+    """Answers (N, K) or (N, K + 4) of crops (N, S, S, 3), without augmentation or dropout."""
     parts = [
         np.asarray(keras.ops.convert_to_numpy(model.predict_on_batch(crops[i : i + batch_size])))
         for i in range(0, len(crops), batch_size)

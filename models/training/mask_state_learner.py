@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TrainingError
-from models.mask_state.network import ANSWERING_LAYERS, LOGITS
+from models.mask_state.network import ANSWERING_LAYERS, LOGITS, MaskStateConfig
+from models.training.mask_state_augmentation import BOX_TARGETS, BOX_WEIGHT
 from models.training.mask_state_recipe import MaskStateRecipe
 from models.training.run_state import RunState
 from models.weights.keras_variables import assign_tensors, named_variables, numbers_of, tensors_of
+
+#: Deltas of the box that are wrong by less are pulled less: labels are no more exact.
+_BOX_BEND: Final = 0.05
 
 
 class MaskStateLearner:
@@ -41,13 +45,18 @@ class MaskStateLearner:
         self._optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
         if recipe.tuned_layers is not None:
             freeze_all_but(network, recipe.tuned_layers)
-        loss = state_and_kind_loss(label_smoothing=recipe.label_smoothing, kind_weight=recipe.kind_weight)
+        loss = mask_state_loss(
+            recipe.network,
+            label_smoothing=recipe.label_smoothing,
+            kind_weight=recipe.kind_weight,
+            box_weight=recipe.box_weight,
+        )
         network.compile(optimizer=self._optimizer, loss=loss, jit_compile=False)
         self._optimizer.build(network.trainable_variables)
         self.average = tensors_of(network)
 
     def learn(self, crops: NDArray[np.uint8], targets: NDArray[np.float32]) -> float:
-        """One step on crops (N, S, S, 3) and targets (N, 7); its loss. Raises ``TrainingError`` when not
+        """One step on crops (N, S, S, 3) and targets (N, 12); its loss. Raises ``TrainingError`` when not
         finite.
         """
         self.network.reset_metrics()
@@ -87,11 +96,16 @@ class MaskStateLearner:
         self.step = state.step
 
 
-def state_and_kind_loss(*, label_smoothing: float, kind_weight: float) -> Callable[[Any, Any], Any]:
-    """Cross entropy of the states, and ``kind_weight`` times that of the kinds where the network tells them.
+def mask_state_loss(
+    config: MaskStateConfig, *, label_smoothing: float, kind_weight: float, box_weight: float
+) -> Callable[[Any, Any], Any]:
+    """Cross entropy of the states, and ``kind_weight`` times that of the kinds and ``box_weight`` times the smooth L1
+    distance of the deltas of the box (Girshick 2015, arXiv:1504.08083, equation 3, its bend at 0.05), where the network
+    of ``config`` tells them.
 
-    Of targets (N, 7) and logits (N, 4) or (N, 7), by example: (N,). The mean over the batch is the mean over the
-    states of all examples and over the kinds of those that have one: rows of zeros teach no kind.
+    Of targets (N, 12) and answers (N, K) or (N, K + 4), by example: (N,). The mean over the batch is the mean over the
+    states of all examples, over the kinds of those that have one (rows of zeros teach no kind) and over the boxes by
+    their weight.
     """
 
     def smoothed(targets: Any) -> Any:
@@ -102,14 +116,24 @@ def state_and_kind_loss(*, label_smoothing: float, kind_weight: float) -> Callab
     def cross_entropy(targets: Any, logits: Any) -> Any:
         return -keras.ops.sum(smoothed(targets) * keras.ops.log_softmax(logits), axis=-1)
 
-    def loss(targets: Any, logits: Any) -> Any:
-        states = cross_entropy(targets[:, :LOGITS], logits[:, :LOGITS])
-        if logits.shape[-1] == LOGITS:
-            return states
-        known = keras.ops.sum(targets[:, LOGITS:])
-        examples = keras.ops.cast(keras.ops.shape(targets)[0], known.dtype)
-        kinds = cross_entropy(targets[:, LOGITS:], logits[:, LOGITS:])
-        return states + kind_weight * kinds * examples / keras.ops.maximum(known, 1.0)
+    def of_known(values: Any, known: Any) -> Any:
+        """Values (N,) scaled so that their mean over the batch is that over the known ones."""
+        examples = keras.ops.cast(keras.ops.shape(values)[0], known.dtype)
+        return values * examples / keras.ops.maximum(known, 1.0)
+
+    def loss(targets: Any, answers: Any) -> Any:
+        total = cross_entropy(targets[:, :LOGITS], answers[:, :LOGITS])
+        if config.kinds:
+            kinds = targets[:, LOGITS : BOX_TARGETS.start]
+            cross = cross_entropy(kinds, answers[:, LOGITS : config.logits])
+            total = total + kind_weight * of_known(cross, keras.ops.sum(kinds))
+        if config.box:
+            weights = targets[:, BOX_WEIGHT]
+            apart = keras.ops.abs(targets[:, BOX_TARGETS] - answers[:, config.logits :])
+            bent = keras.ops.where(apart < _BOX_BEND, apart * apart / (2 * _BOX_BEND), apart - _BOX_BEND / 2)
+            distances = keras.ops.sum(bent, axis=-1) * weights
+            total = total + box_weight * of_known(distances, keras.ops.sum(weights))
+        return total
 
     return loss
 
@@ -117,7 +141,11 @@ def state_and_kind_loss(*, label_smoothing: float, kind_weight: float) -> Callab
 def freeze_all_but(network: keras.Model, convolutions: int) -> None:
     """Keep everything before the last ``convolutions`` of the backbone as it is, their batch norms' statistics too."""
     kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
-    places = [place for place, layer in enumerate(network.layers) if isinstance(layer, kinds)]
+    places = [
+        place
+        for place, layer in enumerate(network.layers)
+        if isinstance(layer, kinds) and layer.name not in ANSWERING_LAYERS
+    ]
     first = len(network.layers) if convolutions == 0 else places[-min(convolutions, len(places))]
     for place, layer in enumerate(network.layers):
         layer.trainable = place >= first or layer.name in ANSWERING_LAYERS

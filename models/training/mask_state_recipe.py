@@ -31,8 +31,10 @@ class MaskStateRecipe:
       ``source_power`` and ``source_factors``: see ``mask_state_batches.sampling_weights``.
     - ``learning_rate``: reached after ``warm_up_steps``, then falling to a hundredth. ``weight_decay`` of
       AdamW.
-    - ``average_decay``: of the averaged weights. ``label_smoothing``: of the targets. ``kind_weight``: of the
-      kinds' part of the loss. ``half_precision``: compute in bfloat16, with weights that stay float32.
+    - ``box_sources``: whose boxes teach where faces end: those of one labeller's habit; sources as the crops name them.
+    - ``average_decay``: of the averaged weights. ``label_smoothing``: of the targets. ``kind_weight``,
+      ``box_weight``: of the kinds' and the boxes' parts of the loss. ``half_precision``: compute in bfloat16, with
+      weights that stay float32.
     - ``part``: of the crops, so much is learned from; all of what is held out is measured on.
     - ``workers``: threads that make batches. ``seed``: of everything left to chance, held-out parts of ``sets``
       included.
@@ -60,6 +62,8 @@ class MaskStateRecipe:
     label_smoothing: float = 0.03
     tuned_layers: int | None = None
     kind_weight: float = 0.5
+    box_sources: tuple[str, ...] = ()
+    box_weight: float = 2.0
     half_precision: bool = False
     average_decay: float = 0.998
     workers: int = 2
@@ -74,6 +78,8 @@ class MaskStateRecipe:
             )
         if len(self.label_shares) != LOGITS or min(self.label_shares) < 0 or not sum(self.label_shares) > 0:
             raise TrainingError(f"label_shares must be {LOGITS} numbers from 0, got {self.label_shares}")
+        if self.network.box and not self.box_sources:
+            raise TrainingError("a network that tells boxes needs box_sources, which teach them")
         if self.tuned_layers is not None and self.tuned_layers < 0:
             raise TrainingError(f"tuned_layers must be at least 0, got {self.tuned_layers}")
         for name in ("rounds", "steps_per_round", "batch_size", "workers"):

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from models.errors import TrainingError, WeightsError
 from models.mask_rcnn.backbones import backbone_shapes
+from models.mask_state.boxes import boxes_of
 from models.mask_state.calibration import softmax
 from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import CropGeometry
 from models.mask_state.network import ARCHITECTURE, KINDS, MaskStateConfig, build_mask_state_network
 from models.training.mask_state_initial import IMAGENET, load_initial
-from models.training.mask_state_learner import freeze_all_but, state_and_kind_loss
+from models.training.mask_state_learner import freeze_all_but, mask_state_loss
 from models.weights import save_weights
 from models.weights.keras_h5 import write_keras_h5
 from models.weights.keras_variables import assign_tensors, named_variables, tensors_of
@@ -27,6 +28,9 @@ CONFIGS = {
     "quarter": MaskStateConfig(size_px=32, kinds=True),
     "mobilenet_v1": SMALL,
     "mobilenet_v3_small": MaskStateConfig(size_px=32, backbone="mobilenet_v3_small", width=0.75, hidden=16),
+    "mobilenet_v1_with_box": MaskStateConfig(
+        size_px=64, backbone="mobilenet_v1", width=0.25, kinds=True, box=True
+    ),
     "xception": MaskStateConfig(size_px=96, backbone="xception", hidden=1024, dropout=0.5),
 }
 
@@ -53,13 +57,18 @@ def test_every_network_answers_as_it_was_built_wherever_it_is_stored(name: str, 
     assign_tensors(network, made_up_mask_state_tensors(config), origin="made up")
     crops = made_up_crops(3, config.size_px)
     expected = np.asarray(network(crops.astype(np.float32), training=False))
-    assert expected.shape == (3, 7 if config.kinds else 4)
+    assert expected.shape == (3, 4 + 3 * config.kinds + 4 * config.box)
     assert expected.std(0).min() > 0
     scale = np.abs(expected).max()
-    np.testing.assert_allclose(classifier.logits(crops) / scale, expected / scale, atol=3e-4)
+    np.testing.assert_allclose(classifier.answers(crops) / scale, expected / scale, atol=3e-4)
+    assert (classifier.logits(crops) == classifier.answers(crops)[:, : config.logits]).all()
     states = classifier.judge(crops)
     assert classifier.tells_kinds == config.kinds
     assert (states.kinds is not None) == config.kinds
+    assert (states.boxes_in_crop is not None) == config.box
+    if states.boxes_in_crop is not None:
+        deltas = expected[:, config.logits :]
+        np.testing.assert_allclose(states.boxes_in_crop, boxes_of(deltas, classifier.geometry), atol=1e-3)
     if states.kinds is not None:
         assert states.kinds.shape == (3, len(KINDS))
         np.testing.assert_allclose(states.kinds.sum(1), 1, atol=1e-5)
@@ -186,7 +195,16 @@ def test_the_loss_is_that_of_states_and_of_the_kinds_that_are_known(
     logits = rng.normal(0, 2, (6, 7)).astype(np.float32)
     states = rng.integers(0, 4, 6)
     kinds = np.where(rng.random(6) < 0.5, rng.integers(0, 3, 6), -1)
-    targets = np.concatenate([np.eye(4)[states], np.where(kinds[:, None] >= 0, np.eye(3)[kinds], 0)], axis=1)
+    wanted, weights = rng.normal(0, 0.2, (6, 4)), rng.choice([0.0, 0.5, 1.0], 6)
+    told = rng.normal(0, 0.2, (6, 4))
+    targets = np.concatenate(
+        [
+            np.eye(4)[states],
+            np.where(kinds[:, None] >= 0, np.eye(3)[kinds], 0),
+            *(wanted, weights[:, None]),
+        ],
+        axis=1,
+    ).astype(np.float32)
 
     def by_hand(scores: NDArray[np.float32], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
         smoothed = np.eye(classes)[labels] * (1 - smoothing) + smoothing / classes
@@ -194,11 +212,23 @@ def test_the_loss_is_that_of_states_and_of_the_kinds_that_are_known(
 
     expected = by_hand(logits[:, :4], states, 4).mean()
     known = kinds >= 0
-    loss = state_and_kind_loss(label_smoothing=smoothing, kind_weight=weight)
-    assert np.mean(loss(targets.astype(np.float32), logits[:, :4])) == pytest.approx(expected, rel=1e-4)
+
+    def loss(kinds: bool, box: bool, answers: NDArray[np.floating]) -> float:
+        config = MaskStateConfig(kinds=kinds, box=box)
+        function = mask_state_loss(config, label_smoothing=smoothing, kind_weight=weight, box_weight=3.0)
+        return float(np.mean(function(targets, answers.astype(np.float32))))
+
+    assert loss(False, False, logits[:, :4]) == pytest.approx(expected, rel=1e-4)
+    apart = np.abs(wanted - told)
+    distances = np.where(apart < 0.05, apart**2 / 0.1, apart - 0.025).sum(1)
+    boxes = 3.0 * (distances * weights).sum() / max(1.0, weights.sum())
+    answers = np.concatenate([logits[:, :4], told], axis=1)
+    assert loss(False, True, answers) == pytest.approx(expected + boxes, rel=1e-4)
     if known.any():
         expected += weight * by_hand(logits[known, 4:], kinds[known], 3).mean()
-    assert np.mean(loss(targets.astype(np.float32), logits)) == pytest.approx(expected, rel=1e-4)
+    assert loss(True, False, logits) == pytest.approx(expected, rel=1e-4)
+    answers = np.concatenate([logits, told], axis=1)
+    assert loss(True, True, answers) == pytest.approx(expected + boxes, rel=1e-4)
 
 
 def test_only_the_last_layers_learn() -> None:

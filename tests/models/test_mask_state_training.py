@@ -23,7 +23,12 @@ from models.mask_state.network import KINDS, LOGITS, NOT_VISIBLE, MaskStateConfi
 from models.training import mask_state_examples as examples
 from models.training import mask_state_negatives as negatives
 from models.training.mask_state import train_mask_state
-from models.training.mask_state_augmentation import AugmentationConfig, augmented_crop, plain_crops
+from models.training.mask_state_augmentation import (
+    BOX_TARGETS,
+    AugmentationConfig,
+    augmented_crop,
+    plain_crops,
+)
 from models.training.mask_state_batches import sampling_weights, training_batches
 from models.training.mask_state_cache import REACH, CropCache, build_cache, load_cache, save_cache
 from models.training.mask_state_drawings import LOOKALIKES, Drawing, draw
@@ -124,7 +129,7 @@ def test_treated_crops_are_pictures_with_a_distribution_as_target(
     )
     assert crop.shape == (32, 32, 3)
     assert crop.dtype == np.uint8
-    states, kinds = target[:LOGITS], target[LOGITS:]
+    states, kinds = target[:LOGITS], target[LOGITS : BOX_TARGETS.start]
     assert states.sum() == pytest.approx(1)
     # nobody can tell from fewer than five pixels, everybody from twenty
     assert states.argmax() == (NOT_VISIBLE if hard else cache.labels[index])
