@@ -87,7 +87,7 @@ def test_more_blur_is_never_sharper(seed: int) -> None:
     energies = [laplacian_energy(picture) for picture in blurred]
     assert all(more < less for less, more in itertools.pairwise(energies))
     assert sharpness(blurred[0]) == 1
-    assert sharpness(blurred[4]) < 0.7
+    assert sharpness(blurred[4]) < 0.8
     assert sharpness(blurred[5]) < 0.35
 
 
