@@ -16,6 +16,7 @@ from models.mask_state.crops import CropGeometry
 from models.mask_state.network import BOX_DELTAS, KINDS, LOGITS, NOT_VISIBLE
 from models.training.mask_state_cache import CropCache
 from models.training.mask_state_labels import UNKNOWN_KIND
+from models.training.turned_boxes import matrix_of_edges, turned_boxes
 
 #: Nobody can tell below the first height of the face in pixels, everybody above the second.
 _UNTELLABLE_PX = (5.0, 9.0)
@@ -177,16 +178,8 @@ def _cut(
     warped = cv2.warpAffine(
         region, matrix, (small_px, small_px), flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill
     )
-    return np.asarray(warped, np.uint8), _box_after(matrix, box_xyxy) / small_px
-
-
-def _box_after(matrix: NDArray[np.float64], box_xyxy: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The box (4,) of the ellipse in ``box_xyxy`` (4,) after the affine ``matrix`` (2, 3)."""
-    low, high = np.asarray(box_xyxy[:2], np.float64), np.asarray(box_xyxy[2:], np.float64)
-    # boxes count from pixel edges, the matrix from pixel centres
-    middle = matrix[:, :2] @ ((low + high) / 2 - 0.5) + matrix[:, 2] + 0.5
-    half = np.sqrt((matrix[:, :2] ** 2) @ (((high - low) / 2) ** 2))
-    return np.concatenate([middle - half, middle + half])
+    box_in_crop = turned_boxes(box_xyxy[None].astype(np.float64), matrix_of_edges(matrix))[0] / small_px
+    return np.asarray(warped, np.uint8), box_in_crop
 
 
 def _centre(box_xyxy: NDArray[np.float32], lowered: float) -> NDArray[np.float32]:

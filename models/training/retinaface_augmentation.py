@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.letterbox import FILL_RGB
 from models.pictures import read_picture
 from models.training.retinaface_examples import FaceExample
+from models.training.turned_boxes import turned_boxes
 
 #: Landmarks after mirroring: right and left eye, and the corners of the mouth, change places.
 MIRRORED_LANDMARKS: Final = (1, 0, 2, 4, 3)
@@ -217,15 +218,6 @@ def _moved(
         (example.landmark_weights * (visible > 0.95))[good].astype(np.float32),
         ignored[_areas(ignored) > 0].astype(np.float32),
     )
-
-
-def turned_boxes(boxes_xyxy: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Boxes around the turned ellipses inside boxes (N, 4): corners of a box would swell with the angle,
-    faces do not."""
-    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
-    half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2
-    reach = np.sqrt(half**2 @ (matrix[:, :2] ** 2).T)
-    return np.concatenate([centre - reach, centre + reach], axis=1)
 
 
 def _areas(boxes_xyxy: NDArray[Any]) -> NDArray[Any]:

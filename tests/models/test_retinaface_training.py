@@ -29,7 +29,6 @@ from models.training.retinaface_augmentation import (
     change_light,
     draw_canvas,
     draw_tile,
-    turned_boxes,
 )
 from models.training.retinaface_examples import (
     box_around,
@@ -83,23 +82,6 @@ def test_heads_teach_faces_background_or_nothing() -> None:
     untrusted = head_example(heads, seen, **(arguments | {"trust_teacher": False}))
     assert [box[0] for box in untrusted.ignored_xyxy] == pytest.approx([37, 77, 2])
     assert len(head_example(picture_of([[0, 0, 9, 9]], "person"), seen, **arguments).subjects_xyxy) == 0
-
-
-@settings(max_examples=50)
-@given(
-    angle=st.floats(-180, 180),
-    scale=st.floats(0.1, 3),
-    shift=st.tuples(st.floats(-99, 99), st.floats(-99, 99)),
-)
-def test_turned_boxes_hold_the_turned_ellipse(angle: float, scale: float, shift: tuple[float, float]) -> None:
-    box = np.array([[10.0, 20.0, 50.0, 90.0]])
-    radians = np.deg2rad(angle)
-    turn = scale * np.array([[np.cos(radians), -np.sin(radians)], [np.sin(radians), np.cos(radians)]])
-    matrix = np.concatenate([turn, np.array(shift)[:, None]], axis=1)
-    around = np.linspace(0, 2 * np.pi, 2000)
-    ellipse = np.stack([30 + 20 * np.cos(around), 55 + 35 * np.sin(around)], axis=1) @ turn.T + shift
-    expected = np.concatenate([ellipse.min(axis=0), ellipse.max(axis=0)])
-    np.testing.assert_allclose(turned_boxes(box, matrix)[0], expected, atol=1e-3 * scale * 35)
 
 
 def test_tiles_show_their_faces_where_their_boxes_say(tmp_path: Path) -> None:

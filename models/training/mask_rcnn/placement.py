@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.data.polygon_pixels import polygon_pixels
 from models.training.mask_rcnn.canvas import SEG_MASK_SIDE, Canvas
 from models.training.mask_rcnn.labels import Example
+from models.training.turned_boxes import turned_boxes
 
 #: Things lower or narrower than this on the canvas are ignored: nothing on them can be told.
 LEAST_SIDE_PX: Final = 6.0
@@ -66,16 +67,6 @@ def placed(
         ignored_xyxy=ignored[areas(ignored) > 0].astype(np.float32),
         labelled=example.labelled,
     )
-
-
-def turned_boxes(boxes_xyxy: NDArray[Any], matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Boxes around the turned ellipses inside boxes (N, 4): corners of a box would swell with the angle,
-    heads do not.
-    """
-    centre = (boxes_xyxy[:, :2] + boxes_xyxy[:, 2:]) / 2 @ matrix[:, :2].T + matrix[:, 2]
-    half = (boxes_xyxy[:, 2:] - boxes_xyxy[:, :2]) / 2
-    reach = np.sqrt(half**2 @ (matrix[:, :2] ** 2).T)
-    return np.concatenate([centre - reach, centre + reach], axis=1)
 
 
 def box_pixels(polygons: Sequence[NDArray[Any]], box_xyxy: NDArray[Any]) -> NDArray[np.uint8]:
