@@ -13,10 +13,11 @@ from models.mask_state.network import ANSWERING_LAYERS, LOGITS, MaskStateConfig
 from models.training.mask_state_augmentation import BOX_TARGETS, BOX_WEIGHT
 from models.training.mask_state_recipe import MaskStateRecipe
 from models.training.run_state import RunState
+from models.training.smooth_l1 import smooth_l1
 from models.weights.keras_variables import assign_tensors, named_variables, numbers_of, tensors_of
 
 #: Deltas of the box that are wrong by less are pulled less: labels are no more exact.
-_BOX_BEND: Final = 0.05
+_BOX_BETA: Final = 0.05
 
 
 class MaskStateLearner:
@@ -100,8 +101,7 @@ def mask_state_loss(
     config: MaskStateConfig, *, label_smoothing: float, kind_weight: float, box_weight: float
 ) -> Callable[[Any, Any], Any]:
     """Cross entropy of the states, and ``kind_weight`` times that of the kinds and ``box_weight`` times the smooth L1
-    distance of the deltas of the box (Girshick 2015, arXiv:1504.08083, equation 3, its bend at 0.05), where the network
-    of ``config`` tells them.
+    distance of the deltas of the box (``smooth_l1`` with a beta of 0.05), where the network of ``config`` tells them.
 
     Of targets (N, 12) and answers (N, K) or (N, K + 4), by example: (N,). The mean over the batch is the mean over the
     states of all examples, over the kinds of those that have one (rows of zeros teach no kind) and over the boxes by
@@ -129,10 +129,8 @@ def mask_state_loss(
             total = total + kind_weight * of_known(cross, keras.ops.sum(kinds))
         if config.box:
             weights = targets[:, BOX_WEIGHT]
-            apart = keras.ops.abs(targets[:, BOX_TARGETS] - answers[:, config.logits :])
-            bent = keras.ops.where(apart < _BOX_BEND, apart * apart / (2 * _BOX_BEND), apart - _BOX_BEND / 2)
-            distances = keras.ops.sum(bent, axis=-1) * weights
-            total = total + box_weight * of_known(distances, keras.ops.sum(weights))
+            distances = smooth_l1(targets[:, BOX_TARGETS] - answers[:, config.logits :], _BOX_BETA)
+            total = total + box_weight * of_known(distances * weights, keras.ops.sum(weights))
         return total
 
     return loss

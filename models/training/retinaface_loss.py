@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 import keras
 
 from models.networks.boxes import decode_boxes
+from models.training.smooth_l1 import smooth_l1
 
 LOSS_PARTS: Final = ("class", "box", "landmark")
 
@@ -71,11 +72,10 @@ def retinaface_loss(
     axis B. The class loss is divided by the number of face anchors in the batch, the others by the sum of
     their weights.
     """
-    ops = keras.ops
     box_weights, landmark_weights = targets["box_weights"], targets["landmark_weights"]
     box_losses = _box_losses(outputs["box_deltas"], targets["box_deltas"], settings)
-    landmark_losses = ops.sum(
-        _smooth_l1(outputs["landmark_deltas"] - targets["landmark_deltas"], settings.landmark_beta), axis=-1
+    landmark_losses = smooth_l1(
+        outputs["landmark_deltas"] - targets["landmark_deltas"], settings.landmark_beta
     )
     parts = {
         "class": _class_loss(outputs["face_logits"], targets["labels"], settings),
@@ -121,7 +121,7 @@ def _hardest(background_losses: Any, face_counts: Any, negatives_per_positive: i
 def _box_losses(deltas: Any, gt_deltas: Any, settings: LossSettings) -> Any:
     """(B, A) of deltas (B, A, 4) from the same anchors."""
     if settings.box == "smooth_l1":
-        return keras.ops.sum(_smooth_l1(deltas - gt_deltas, settings.box_beta), axis=-1)
+        return smooth_l1(deltas - gt_deltas, settings.box_beta)
     # both forms measure in shares of the boxes: one anchor of side 1 serves for all
     anchor = keras.ops.array([0.0, 0.0, 1.0, 1.0])
     return _overlap_losses(decode_boxes(deltas, anchor), decode_boxes(gt_deltas, anchor), settings.box)
@@ -148,9 +148,3 @@ def _overlap_losses(boxes: Any, gt_boxes: Any, form: str) -> Any:
 def _weighed_mean(losses: Any, weights: Any) -> Any:
     ops = keras.ops
     return ops.sum(losses * weights) / ops.maximum(ops.sum(weights), 1.0)
-
-
-def _smooth_l1(difference: Any, beta: float) -> Any:
-    """As PyTorch has it: ``beta`` scales the square, the line is of slope 1."""
-    size = keras.ops.abs(difference)
-    return keras.ops.where(size < beta, 0.5 * size * size / beta, size - 0.5 * beta)

@@ -18,7 +18,6 @@ from models.training.mask_rcnn.losses import (
     class_loss,
     objectness_loss,
     seg_mask_loss,
-    smooth_l1,
 )
 from models.training.mask_rcnn.roi_targets import roi_targets, seg_mask_rows, seg_mask_targets
 
@@ -179,12 +178,6 @@ def test_rows_without_weight_cost_nothing_and_none_at_all_is_no_division_by_zero
     admissible = np.array([[[0, 1], [0, 1]]], np.float32)
     assert float(class_loss(logits, admissible, np.array([[0, 1]], np.float32))) < 1e-3
     assert float(class_loss(logits, admissible, np.zeros((1, 2), np.float32))) == 0
-
-
-def test_smooth_l1_is_round_at_the_bottom_and_straight_outside():
-    np.testing.assert_allclose(
-        numbers(smooth_l1(np.array([[0.5, 0, 0, 0], [3, -3, 0, 0]], np.float32))), [0.125, 5.0]
-    )
 
 
 def test_only_the_boxes_of_admissible_classes_are_taught():

@@ -9,6 +9,8 @@ from typing import Any
 
 import keras
 
+from models.training.smooth_l1 import smooth_l1
+
 
 def objectness_loss(logits: Any, truth: dict[str, Any]) -> Any:
     """Cross entropy of the anchors asked: logits (B, A, 2) of background and object."""
@@ -49,12 +51,6 @@ def seg_mask_loss(logits: Any, wanted: Any, admissible: Any, weights: Any) -> An
     ``wanted`` (Q, S, S)."""
     pixels = keras.ops.softplus(logits) - logits * wanted[..., None]
     return _mean(keras.ops.sum(keras.ops.mean(pixels, axis=(1, 2)) * _shares(admissible), axis=-1), weights)
-
-
-def smooth_l1(difference: Any) -> Any:
-    """Huber's loss of width 1, summed over the last axis (Girshick 2015, equation 3)."""
-    size = keras.ops.abs(difference)
-    return keras.ops.sum(keras.ops.where(size < 1, 0.5 * size * size, size - 0.5), axis=-1)
 
 
 def _shares(admissible: Any) -> Any:
