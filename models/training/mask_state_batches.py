@@ -42,6 +42,13 @@ def sampling_weights(
     return weights
 
 
+def box_weight_of(cache: CropCache, i: int, box_sources: Collection[str]) -> float:
+    """How much the box of example ``i`` tells where its face ends: 1 or 0. Those of ``box_sources`` do, where there is
+    a face.
+    """
+    return float(str(cache.sources[i]) in box_sources and cache.labels[i] != NOT_VISIBLE)
+
+
 def training_batches(
     cache: CropCache,
     *,
@@ -67,7 +74,7 @@ def training_batches(
                 cache.boxes_xyxy[i],
                 int(cache.labels[i]),
                 int(cache.kinds[i]),
-                box_weight=float(str(cache.sources[i]) in box_sources and cache.labels[i] != NOT_VISIBLE),
+                box_weight=box_weight_of(cache, int(i), box_sources),
                 geometry=geometry,
                 config=augmentation,
                 rng=rng,

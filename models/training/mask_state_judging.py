@@ -24,6 +24,7 @@ from models.training.mask_state_augmentation import (
     augmented_crop,
     plain_crops,
 )
+from models.training.mask_state_batches import box_weight_of
 from models.training.mask_state_cache import CropCache
 from models.training.mask_state_labels import UNKNOWN_KIND
 
@@ -76,9 +77,7 @@ class Judge:
                 training.region(i),
                 training.boxes_xyxy[i],
                 int(training.labels[i]),
-                box_weight=float(
-                    str(training.sources[i]) in box_sources and training.labels[i] != NOT_VISIBLE
-                ),
+                box_weight=box_weight_of(training, i, box_sources),
                 geometry=geometry,
                 config=augmentation,
                 rng=rng,

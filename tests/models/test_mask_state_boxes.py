@@ -16,7 +16,7 @@ from models.face_mask_detector import FaceMaskDetector
 from models.mask_state.boxes import boxes_of, deltas_of, in_picture
 from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import CropGeometry
-from models.mask_state.network import ARCHITECTURE, MaskStateConfig
+from models.mask_state.network import ARCHITECTURE, NOT_VISIBLE, MaskStateConfig
 from models.pictures import ArrayPicture
 from models.retinaface.detector import RetinaFaceDetector
 from models.training.mask_state_augmentation import (
@@ -25,10 +25,14 @@ from models.training.mask_state_augmentation import (
     AugmentationConfig,
     augmented_crop,
 )
+from models.training.mask_state_batches import box_weight_of, training_batches
+from models.training.mask_state_cache import CropCache
+from models.training.mask_state_examples import FaceExample
 from models.training.mask_state_recipe import MaskStateRecipe
 from models.weights import save_weights
 
 GEOMETRY = CropGeometry(size_px=96)
+PLAIN = AugmentationConfig(scale=(1.0, 1.25), low_resolution=0, blur=0, codec=0, noise=0, grey=0, occlusion=0)
 SIDES = st.tuples(*[st.floats(-0.3, 1.2)] * 2, *[st.floats(0.2, 1.2)] * 2)
 
 
@@ -61,11 +65,8 @@ def test_the_learned_box_is_where_the_face_lies_in_the_crop(seed: int, width: fl
         -1,
         shift=4,
     )
-    treated = AugmentationConfig(
-        scale=(1.0, 1.25), low_resolution=0, blur=0, codec=0, noise=0, grey=0, occlusion=0
-    )
     crop, targets = augmented_crop(
-        region, box, 0, box_weight=0.5, geometry=GEOMETRY, config=treated, rng=np.random.default_rng(seed)
+        region, box, 0, box_weight=0.5, geometry=GEOMETRY, config=PLAIN, rng=np.random.default_rng(seed)
     )
     bright = crop.max(2) > (int(crop.max()) + int(crop.min())) / 2
     rows, columns = np.flatnonzero(bright.any(1)), np.flatnonzero(bright.any(0))
@@ -73,6 +74,49 @@ def test_the_learned_box_is_where_the_face_lies_in_the_crop(seed: int, width: fl
     told = boxes_of(targets[None, BOX_TARGETS], GEOMETRY)[0].clip(0, 1)
     np.testing.assert_allclose(told, seen, atol=2.5 / 96)
     assert targets[BOX_WEIGHT] == 0.5
+
+
+def test_boxes_of_the_named_sources_teach_where_there_is_a_face() -> None:
+    face = FaceExample(Path("a.png"), (10.0, 10.0, 50.0, 50.0), 0, "first")
+    examples = [
+        face,
+        replace(face, source="second"),
+        replace(face, label=NOT_VISIBLE),
+        replace(face, label=2),
+    ]
+    cache = cache_of(examples)
+    assert [box_weight_of(cache, i, ["first", "third"]) for i in range(4)] == [1, 0, 0, 1]
+    assert [box_weight_of(cache, i, []) for i in range(4)] == [0, 0, 0, 0]
+    for number, expected in enumerate((1, 0, 0, 1)):
+        _, targets = next(
+            training_batches(
+                cache,
+                weights=np.eye(4)[number],
+                geometry=GEOMETRY,
+                augmentation=PLAIN,
+                box_sources=["first"],
+                batch_size=2,
+                steps=1,
+                seed=0,
+            )
+        )
+        assert targets[:, BOX_WEIGHT].tolist() == [expected] * 2
+
+
+def cache_of(examples: list[FaceExample]) -> CropCache:
+    """Grey pictures of 60 x 60 pixels with the faces of ``examples``."""
+    count = len(examples)
+    return CropCache(
+        pixels=np.full(count * 60 * 60 * 3, 128, np.uint8),
+        offsets=np.arange(count, dtype=np.int64) * 60 * 60 * 3,
+        hw=np.full((count, 2), 60, np.int32),
+        boxes_xyxy=np.array([example.box_xyxy for example in examples], np.float32),
+        native_px=np.full(count, 40, np.float32),
+        labels=np.array([example.label for example in examples], np.int32),
+        kinds=np.array([example.kind for example in examples], np.int32),
+        sources=np.array([example.source for example in examples], np.str_),
+        held_out=np.zeros(count, np.bool_),
+    )
 
 
 def test_the_product_reports_the_boxes_that_the_classifier_tells(tmp_path: Path) -> None:
