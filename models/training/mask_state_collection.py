@@ -105,11 +105,9 @@ def collection_examples(
     """
     unmasked, turned = sources.landmark_faces(data), []
     if earlier is not None:
-        classifier = MaskStateClassifier(earlier)
-        unmasked += _unmasked_only(sources.helmeted_faces(data, located, sources=_HAT_SOURCES), classifier)
-        turned = _turned_only(
-            negatives.found_on_heads(data, "heads", located, sources=("scutB",)), classifier
-        )
+        judge = _Judge(MaskStateClassifier(earlier), lowered=geometry.lowered)
+        unmasked += _unmasked_only(sources.helmeted_faces(data, located, sources=_HAT_SOURCES), judge)
+        turned = _turned_only(negatives.found_on_heads(data, "heads", located, sources=("scutB",)), judge)
     crops, kinds = (
         sources.image_level_faces(pictures, data / name, located, name=name, geometry=geometry)
         for name, pictures in (("face_crops", close_ups.crops), ("mask_kinds", close_ups.kinds))
@@ -165,23 +163,30 @@ def _not_visible(data: Path, located: LocatedFaces) -> list[FaceExample]:
     ]
 
 
-def _unmasked_only(faces: list[FaceExample], classifier: MaskStateClassifier) -> list[FaceExample]:
-    """Those of ``faces`` that ``classifier`` does not take for masked or for no face."""
-    states, order = _judged(faces, classifier)
+class _Judge:
+    """An earlier classifier on boxes that a later detector draws: its crops reach as far below the faces as those of
+    the recipe do (``lowered``), or boxes of another habit would show it other crops than it was trained on."""
+
+    def __init__(self, classifier: MaskStateClassifier, *, lowered: float) -> None:
+        self.classifier = classifier
+        self.geometry = replace(classifier.geometry, lowered=lowered)
+
+
+def _unmasked_only(faces: list[FaceExample], judge: _Judge) -> list[FaceExample]:
+    """Those of ``faces`` that ``judge`` does not take for masked or for no face."""
+    states, order = _judged(faces, judge)
     kept = (states.probs[:, WITH_MASK] < 0.5) & (states.visibility >= 0.5)
     return [faces[i] for i, keep in zip(order, kept, strict=True) if keep]
 
 
-def _turned_only(
-    pairs: list[tuple[FaceExample, FaceExample]], classifier: MaskStateClassifier
-) -> list[FaceExample]:
-    """The found boxes of ``pairs`` of which ``classifier`` says that the whole head is turned away."""
-    states, order = _judged([head for head, _ in pairs], classifier)
+def _turned_only(pairs: list[tuple[FaceExample, FaceExample]], judge: _Judge) -> list[FaceExample]:
+    """The found boxes of ``pairs`` of which ``judge`` says that the whole head is turned away."""
+    states, order = _judged([head for head, _ in pairs], judge)
     return [pairs[i][1] for i, visible in zip(order, states.visibility, strict=True) if visible < 0.1]
 
 
-def _judged(faces: list[FaceExample], classifier: MaskStateClassifier) -> tuple[MaskStates, list[int]]:
-    """What ``classifier`` says, and of which of ``faces``: a cache is sorted by file."""
+def _judged(faces: list[FaceExample], judge: _Judge) -> tuple[MaskStates, list[int]]:
+    """What ``judge`` says, and of which of ``faces``: a cache is sorted by file."""
     order = sorted(range(len(faces)), key=lambda i: str(faces[i].file))
     cache = build_cache([faces[i] for i in order], title="for the earlier classifier")
-    return classifier.judge(plain_crops(cache, classifier.geometry, range(len(cache)))), order
+    return judge.classifier.judge(plain_crops(cache, judge.geometry, range(len(cache)))), order

@@ -43,9 +43,6 @@ _FACE_LABELS: Final = {
     "face_mask_incorrect": INCORRECT,
 }
 _SMALLEST_FACE_PX: Final = 8.0
-#: Labelled boxes of ``faces`` reach lower than those that RetinaFace draws around the same faces: by 0.15 (masked)
-#: and 0.12 (unmasked) of the longer side with the published weights, 0.08 and 0.06 fine-tuned (medians).
-_RISE: Final = 0.1
 _CALIBRATION_SHARE: Final = 10  # one group of so many
 _LEAST_SCORE: Final = 0.3
 
@@ -73,7 +70,7 @@ class FaceExample:
 
 
 def labelled_faces(data: Path, split: str) -> list[FaceExample]:
-    """Boxes of ``faces``, moved to where a detector draws them.
+    """Boxes of ``faces``.
 
     Groups of the training split are held out whole for calibration, by their hash."""
     examples = []
@@ -86,7 +83,7 @@ def labelled_faces(data: Path, split: str) -> list[FaceExample]:
             examples.append(
                 FaceExample(
                     file=picture.path,
-                    box_xyxy=_as_found(thing.box_xyxy),
+                    box_xyxy=thing.box_xyxy,
                     label=_FACE_LABELS[thing.category],
                     source=f"faces/{picture.source}",
                     held_out=split == "train" and _is_held_out(group),
@@ -180,12 +177,6 @@ def helmeted_faces(
 def located_key(data: Path, picture: AnnotatedPicture) -> str:
     """The key of ``LocatedFaces`` of a picture in a folder of ``data``."""
     return picture.path.relative_to(data).as_posix()
-
-
-def _as_found(box: Box) -> Box:
-    x1, y1, x2, y2 = box
-    rise = _RISE * max(x2 - x1, y2 - y1)
-    return x1, y1 - rise, x2, y2 - rise
 
 
 def _is_held_out(group: str) -> bool:
