@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from retinaface_builders import made_up_tensors
 
-from models.evaluation.coco_faces import LabelledPicture
+from models.evaluation.coco_faces import LabelledPicture, read_faces
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.faces import Faces
 from models.retinaface.network import build_retinaface
 from models.training.retinaface_augmentation import Canvas
-from models.training.retinaface_examples import FaceExample
+from models.training.retinaface_examples import FaceExample, face_example
 from models.training.retinaface_learner import Learner
+from models.training.retinaface_sets import LoadedSet, batches
 from models.weights.keras_variables import assign_tensors
 
 NOTHING = np.zeros((0, 4), np.float32)
@@ -86,3 +87,16 @@ def learner_for(seed: int = 0, **changes: Any) -> Learner:
         "average_decay": 0.9,
     } | changes
     return Learner(network, **arguments)
+
+
+def stream_for(file: Path, first_step: int = 0, workers: int = 1) -> Any:
+    """Batches of two canvases of the pictures of ``file``."""
+    examples = [face_example(picture, faces_of(), exhaustive=True) for picture in read_faces(file)]
+    return batches(
+        [LoadedSet(1.0, tuple(examples))],
+        batch_size=2,
+        side_px=64,
+        seed=5,
+        first_step=first_step,
+        workers=workers,
+    )
