@@ -63,7 +63,6 @@ def _evaluate(options: argparse.Namespace, loading: Callable[[], AbstractContext
             many,
             faces_to_judge(many, dict(options.classes), origin=name),
             find=find,
-            raised=options.raised,
         )
         for name, many in pictures.items()
     }
@@ -93,13 +92,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         default=[],
         metavar="WORD=MEANING",
         help="what a word of the data sets stands for; nothing behind = leaves it out",
-    )
-    parser.add_argument(
-        "--raised",
-        type=float,
-        default=0.0,
-        metavar="SHARE",
-        help="move labelled boxes up by this share of their longer side, to where a detector draws them",
     )
     parser.add_argument(
         "--whole-pictures",

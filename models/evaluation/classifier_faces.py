@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.data.annotated import AnnotatedPicture, Box
 from models.errors import DataSetError
 from models.mask_state.classifier import MaskStateClassifier
-from models.mask_state.crops import crop_faces, stack_crops
+from models.mask_state.crops import crop_faces, stack_crops, whole_picture_box
 from models.mask_state.network import NOT_VISIBLE
 from models.pictures import read_picture
 from models.structures import Picture
@@ -87,13 +87,11 @@ def judge_faces(
     faces: Sequence[FaceToJudge],
     *,
     find: FindFaces | None = None,
-    raised: float = 0.0,
 ) -> JudgedSet:
     """Judge ``faces`` in the order of their pictures.
 
     - ``find``: looks for the face of pictures that show one; of several the largest is taken. Without it, or where it
       finds none, the picture is taken for the square that the classifier sees around a face.
-    - ``raised``: labelled boxes are moved up by this share of their longer side, to where detectors draw them.
 
     Raises ``PictureError`` when a picture cannot be read.
     """
@@ -113,7 +111,7 @@ def judge_faces(
     for face in faces:
         if face.picture != opened or shown is None:
             opened, shown = face.picture, read_picture(pictures[face.picture].path)
-        box, found = _box_of(face, shown, classifier, find, raised)
+        box, found = _box_of(face, shown, classifier, find)
         crops.extend(crop_faces(shown, box[None], classifier.geometry))
         heights.append(float(box[3] - box[1]))
         located.append(found)
@@ -134,19 +132,13 @@ def judge_faces(
 
 
 def _box_of(
-    face: FaceToJudge, shown: Picture, classifier: MaskStateClassifier, find: FindFaces | None, raised: float
+    face: FaceToJudge, shown: Picture, classifier: MaskStateClassifier, find: FindFaces | None
 ) -> tuple[NDArray[np.float32], bool]:
     """The box to judge, and whether it is that of a face."""
     if face.box_xyxy is not None:
-        x1, y1, x2, y2 = face.box_xyxy
-        rise = raised * max(x2 - x1, y2 - y1)
-        return np.array([x1, y1 - rise, x2, y2 - rise], np.float32), True
+        return np.array(face.box_xyxy, np.float32), True
     found = find(shown) if find is not None else np.zeros((0, 4), np.float32)
     if len(found):
         areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
         return found[areas.argmax()], True
-    height, width = shown.image_hw
-    side = max(height, width) / classifier.geometry.context
-    middle_y = height / 2 - classifier.geometry.lowered * side
-    box = [width / 2 - side / 2, middle_y - side / 2, width / 2 + side / 2, middle_y + side / 2]
-    return np.array(box, np.float32), find is None
+    return np.array(whole_picture_box(shown.image_hw, classifier.geometry), np.float32), find is None

@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from models.data.annotated import AnnotatedPicture
+from models.data.face_landmarks import read_landmarks
 from models.data.readers import read_pictures
 from models.errors import DataSetError
 from models.evaluation.coco_precision import IOU_THRESHOLDS, RECALLS
@@ -30,7 +31,7 @@ from models.evaluation.face_detector_figures import (
 )
 from models.evaluation.face_labels import face_labels
 from models.evaluation.labelled import read_labelled
-from models.evaluation.landmarks import evaluate_landmarks, read_landmarks
+from models.evaluation.landmarks import evaluate_landmarks
 from models.evaluation.options import add_peers_option, add_report_options, add_set_options, input_size
 from models.evaluation.pages import Section, write_report
 from models.evaluation.plots import Line, plot_lines

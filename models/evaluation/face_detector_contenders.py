@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from models.errors import ModelError
-from models.evaluation.faces import FaceFinder
+from models.evaluation.face_finder import FaceFinder
 from models.evaluation.peers.aizoo import FILE_NAME as AIZOO_FILE
 from models.evaluation.peers.aizoo import INPUT_PX as AIZOO_INPUT_PX
 from models.evaluation.peers.aizoo import AizooDetector

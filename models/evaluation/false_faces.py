@@ -16,7 +16,7 @@ import numpy as np
 
 from models.errors import ModelError
 from models.evaluation.coco_faces import LabelledPicture, read_faces
-from models.evaluation.faces import FaceFinder
+from models.evaluation.face_finder import FaceFinder
 from models.letterbox import input_hw_for, letterbox_batch
 from models.networks.boxes import box_coverage
 from models.pictures import read_picture

@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 
 from models.data.annotated import AnnotatedPicture, Box
 from models.data.face_boxes import box_around_landmarks
+from models.data.face_landmarks import read_landmarks
 from models.data.readers import read_coco
-from models.evaluation.landmarks import read_landmarks
 from models.mask_state.crops import CropGeometry, whole_picture_box
 from models.mask_state.network import KINDS
 from models.training.mask_state_drawings import Drawing

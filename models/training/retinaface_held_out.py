@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.evaluation.coco_faces import LabelledPicture
-from models.evaluation.faces import FaceFinder
+from models.evaluation.face_finder import FaceFinder
 from models.evaluation.landmarks import evaluate_landmarks
 from models.evaluation.matching import average_precision, match
 from models.letterbox import input_hw_for, letterbox_batch

@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.data.face_landmarks import read_landmarks
 from models.errors import DataSetError, TrainingError
 from models.evaluation.coco_faces import LabelledPicture, read_faces
-from models.evaluation.landmarks import read_landmarks
 from models.retinaface.anchors import anchors_for
 from models.retinaface.faces import Faces
 from models.training.part import is_in_part

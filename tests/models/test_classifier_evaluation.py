@@ -108,8 +108,6 @@ def test_faces_of_boxes_and_of_whole_pictures(tmp_path: Path) -> None:
     assert found.located.all()
     missed = judge_faces(judge, pictures, whole, find=lambda picture: np.zeros((0, 4), np.float32))
     assert not missed.located.any()
-    raised = judge_faces(judge, pictures, faces, raised=0.5)
-    assert not np.allclose(raised.probs, judged.probs)
 
 
 def test_the_kind_of_mask_is_measured_where_the_weights_tell_it(tmp_path: Path) -> None:

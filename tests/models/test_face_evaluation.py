@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from retinaface_builders import made_up_weights
 
+from models.data.face_landmarks import read_landmarks
 from models.errors import DataSetError, PictureError
-from models.evaluation import clip_faces, faces, false_faces, landmarks
+from models.evaluation import clip_faces, false_faces
 from models.evaluation.coco_faces import read_faces
-from models.evaluation.faces import evaluate_faces
+from models.evaluation.landmarks import evaluate_landmarks
 from models.evaluation.matching import average_precision, match
 from models.retinaface.faces import Faces
 from models.structures import ImageBatch
@@ -45,37 +46,6 @@ class Oracle:
         return [Faces(boxes, scores, np.zeros((len(boxes), 5, 2)))]
 
 
-def figures_of(coco_file: Path, change: object) -> faces.FaceFigures:
-    return evaluate_faces(Oracle(coco_file, change), read_faces(coco_file), longest_side_px=400)
-
-
-def test_a_perfect_detector(coco_file: Path) -> None:
-    oracle = Oracle(coco_file, lambda boxes: (boxes, np.full(len(boxes), 0.9)))
-    figures = evaluate_faces(oracle, read_faces(coco_file), longest_side_px=400)
-    assert (figures.images, figures.faces) == (3, 3)
-    assert (figures.ap50, figures.recall, figures.false_per_image) == (1, 1, 0)
-    assert figures.recall_by == {"face": 1, "32 to 64 px": 1, "64 to inf px": 1}
-    assert oracle.input_sizes == [(224, 416)] * 3
-
-
-def test_a_blind_detector(coco_file: Path) -> None:
-    figures = figures_of(coco_file, lambda boxes: (np.zeros((0, 4)), np.zeros(0)))
-    assert (figures.ap50, figures.recall, figures.false_per_image) == (0, 0, 0)
-
-
-def test_a_sloppy_detector(coco_file: Path) -> None:
-    def change(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        # the first face of each picture twice, one thing that is no face, and an unsure one
-        rows = [*boxes[:1], *boxes[:1], [150, 60, 160, 70], [180, 60, 190, 70]]
-        return np.array(rows, np.float32), np.array([0.9] * (len(rows) - 2) + [0.8, 0.3])
-
-    figures = figures_of(coco_file, change)
-    assert figures.recall == pytest.approx(2 / 3)
-    # doubles are wrong, but not false faces; unsure ones are neither at this threshold
-    assert figures.false_per_image == 1
-    assert 0 < figures.ap50 < 2 / 3
-
-
 def test_average_precision_by_hand() -> None:
     scores = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
     right = np.array([True, False, True, False])
@@ -107,21 +77,23 @@ def test_landmark_errors_are_relative_to_the_eyes(tmp_path: Path) -> None:
         "annotations": [{"image_id": 1, "keypoints": keypoints}],
     }
     (tmp_path / "set.json").write_text(json.dumps(content))
-    rows = landmarks.read_landmarks(tmp_path / "set.json")
+    rows = read_landmarks(tmp_path / "set.json")
 
     class OffByTwo:
         def detect(self, batch: ImageBatch) -> list[Faces]:
-            found = np.array([points], np.float32) + np.array([2, 0], np.float32)
-            return [Faces(np.array([[20, 20, 60, 70]]), np.ones(1), found)]
+            found = np.array([points, points], np.float32) + np.array([2, 0], np.float32)
+            found[1] += 30  # somebody beside, more surely seen
+            boxes = np.array([[20, 20, 60, 70], [60, 20, 80, 70]])
+            return [Faces(boxes, np.array([0.8, 0.9]), found)]
 
-    figures = landmarks.evaluate_landmarks(OffByTwo(), rows, longest_side_px=160)
+    figures = evaluate_landmarks(OffByTwo(), rows, longest_side_px=160)
     assert (figures.images, figures.found) == (1, 1)
     assert figures.mean_error == pytest.approx(0.1)
     with pytest.raises(DataSetError):
-        landmarks.read_landmarks(tmp_path / "absent.json")
+        read_landmarks(tmp_path / "absent.json")
     (tmp_path / "set.json").write_text("{}")
     with pytest.raises(DataSetError):
-        landmarks.read_landmarks(tmp_path / "set.json")
+        read_landmarks(tmp_path / "set.json")
 
 
 def test_faces_away_from_heads_are_false(coco_file: Path) -> None:
@@ -147,13 +119,10 @@ def test_the_commands_print_json_lines(
     coco_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = str(made_up_weights(tmp_path / "w.safetensors"))
-    assert faces.main([weights, str(coco_file), "--longest-side", "64", "96"]) == 0
-    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [row["longest_side_px"] for row in rows] == [64, 96]
     assert false_faces.main([weights, str(coco_file), "--longest-side", "64"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["score_threshold"] for row in rows] == [0.5, 0.6, 0.7, 0.8]
-    assert faces.main([weights, str(tmp_path / "absent.json")]) == 1
+    assert false_faces.main([weights, str(tmp_path / "absent.json")]) == 1
     assert "absent.json" in capsys.readouterr().err
 
     clip = tmp_path / "clip.avi"

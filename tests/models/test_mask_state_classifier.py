@@ -8,12 +8,13 @@ from both_backends import seen_by_both
 from mask_state_builders import made_up_mask_state_tensors, made_up_mask_state_weights
 from numpy.typing import NDArray
 
+from models.data.readers import read_pictures
 from models.errors import InferenceError, PictureError, WeightsError
-from models.evaluation.mask_state import as_text, figures_by_height, judge_labelled_faces
+from models.evaluation.classifier_faces import faces_to_judge, judge_faces
+from models.evaluation.classifier_figures import classifier_figures
 from models.mask_state.classifier import FACE_BUCKETS, MaskStateClassifier
 from models.mask_state.crops import CropGeometry
 from models.mask_state.network import ARCHITECTURE, MaskStateConfig, build_mask_state_network
-from models.training.mask_state_examples import labelled_faces
 from models.weights import STORE, save_weights
 from models.weights.keras_variables import assign_tensors
 
@@ -115,14 +116,12 @@ def test_jax_sees_what_tensorflow_sees(tmp_path: Path) -> None:
 
 
 def test_the_shipped_weights_tell_real_faces(shared_data: Path) -> None:
-    faces = labelled_faces(shared_data, "val")[:200]
-    judged = judge_labelled_faces(MaskStateClassifier(STORE / "mask_state.safetensors", device="cpu"), faces)
-    everything = figures_by_height(judged)[0]
-    assert everything.faces == 200
-    assert everything.report.accuracy > 0.92
-    assert everything.ece < 0.08
-    assert everything.told > 0.85
-    assert f"| all | 200 | {everything.report.accuracy:.3f} |" in as_text(figures_by_height(judged))
-    masked = judged.labels == 0
-    assert float(np.median(judged.states.probs[masked, 0])) > 0.9
-    assert float(np.median(judged.states.probs[judged.labels == 1, 1])) > 0.8
+    pictures = read_pictures(shared_data / "faces" / "val.json")
+    faces = faces_to_judge(pictures, {}, origin="faces")[:200]
+    judged = judge_faces(MaskStateClassifier(STORE / "mask_state.safetensors", device="cpu"), pictures, faces)
+    figures = classifier_figures("faces", judged, samples=0, seed=1)
+    assert figures.report.support.sum() == 200
+    assert figures.report.accuracy > 0.92
+    assert figures.ece < 0.08
+    assert float(np.median(judged.probs[judged.labels == 0, 0])) > 0.9
+    assert float(np.median(judged.probs[judged.labels == 1, 1])) > 0.8
