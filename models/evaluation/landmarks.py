@@ -57,4 +57,4 @@ def _landmarks_at(found: Faces, place_xy: NDArray[np.float32]) -> NDArray[np.flo
     holds = ((boxes[:, :2] <= place_xy) & (place_xy <= boxes[:, 2:])).all(axis=1)
     if not holds.any():
         return None
-    return found.landmarks_xy[int(np.where(holds, found.scores, -1.0).argmax())]
+    return np.asarray(found.landmarks_xy[int(np.where(holds, found.scores, -1.0).argmax())])
