@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from models.letterbox import FILL_RGB
 from models.pictures import read_picture
 from models.training.retinaface_examples import FaceExample
-from models.training.turned_boxes import turned_boxes
+from models.training.turned_boxes import matrix_of_centres, turned_boxes
 
 #: Landmarks after mirroring: right and left eye, and the corners of the mouth, change places.
 MIRRORED_LANDMARKS: Final = (1, 0, 2, 4, 3)
@@ -123,7 +123,9 @@ def draw_tile(
     mirror = bool(rng.random() < 0.5)
     target = _target(centre * scale, np.array(pixels.shape[1::-1]) * scale, mirror, side_px, rng)
     matrix = _placement(centre, scale, degrees, mirror, target)
-    tile = cv2.warpAffine(pixels, matrix, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB)
+    tile = cv2.warpAffine(
+        pixels, matrix_of_centres(matrix), (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB
+    )
     matrix = matrix @ np.diag([given * shrunk, given * shrunk, 1.0])
     return _moved(example, np.asarray(tile, np.uint8), matrix, mirror)
 

@@ -26,3 +26,9 @@ def matrix_of_edges(matrix_of_centres: NDArray[np.float64]) -> NDArray[np.float6
     """The matrix (2, 3) for coordinates that count from pixel edges, of one as OpenCV warps by it."""
     linear = matrix_of_centres[:, :2]
     return np.column_stack([linear, matrix_of_centres[:, 2] + 0.5 - linear.sum(axis=1) / 2])
+
+
+def matrix_of_centres(matrix_of_edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What OpenCV must warp by, (2, 3), so that pixels go where ``matrix_of_edges`` takes boxes."""
+    linear = matrix_of_edges[:, :2]
+    return np.column_stack([linear, matrix_of_edges[:, 2] - 0.5 + linear.sum(axis=1) / 2])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from retinaface_training_builders import draw_set, example_of, faces_of
 
 from models.evaluation.coco_faces import read_faces
+from models.letterbox import FILL_RGB
 from models.training.retinaface_augmentation import (
     LEAST_HEIGHT_PX,
     MIRRORED_LANDMARKS,
@@ -49,6 +50,33 @@ def test_tiles_show_their_faces_where_their_boxes_say(tmp_path: Path) -> None:
         assert eyes[0, 0] < eyes[1, 0] + 5
     assert seen > 15
     assert 0 < mirrored < seen
+
+
+def test_enlarged_close_ups_lie_within_a_fraction_of_a_pixel(tmp_path: Path) -> None:
+    pixels = np.full((80, 80, 3), FILL_RGB, np.uint8)
+    pixels[30:50, 20:40] = 255
+    box = np.array([[20, 30, 40, 50]], np.float32)
+    points = np.tile(np.array([[30, 40]], np.float32), (1, 5, 1))
+    example = example_of(tmp_path / "a.png", (80, 80), box, points)
+    errors = []
+    for seed in range(60):
+        tile = draw_tile(
+            example,
+            np.random.default_rng(seed),
+            224,
+            heights_px=(50, 70),
+            least_fill=0.5,
+            most_scale=3.5,
+            read=lambda path: pixels,
+        )
+        if len(tile.boxes_xyxy) and tile.landmark_weights[0]:
+            light = tile.pixels.astype(np.float64).sum(axis=2) - sum(FILL_RGB)
+            ys, xs = np.indices(light.shape) + 0.5
+            centroid = np.array([(xs * light).sum(), (ys * light).sum()]) / light.sum()
+            errors.append(tile.landmarks_xy[0, 0] - centroid)
+    assert len(errors) > 30
+    np.testing.assert_allclose(np.mean(errors, axis=0), 0, atol=0.1)
+    assert np.abs(errors).max() < 0.5
 
 
 @settings(max_examples=40)

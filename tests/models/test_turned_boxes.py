@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.training.turned_boxes import matrix_of_edges, turned_boxes
+from models.training.turned_boxes import matrix_of_centres, matrix_of_edges, turned_boxes
 
 
 @settings(max_examples=50)
@@ -39,6 +39,7 @@ def test_what_opencv_warps_lies_where_the_matrix_of_edges_puts_its_box() -> None
     matrix = matrix_of_edges(np.array([[-2, 0, 18.5], [0, 2, 1.5]]))
     np.testing.assert_array_equal(matrix, [[-2, 0, 20], [0, 2, 1]])
     np.testing.assert_array_equal(turned_boxes(np.array([[3, 2, 6, 4]]), matrix), [seen])
+    np.testing.assert_allclose(matrix_of_centres(matrix), [[-2, 0, 18.5], [0, 2, 1.5]])
 
 
 def test_a_turned_and_stretched_box_as_computed_centre_by_centre() -> None:

@@ -21,6 +21,7 @@ from models.training.mask_rcnn.gear import Gear
 from models.training.mask_rcnn.labels import Example
 from models.training.mask_rcnn.light import change_light
 from models.training.mask_rcnn.placement import LEAST_VISIBLE, LEAST_VISIBLE_OF_PERSON, placed
+from models.training.turned_boxes import matrix_of_centres
 
 #: A person is about this many heads wide and high, by the square root of the areas: standing, sitting, cut.
 _HEADS_PER_PERSON: Final = 4.0
@@ -96,10 +97,9 @@ def draw_tile(
     turn = _turn(rng) * (scale / shrunk)
     target = _target(centre, turn, pixels.shape, side_px, rng)
     matrix = np.concatenate([turn, (target - turn @ centre)[:, None]], axis=1)
-    # OpenCV's whole coordinates are the pixels' centres, ours their corners
-    centred = matrix.copy()
-    centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
-    tile = cv2.warpAffine(pixels, centred, (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB)
+    tile = cv2.warpAffine(
+        pixels, matrix_of_centres(matrix), (side_px, side_px), flags=cv2.INTER_LINEAR, borderValue=FILL_RGB
+    )
     least_visible = np.where(is_person, LEAST_VISIBLE_OF_PERSON, LEAST_VISIBLE)
     matrix = matrix @ np.diag([*before, 1.0])
     faces_xy = example.bare_faces_xy @ matrix[:, :2].T + matrix[:, 2]

@@ -19,6 +19,7 @@ from models.data.synthetic_gear.face_masks import draw_face_mask
 from models.training.mask_rcnn.canvas import SEG_MASK_SIDE, Canvas
 from models.training.mask_rcnn.labels import Example
 from models.training.mask_rcnn.placement import areas, bounds, box_pixels
+from models.training.turned_boxes import matrix_of_centres
 
 #: Lower hats are not cut out: enlarged they would be blurred.
 _LEAST_CUTOUT_PX: Final = 28
@@ -213,8 +214,8 @@ def _pasted(
         points = np.rint((polygon - (x1 + 0.5, y1 + 0.5)) * 16).astype(np.int32)
         cv2.fillPoly(shape, [points], 255, lineType=cv2.LINE_AA, shift=4)
     covered = np.asarray(cv2.GaussianBlur(shape, (0, 0), 0.6), np.float32) / 255
-    centred = matrix.copy()
-    centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5 - (x1, y1)
+    centred = matrix_of_centres(matrix)
+    centred[:, 2] -= (x1, y1)
     layer = cv2.warpAffine(
         rgb, centred, shape.shape[::-1], flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
