@@ -79,7 +79,11 @@ class DecodeSettings(Settings):
 class MotionSettings(Settings):
     """Look at a camera only while something moves in its picture."""
 
-    enabled: bool = Field(default=False, description="Skip frames in which nothing moves.")
+    enabled: bool = Field(
+        default=False,
+        description="Skip frames in which nothing moves. Never while somebody is followed of whom a rule asks"
+        " something, or an alert is open.",
+    )
     min_area: float = Field(
         default=0.0005,
         gt=0,
@@ -93,6 +97,13 @@ class MotionSettings(Settings):
         le=600,
         description="Keep looking for this long after the last motion, so that people who stand still stay"
         " seen.",
+    )
+    look_every_s: Seconds = bounded(
+        default=5.0,
+        alias="look_every",
+        ge=0.1,
+        le=20,
+        description="Look at least this often whatever moves, so that people who stand still are found.",
     )
 
 

@@ -156,6 +156,17 @@ class CameraEngine:
         return tuple(self._track(person) for _, person in sorted(self._people.items()))
 
     @property
+    def is_engaged(self) -> bool:
+        """Whether a look that is left out would cost something: an episode is open, or somebody is followed of whom a
+        rule asks something here and now, or who is not confirmed yet. Static things are nobody.
+        """
+        return bool(self._book.open) or any(
+            not person.followed.is_confirmed or self._asked_of(person)
+            for person in self._people.values()
+            if not person.is_static
+        )
+
+    @property
     def suppressions(self) -> tuple[Suppression, ...]:
         """The latest episodes that were held back or inherited, oldest first."""
         return self._book.suppressions.latest

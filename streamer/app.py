@@ -15,6 +15,7 @@ from streamer import wiring
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
+from streamer.attention import Attention
 from streamer.control import CommandDesk
 from streamer.detector_loading import Device, load_detector
 from streamer.errors import StreamerError
@@ -239,6 +240,7 @@ class Daemon:
 
     def _add_camera(self, camera_id: str) -> None:
         settings = self._site.cameras[camera_id]
+        attention = Attention()
         self._judge.set_camera(
             camera_id,
             CameraJudge(
@@ -246,6 +248,7 @@ class Daemon:
                 wiring.view_of(self._site, camera_id),
                 new_alert_id=random_alert_id,
             ),
+            attention,
         )
         station = CameraStation(
             wiring.source_of(settings),
@@ -256,6 +259,7 @@ class Daemon:
             hosts=self._hosts,
             heartbeats=self._heartbeats,
             on_status=lambda name, _status: self._announcer.camera_changed(name),
+            new_gate=wiring.gates_of(settings, attention),
         )
         self._stations[camera_id] = station
         station.start()

@@ -46,10 +46,6 @@ def unused_settings_warnings(site: SiteSettings) -> list[str]:
     installed = installed_models(wiring.weights_of(site))
     warnings = []
     for name, camera in site.cameras.items():
-        if camera.motion.enabled:
-            warnings.append(
-                f"camera '{name}': motion has no effect yet: every frame that is due is looked at"
-            )
         missing = [str(model) for model in camera.models or () if str(model) not in installed]
         if missing:
             lookers = " and ".join(sorted(wiring.models_of(site, name)))

@@ -8,6 +8,7 @@ from streamer.ingest.camera import CameraIngest
 from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.mailbox import Mailbox
 from streamer.ingest.retry import RetryPolicy
+from streamer.ingest.session import LookGate
 from streamer.ingest.source import Source
 from streamer.ingest.status import StreamStatus
 from streamer.service.heartbeats import Heartbeats
@@ -27,6 +28,7 @@ class CameraStation:
         hosts: HostBudget,
         heartbeats: Heartbeats,
         on_status: Callable[[str, StreamStatus], None],
+        new_gate: Callable[[], LookGate] | None = None,
     ) -> None:
         self.camera_id = demand.camera_id
         self.demand = demand
@@ -40,6 +42,7 @@ class CameraStation:
             hosts=hosts,
             retry=retry,
             fps=demand.fps,
+            new_gate=new_gate,
             enabled=enabled,
             pulse=self._pulse,
             on_status=on_status,

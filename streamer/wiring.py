@@ -1,6 +1,6 @@
 """From a site's settings to the arguments of the parts: with ``app`` and the commands the only readers of settings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, cast
 
@@ -21,7 +21,9 @@ from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Z
 from streamer.alerts.broker import Broker, BrokerTls
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
+from streamer.attention import Attention
 from streamer.inference.demand import CameraDemand
+from streamer.ingest.motion_gate import MotionGate, MotionPolicy, motion_gates
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.judging.view import CameraView, SnapshotStyle
@@ -50,6 +52,15 @@ def retry_of(camera: CameraSettings) -> RetryPolicy:
         cap_s=camera.reconnect.max_delay_s,
         floor_s=min(0.2, camera.reconnect.initial_delay_s),
     )
+
+
+def gates_of(camera: CameraSettings, attention: Attention) -> Callable[[], MotionGate] | None:
+    """What holds back looks at a camera while nothing moves; None: nothing does."""
+    motion = camera.motion
+    if not motion.enabled:
+        return None
+    policy = MotionPolicy(min_area=motion.min_area, hold_s=motion.hold_s, look_every_s=motion.look_every_s)
+    return motion_gates(policy, attention)
 
 
 def models_of(site: SiteSettings, camera_id: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from streamer.ingest.connection import run_connection
 from streamer.ingest.counters import StreamCounters, StreamFormat
 from streamer.ingest.errors import IngestError
 from streamer.ingest.mailbox import Mailbox
-from streamer.ingest.session import Session
+from streamer.ingest.session import LookGate, Session
 from streamer.ingest.source import Source
 from streamer.ingest.status import RateMeter
 
@@ -38,6 +38,7 @@ class Attempt:
         *,
         fps: float | None,
         counters: StreamCounters,
+        gate: LookGate | None,
         changed: Callable[[], None],
     ) -> None:
         self.stream: StreamFormat | None = None
@@ -51,7 +52,7 @@ class Attempt:
         self._mailbox = mailbox
         self._changed = changed
         self._ended = Event()
-        self._session = Session(camera_id=mailbox.camera_id, sink=self, fps=fps, counters=counters)
+        self._session = Session(camera_id=mailbox.camera_id, sink=self, fps=fps, gate=gate, counters=counters)
         self._thread = Thread(target=self._run, name=f"decode-{mailbox.camera_id}", daemon=True)
 
     def start(self) -> None:

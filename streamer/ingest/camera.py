@@ -12,6 +12,7 @@ from streamer.ingest.errors import CredentialsRefused, EndOfStream, IngestError,
 from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.mailbox import Mailbox
 from streamer.ingest.retry import RetryPolicy
+from streamer.ingest.session import LookGate
 from streamer.ingest.source import Source
 from streamer.ingest.status import StreamState, StreamStatus
 from streamer.ingest.urls import SourceKind
@@ -40,6 +41,7 @@ class CameraIngest:
     mailbox.
 
     - ``fps``: frames per second that go into the mailbox; None for all.
+    - ``new_gate``: makes the gate of each connection, which holds back frames that are due; None: all go in.
     - ``retry``: this camera's own policy (it counts failures); ``hosts``: the budget that all cameras share.
     - ``pulse``: beats while the supervising thread does its work, whatever the camera does.
     - ``on_status(camera_id, status)``: called when the state or its code changes, from the supervising
@@ -56,6 +58,7 @@ class CameraIngest:
         hosts: HostBudget,
         retry: RetryPolicy | None = None,
         fps: float | None = None,
+        new_gate: Callable[[], LookGate] | None = None,
         enabled: bool = True,
         pulse: Pulse | None = None,
         on_status: Callable[[str, StreamStatus], None] = lambda _camera_id, _status: None,
@@ -67,6 +70,7 @@ class CameraIngest:
         self._hosts = hosts
         self._retry = retry or RetryPolicy()
         self._fps = fps
+        self._new_gate = new_gate
         self._on_status = on_status
         self._pulse = pulse
         # Guards everything below, and wakes the supervising thread.
@@ -134,6 +138,7 @@ class CameraIngest:
                 fps=round(self._attempt.fps(now), 2) if self._attempt else 0.0,
                 last_frame_age_s=None if last_s is None else max(0.0, now - last_s),
                 reconnects=self._reconnects,
+                held_looks=self.counters.held_looks,
             )
 
     @property
@@ -184,6 +189,7 @@ class CameraIngest:
             self._mailbox,
             fps=self._fps,
             counters=self.counters,
+            gate=None if self._new_gate is None else self._new_gate(),
             changed=self._wake,
         )
         with self._changed:

@@ -12,14 +12,17 @@ from streamer.ingest.video_source import video_frames
 
 
 def run_connection(source: Source, session: Session) -> IngestError | None:
-    """Connect, hand every good frame that is due to ``session.sink``, and return why it ended.
+    """Connect, hand every good frame that is due and passes the gate to ``session.sink``, and return why it ended.
 
     Returns None when ``session.stop`` was set. Runs in the calling thread; decoding and waiting release the
     GIL.
     """
     try:
         for frame in _frames(source, session):
-            session.sink.frame(frame)
+            if session.gate is None or session.gate.passes(frame):
+                session.sink.frame(frame)
+            else:
+                session.counters.held_looks += 1
     except IngestError as ended:
         # Without its traceback: its frames hold the address that was opened, password included.
         return ended.with_traceback(None)

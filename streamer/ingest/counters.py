@@ -11,7 +11,8 @@ class StreamCounters:
     - ``packets``: video packets received.
     - ``key_frames``: those of them from which decoding can begin.
     - ``decoded``: frames that the decoder gave, good or not.
-    - ``due``: good frames handed on, at the wanted rate.
+    - ``due``: good frames at the wanted rate, handed on but for those held back.
+    - ``held_looks``: those of them that the gate held back, because nothing moved.
     - ``skipped_damaged``: frames left out because they, or what they build upon, were damaged.
     - ``decode_errors``: packets that the decoder refused.
     - ``format_changes``: changes of size or pixel format within a connection.
@@ -21,6 +22,7 @@ class StreamCounters:
     key_frames: int = 0
     decoded: int = 0
     due: int = 0
+    held_looks: int = 0
     skipped_damaged: int = 0
     decode_errors: int = 0
     format_changes: int = 0

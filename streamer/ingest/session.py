@@ -24,16 +24,26 @@ class ConnectionSink(Protocol):
         ...
 
 
+class LookGate(Protocol):
+    """Decides over frames that are due, in their order."""
+
+    def passes(self, frame: Frame) -> bool:
+        """Whether the frame is to be looked at; one that is not is counted and dropped."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One connection's surroundings.
 
     - ``fps``: frames per second that are wanted, or None for all; others are decoded but never converted.
+    - ``gate``: holds back frames that are due, or None; whoever reads with ``read_frames`` gets all of them.
     - ``stop``: set by another thread to end the connection at the next packet.
     """
 
     camera_id: str
     sink: ConnectionSink
     fps: float | None = None
+    gate: LookGate | None = None
     stop: Event = field(default_factory=Event)
     counters: StreamCounters = field(default_factory=StreamCounters)

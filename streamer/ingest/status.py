@@ -31,6 +31,7 @@ class StreamStatus:
     - ``fps``: frames per second that the camera delivers (not those analysed), over the last seconds.
     - ``last_frame_age_s``: seconds since the last good frame, or None before the first.
     - ``reconnects``: how often the stream came back after it had been lost.
+    - ``held_looks``: looks held back since the camera was configured, because nothing moved.
     """
 
     state: StreamState
@@ -40,6 +41,7 @@ class StreamStatus:
     fps: float
     last_frame_age_s: float | None
     reconnects: int
+    held_looks: int = 0
 
 
 class RateMeter:

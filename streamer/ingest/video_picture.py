@@ -83,6 +83,18 @@ class VideoPicture:
                 self._cached = result
             return result
 
+    def grey(self, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+        """The whole picture's luma as the stream's range has it, uint8 (H, W), scaled to ``size_hw``. Never kept.
+
+        Costs a fraction of ``rgb``: chroma is not touched. Raises ``PictureError`` as ``rgb`` does.
+        """
+        if min(size_hw) < 1:
+            raise PictureError(f"cannot scale a picture to {size_hw[1]} x {size_hw[0]}")
+        stored_hw = (size_hw[1], size_hw[0]) if self._turns % 2 else size_hw
+        with self._lock:
+            grey = self._reformatted(self._frame, stored_hw, "gray")
+        return _read_only(_turned(_plane(grey, 0)[:, : stored_hw[1]], self._turns))
+
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` (whole pixels, half-open) as RGB; what lies outside repeats the
         border.
@@ -135,13 +147,20 @@ class VideoPicture:
 
     def _converted(self, frame: av.VideoFrame, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
         height, width = size_hw
+        rgb = self._reformatted(frame, size_hw, "rgb24")
+        return _plane(rgb, 0)[:, : 3 * width].reshape(height, width, 3)
+
+    def _reformatted(
+        self, frame: av.VideoFrame, size_hw: tuple[int, int], pixel_format: str
+    ) -> av.VideoFrame:
+        height, width = size_hw
         shrinks = height <= frame.height and width <= frame.width
         failure = None
         try:
-            rgb = frame.reformat(
+            return frame.reformat(
                 width,
                 height,
-                format="rgb24",
+                format=pixel_format,
                 src_colorspace=self._matrix,
                 interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
                 dst_color_range=ColorRange.JPEG,
@@ -150,10 +169,8 @@ class VideoPicture:
             )
         except (av.FFmpegError, ValueError) as error:
             failure = str(error)
-        if failure is not None:
-            size = f"{frame.width}x{frame.height}"
-            raise PictureError(f"cannot convert a {frame.format.name} frame of {size}: {failure}")
-        return _plane(rgb, 0)[:, : 3 * width].reshape(height, width, 3)
+        size = f"{frame.width}x{frame.height}"
+        raise PictureError(f"cannot convert a {frame.format.name} frame of {size}: {failure}")
 
 
 def _plane(frame: av.VideoFrame, number: int) -> NDArray[np.uint8]:

@@ -47,6 +47,11 @@ class CameraJudge:
         """The people in view."""
         return self._engine.tracks
 
+    @property
+    def is_engaged(self) -> bool:
+        """Whether no look may be held back: see ``CameraEngine.is_engaged``."""
+        return self._engine.is_engaged
+
     def compliance(self) -> Sequence[Compliance]:
         """The counts of the camera and of its zones."""
         return self._engine.compliance()

@@ -9,6 +9,7 @@ from threading import Event, Lock, Thread
 from typing import Final
 
 from rules import Compliance, EndReason, Track
+from streamer.attention import Attention
 from streamer.frame import Frame
 from streamer.inference.results import InferenceResult, ResultQueue
 from streamer.judging.camera_judge import CameraJudge
@@ -27,6 +28,7 @@ class _Seat:
     """A camera and how far its time has come: the frames' own time, carried on by the monotonic clock."""
 
     judge: CameraJudge
+    attention: Attention
     captured_at: float | None = None
     received_mono_s: float = 0.0
 
@@ -38,6 +40,9 @@ class _Seat:
 
     def saw(self, frame: Frame) -> None:
         self.captured_at, self.received_mono_s = frame.captured_at, frame.received_mono_s
+
+    def tell_gate(self) -> None:
+        self.attention.wanted = self.judge.is_engaged
 
 
 class Judge:
@@ -84,11 +89,14 @@ class Judge:
         for camera_id in list(self._seats):
             self.remove_camera(camera_id, EndReason.SHUTDOWN)
 
-    def set_camera(self, camera_id: str, judge: CameraJudge) -> None:
-        """Add a camera, or give a known one new rules: its open episodes end with ``reload``."""
+    def set_camera(self, camera_id: str, judge: CameraJudge, attention: Attention | None = None) -> None:
+        """Add a camera, or give a known one new rules: its open episodes end with ``reload``.
+
+        ``attention`` is told after each look whether the next one must not be held back.
+        """
         self.remove_camera(camera_id, EndReason.RELOAD)
         with self._lock:
-            self._seats[camera_id] = _Seat(judge)
+            self._seats[camera_id] = _Seat(judge, attention or Attention())
 
     def remove_camera(self, camera_id: str, reason: EndReason) -> None:
         """Forget a camera, if known; its open episodes end with ``reason``."""
@@ -128,7 +136,9 @@ class Judge:
                 return  # removed while its frame was with the models
             seat.saw(result.frame)
             seat.judge.model_digests = self._model_digests()
-            self._hand_on(seat.judge.look(result.frame, result.detections))
+            alerts = seat.judge.look(result.frame, result.detections)
+            seat.tell_gate()
+            self._hand_on(alerts)
 
     def _advance_all(self) -> None:
         mono_s = time.monotonic()
@@ -145,7 +155,9 @@ class Judge:
                 return
             at = seat.now(mono_s)
             if at is not None:
-                self._hand_on(seat.judge.advance(at))
+                alerts = seat.judge.advance(at)
+                seat.tell_gate()
+                self._hand_on(alerts)
 
     def _hand_on(self, alerts: Sequence[ComposedAlert]) -> None:
         for alert in alerts:

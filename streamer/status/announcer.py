@@ -166,6 +166,7 @@ def camera_status_json(camera_id: str, stream: StreamStatus, looks: CameraLooks 
             if stream.last_frame_age_s is None
             else round(stream.last_frame_age_s, 1),
             "reconnects": stream.reconnects,
+            "held_looks": stream.held_looks,
         }
     )
 

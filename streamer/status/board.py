@@ -133,6 +133,7 @@ def _camera_status(camera_id: str, stream: StreamStatus, looks: CameraLooks | No
         dropped_frames=0
         if looks is None
         else looks.dropped_replaced + looks.dropped_stale + looks.dropped_failed,
+        held_looks=stream.held_looks,
         models=() if looks is None else looks.models,
     )
 

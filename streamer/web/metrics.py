@@ -62,6 +62,9 @@ def _camera_metrics(cameras: Sequence[CameraStatus]) -> Iterator[Metric]:
     dropped = CounterMetricFamily(
         "ppewatch_camera_dropped_frames", "Decoded frames that were not analysed.", labels=by_camera
     )
+    held = CounterMetricFamily(
+        "ppewatch_camera_held_looks", "Looks held back because nothing moved.", labels=by_camera
+    )
     for camera in cameras:
         name = [camera.camera]
         for known in CAMERA_STATES:
@@ -71,7 +74,8 @@ def _camera_metrics(cameras: Sequence[CameraStatus]) -> Iterator[Metric]:
             age.add_metric(name, camera.last_frame_age_s)
         reconnects.add_metric(name, camera.reconnects)
         dropped.add_metric(name, camera.dropped_frames)
-    yield from (state, fps, age, reconnects, dropped)
+        held.add_metric(name, camera.held_looks)
+    yield from (state, fps, age, reconnects, dropped, held)
 
 
 def _stage_metrics(stages: Sequence[StageStatus]) -> Iterator[Metric]:

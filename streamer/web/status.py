@@ -31,6 +31,7 @@ class CameraStatus:
     - ``since``: when it took this state.
     - ``fps``: analysed frames per second, measured; ``wanted_fps`` is the configured number.
     - ``dropped_frames``: decoded frames that were replaced or too old before they could be analysed.
+    - ``held_looks``: looks held back because nothing moved.
     - ``models``: names of those that look at it.
     """
 
@@ -43,6 +44,7 @@ class CameraStatus:
     last_frame_age_s: float | None = None
     reconnects: int = 0
     dropped_frames: int = 0
+    held_looks: int = 0
     models: tuple[str, ...] = ()
 
 

@@ -213,8 +213,11 @@ def test_connect_does_not_throw_the_daemon_off_the_broker(site, tmp_path):
         daemon.loop_stop()
 
 
-def test_settings_without_effect_are_named(site):
-    text = GOOD.replace("cameras:", "motion: {enabled: true}\ncameras:", 1)
+def test_settings_without_effect_are_named(site, monkeypatch):
+    text = GOOD.replace("cameras:", "models: [retinaface, maskrcnn]\ncameras:", 1)
+    monkeypatch.setattr(
+        "streamer.present_limits.installed_models", lambda _weights: frozenset({"retinaface"})
+    )
     (warning,) = limit_warnings(load_site(site(text)))
-    assert "motion has no effect yet" in warning
+    assert "maskrcnn is not installed" in warning
     assert limit_warnings(load_site(site(GOOD))) == []

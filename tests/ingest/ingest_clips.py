@@ -36,8 +36,9 @@ def write_clip(
     rotation: int = 0,
     sound: bool = False,
     picture_too: bool = True,
+    moves: bool = True,
 ) -> Path:
-    """A clip of ``picture(0)``, ``picture(1)`` and so on."""
+    """A clip of ``picture(0)``, ``picture(1)`` and so on; of ``picture(0)`` alone when nothing ``moves``."""
     with av.open(str(path), "w") as container:
         audio = container.add_stream("aac", rate=8000) if sound else None
         if picture_too:
@@ -53,7 +54,7 @@ def write_clip(
             if rotation:
                 stream.set_display_rotation(rotation)
             for number in range(frames):
-                frame = av.VideoFrame.from_ndarray(picture(number, size_hw), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(picture(number if moves else 0, size_hw), format="rgb24")
                 frame.pts, frame.time_base = number, Fraction(1, fps)
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))

@@ -3,9 +3,11 @@
 import threading
 import time
 
-from judging.site_of_one import camera_judge, face, frame
+from judging.site_of_one import IMAGE_HW, camera_judge, face, frame
 
+from models.structures import Detections
 from rules import EndReason
+from streamer.attention import Attention
 from streamer.inference.results import InferenceResult, LookTimings, ResultQueue
 from streamer.judging.judge import Judge
 
@@ -123,3 +125,20 @@ def test_a_slow_receiver_does_not_lose_order():
     confirmed = [alert.alert.confirmed_at for alert in seen]
     assert seen[0].alert.type == "new"
     assert confirmed == sorted(confirmed)
+
+
+def test_the_gate_hears_of_somebody_and_of_their_leaving():
+    alerts: list = []
+    judge, results, _ = make(alerts)
+    attention = Attention()
+    judge.set_camera("gate", camera_judge(), attention)
+    judge.start()
+    look(results, 0.0)
+    wait_until(lambda: attention.wanted)
+    for number in range(1, 60):
+        at_s = number / 2
+        results.put(
+            InferenceResult(frame(at_s, mono_s=time.monotonic()), Detections.empty(IMAGE_HW), TIMINGS)
+        )
+    wait_until(lambda: not attention.wanted)
+    judge.stop()

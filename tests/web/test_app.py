@@ -189,6 +189,7 @@ def test_metrics_carry_the_daemons_numbers(server: WebServer, site: Site) -> Non
     assert value("ppewatch_camera_state", camera="entrance", state="online") == 1
     assert value("ppewatch_camera_state", camera="entrance", state="stalled") == 0
     assert value("ppewatch_camera_reconnects_total", camera="loading-dock") == 3
+    assert value("ppewatch_camera_held_looks_total", camera="entrance") == 41
     assert value("ppewatch_camera_last_frame_age_seconds", camera="entrance") == pytest.approx(0.21)
     assert ("ppewatch_camera_last_frame_age_seconds", frozenset({("camera", "store")})) not in values
     assert value("ppewatch_stage_late", stage="inference") == 0

@@ -64,7 +64,13 @@ def busy_site() -> Site:
     common = {"rule": "face masks at the entrance", "missing": ("face_mask",), "severity": "alert"}
     site.camera_list = [
         CameraStatus(
-            camera="entrance", state="online", since=now - 4000, fps=4.9, wanted_fps=5, last_frame_age_s=0.21
+            camera="entrance",
+            state="online",
+            since=now - 4000,
+            fps=4.9,
+            wanted_fps=5,
+            last_frame_age_s=0.21,
+            held_looks=41,
         ),
         CameraStatus(
             camera="loading-dock",
