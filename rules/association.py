@@ -3,15 +3,26 @@
 from collections.abc import Collection, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.structures import Detections, Gear, GearEvidence, PersonObservation
-from rules.face_masks import assign_face_masks, face_mask_evidence
+from rules.face_masks import assign_face_masks, judged_face
 from rules.geometry import Box, center, height, overlap, width
 from rules.hard_hats import hard_hat_evidence
 from rules.headgear import head_of, shows_wearer
 from rules.heads import Head, find_heads
+from rules.mask_fit import MaskFit, mask_fits
 from rules.parts import Part, parts_of
 from rules.proportions import body_from_head
-from rules.quality import overlap_qualities, pose_quality, ramp, size_quality, truncation_quality
+from rules.quality import (
+    overlap_qualities,
+    pose_qualities,
+    ramp,
+    size_qualities,
+    size_quality,
+    truncation_qualities,
+)
 
 #: Detector scores between which a look counts from not at all to whole.
 _DOUBTFUL_SCORE: Final = 0.4
@@ -37,31 +48,21 @@ def associate(
     """
     parts = parts_of(detections, min_score=min_score)
     found = find_heads(parts)
-    faces = [head.face for head in found.heads if head.face is not None]
-    garments = assign_face_masks(parts.face_masks, faces)
-    garment_of = {
-        id(face): parts.face_masks[garments[row]] for row, face in enumerate(faces) if row in garments
-    }
-    visible = [row for row, head in enumerate(found.heads) if not head.is_inferred]
-    clear = dict(zip(visible, overlap_qualities([found.heads[row].box for row in visible]), strict=True))
+    boxes = [head.seen_box for head in found.heads]
+    views = _views(found.heads, boxes, detections)
+    masks: Sequence[GearEvidence | None] = [None] * len(boxes)
+    if Gear.FACE_MASK in gears:
+        masks = _mask_looks(found.heads, parts.face_masks, views, detections.input_scale)
     people = []
-    for row, head in enumerate(found.heads):
-        box = head.seen_box
+    for head, box, view, mask in zip(found.heads, boxes, views, masks, strict=True):
         body = head.body.box if head.body is not None else body_from_head(head.box)
-        view = 0.0 if box is None else clear.get(row, 1.0) * _view_quality(box, detections, head)
         gear: dict[Gear, GearEvidence] = {}
         if Gear.HARD_HAT in gears:
             quality = view * _certainty(head.face, head.bare, head.body, head.hard_hat, head.hat)
             carried = _is_carried(body, box, found.loose_hats)
             gear[Gear.HARD_HAT] = hard_hat_evidence(head, quality, is_carried=carried)
-        if Gear.FACE_MASK in gears:
-            scale = detections.input_scale
-            gear[Gear.FACE_MASK] = face_mask_evidence(
-                head.face,
-                garment_of.get(id(head.face)),
-                _face_quality(head.face, view, scale),
-                input_scale=scale,
-            )
+        if mask is not None:
+            gear[Gear.FACE_MASK] = mask
         people.append(PersonObservation(body, box, _person_score(head), head.body is None, gear))
     people += _under_lone_hats(found.loose_hats, people, detections, gears, lone_hat_score)
     return sorted(people, key=lambda person: (person.box_xyxy, person.head_xyxy or ()))
@@ -91,25 +92,78 @@ def _under_lone_hats(
         )
         if not on_somebody and not on_a_head:
             head = Head(head_of(hat), hard_hat=hat)
-            quality = _view_quality(head.box, detections, head) * _certainty(hat)
+            (clear,) = _view_qualities(np.array([head.box]), [head], detections).tolist()
             gear: dict[Gear, GearEvidence] = {}
             if Gear.HARD_HAT in gears:
-                gear[Gear.HARD_HAT] = hard_hat_evidence(head, quality, is_carried=False)
+                gear[Gear.HARD_HAT] = hard_hat_evidence(head, clear * _certainty(hat), is_carried=False)
             if Gear.FACE_MASK in gears:
-                gear[Gear.FACE_MASK] = face_mask_evidence(None, None, 0.0)
+                gear[Gear.FACE_MASK] = judged_face(None, None, 0.0)
             score = min(hat.score, lone_hat_score)
             found.append(PersonObservation(body_from_head(head.box), head.box, score, True, gear))
     return found
 
 
-def _view_quality(box: Box, detections: Detections, head: Head) -> float:
-    """By size, truncation and blur; what others hide comes on top."""
-    shown = head.face or head.bare or head.hard_hat or head.hat
+def _views(heads: Sequence[Head], boxes: Sequence[Box | None], detections: Detections) -> list[float]:
+    """What the sight of each head supports; nothing where ``boxes`` has None: it was not seen."""
+    views = [0.0] * len(heads)
+    rows = [row for row, box in enumerate(boxes) if box is not None]
+    if not rows:
+        return views
+    seen = np.array([box for box in boxes if box is not None])
+    qualities = _view_qualities(seen, [heads[row] for row in rows], detections)
+    # only what was itself seen hides, and is hidden
+    visible = np.array([not heads[row].is_inferred for row in rows])
+    qualities[visible] *= overlap_qualities(seen[visible])
+    for row, quality in zip(rows, qualities.tolist(), strict=True):
+        views[row] = quality
+    return views
+
+
+def _view_qualities(
+    boxes: NDArray[np.float64], heads: Sequence[Head], detections: Detections
+) -> NDArray[np.float64]:
+    """By size, truncation and blur of heads that are seen at ``boxes`` (N, 4); what others hide comes on top."""
+    sharpness = [
+        1.0 if (shown := head.face or head.bare or head.hard_hat or head.hat) is None else shown.sharpness
+        for head in heads
+    ]
     return (
-        size_quality(height(box), detections.input_scale)
-        * truncation_quality(box, detections.image_hw)
-        * (1.0 if shown is None else min(1.0, shown.sharpness))
+        size_qualities(boxes[:, 3] - boxes[:, 1], detections.input_scale)
+        * truncation_qualities(boxes, detections.image_hw)
+        * np.minimum(1.0, sharpness)
     )
+
+
+def _mask_looks(
+    heads: Sequence[Head], face_masks: Sequence[Part], views: Sequence[float], input_scale: float
+) -> list[GearEvidence]:
+    """The evidence on the face mask of each head.
+
+    Its quality is that of the head's sight, but by the size and the score of the face itself, and by its pose.
+    """
+    faces = [head.face for head in heads if head.face is not None]
+    poses = pose_qualities([face.landmarks_xy for face in faces])
+    garment_of = assign_face_masks(face_masks, faces)
+    fits: list[MaskFit | None] = [None] * len(faces)
+    masked = list(garment_of)
+    found = mask_fits(
+        [faces[row] for row in masked],
+        [face_masks[garment_of[row]] for row in masked],
+        input_scale=input_scale,
+        poses=[poses[row] for row in masked],
+    )
+    for row, fit in zip(masked, found, strict=True):
+        fits[row] = fit
+    looks = []
+    judged = zip(faces, fits, poses, strict=True)
+    for head, view in zip(heads, views, strict=True):
+        if head.face is None:
+            looks.append(judged_face(None, None, 0.0))
+            continue
+        face, fit, pose = next(judged)
+        size = min(view, size_quality(height(face.box), input_scale))
+        looks.append(judged_face(face, fit, size * _certainty(face) * pose))
+    return looks
 
 
 def _certainty(*parts: Part | None) -> float:
@@ -119,16 +173,10 @@ def _certainty(*parts: Part | None) -> float:
     )
 
 
-def _face_quality(face: Part | None, view: float, input_scale: float) -> float:
-    """As for the head, but by the size and the score of the face itself, and by its pose."""
-    if face is None:
-        return 0.0
-    size = min(view, size_quality(height(face.box), input_scale))
-    return size * _certainty(face) * pose_quality(face.landmarks_xy)
-
-
 def _is_carried(body: Box, head: Box | None, loose: Sequence[Part]) -> bool:
     """Whether a hat that nobody wears lies on this body below its head."""
+    if not loose:
+        return False
     chin = head[3] if head is not None else body[1] + height(body) / 6
     return any(
         body[0] - width(body) / 4 <= center(hat.box)[0] <= body[2] + width(body) / 4

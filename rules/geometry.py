@@ -1,8 +1,9 @@
 """Boxes ``(x1, y1, x2, y2)`` in original pixels, half-open, never clipped to the picture."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
@@ -46,18 +47,39 @@ def width(box: Box) -> float:
     return box[2] - box[0]
 
 
-def near_pairs(boxes: Sequence[Box], others: Sequence[Box], *, reach: float = 0.0) -> list[tuple[int, int]]:
-    """Pairs (row, column) of ``boxes`` and ``others`` that overlap, once each of ``boxes`` is larger by ``reach`` of
-    its height on all sides. By row, then column: what a crowd's loops need not look at is left out at once.
+def areas(boxes: NDArray[Any]) -> NDArray[np.float64]:
+    """``area`` of boxes (..., 4)."""
+    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
+
+
+def overlaps(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """``overlap`` of each of ``boxes`` with its counterpart among ``others``, both (..., 4) or broadcast to it."""
+    first = np.maximum(boxes[..., :2], others[..., :2])
+    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - first, 0.0)
+    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
+
+
+def covered_parts(boxes: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float64]:
+    """``covered`` of each of ``boxes`` with area by its counterpart, both (..., 4)."""
+    return overlaps(boxes, by) / areas(boxes)
+
+
+def centers(boxes: NDArray[Any]) -> NDArray[np.float64]:
+    """``center`` of boxes (..., 4), as (..., 2)."""
+    return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2, np.float64)
+
+
+def near_pairs(
+    boxes: NDArray[np.float64], others: NDArray[np.float64], *, reach: float = 0.0
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows of ``boxes`` (N, 4) and columns of ``others`` (M, 4) that overlap, once each of ``boxes`` is larger by
+    ``reach`` of its height on all sides, as two arrays (P,). By row, then column: what a crowd's pairs need not be
+    looked at is left out at once.
     """
-    if not boxes or not others:
-        return []
-    a, b = np.array(boxes, np.float64), np.array(others, np.float64)
-    grow = reach * (a[:, 3] - a[:, 1])[:, None]
-    near = (
-        (a[:, None, 0] - grow < b[None, :, 2])
-        & (b[None, :, 0] < a[:, None, 2] + grow)
-        & (a[:, None, 1] - grow < b[None, :, 3])
-        & (b[None, :, 1] < a[:, None, 3] + grow)
-    )
-    return [(row, column) for row, column in np.argwhere(near).tolist()]
+    if not len(boxes) or not len(others):
+        return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    grow = reach * (boxes[:, 3:] - boxes[:, 1:2])
+    first, last = (boxes[:, :2] - grow)[:, None], (boxes[:, 2:] + grow)[:, None]
+    rows, columns = ((first < others[:, 2:]) & (others[:, :2] < last)).all(axis=-1).nonzero()
+    return rows, columns

@@ -1,15 +1,15 @@
 """Which hat is worn on which head: worn, not near (ADR 0017)."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import Box, center, height, near_pairs, width
-from rules.matching import optimal_pairs
-from rules.parts import Part
-from rules.pixels import cover_of
+from rules.geometry import Box, center, centers, height, near_pairs, width
+from rules.matching import lone_pairs, pair_up
+from rules.parts import Part, boxes_of
+from rules.pixels import covers_of
 from rules.proportions import head_from_body, head_under_hat
 
 #: Part of the upper third of a head that a worn hat covers at least.
@@ -40,63 +40,102 @@ def head_of(hat: Part) -> Box:
 
 
 def wear_fit(hat: Part, head: Box, *, is_inferred: bool = False) -> float:
-    """How well the hat sits on this head, 0 (not at all) to 1 (covers the upper third, right above its middle).
+    """``wear_fits`` of one hat and one head."""
+    return float(wear_fits([hat], np.array([head], np.float64), is_inferred=is_inferred)[0])
+
+
+def wear_fits(
+    hats: Sequence[Part], heads: NDArray[np.float64], *, is_inferred: bool = False
+) -> NDArray[np.float64]:
+    """How well each hat sits on its head (P, 4), 0 (not at all) to 1 (covers the upper third, right above its middle).
 
     The hat's pixels count, or its box where there are none. It sits on the head when its lower edge crosses the head,
     its width is that of a hat for such a head, and it stands over the head's middle. A box without pixels may be that
-    of the hat or, as detectors are often taught, of the whole head with the hat on it. ``is_inferred``: the head was
-    not seen, only the body below it, so the bounds are wider.
+    of the hat or, as detectors are often taught, of the whole head with the hat on it. ``is_inferred``: the heads were
+    not seen, only the bodies below them, so the bounds are wider.
     """
-    head_height, head_width = height(head), width(head)
-    if head_height <= 0 or head_width <= 0:
-        return 0.0
-    bounds = hat.pixel_box or hat.box
+    bounds = np.array([hat.pixel_box or hat.box for hat in hats], np.float64)
     slack = 1.5 if is_inferred else 1.0
-    lower_edge = (bounds[3] - head[1]) / head_height
-    upper_edge = (bounds[1] - head[1]) / head_height
-    aside = abs(center(bounds)[0] - center(head)[0]) / (head_width * slack)
-    crosses = 0.0 < lower_edge <= 0.25 + slack and -1.0 * slack <= upper_edge <= 0.3 * slack
-    if not crosses or aside > 0.5 or not 0.5 / slack <= width(bounds) / head_width <= 2.2 * slack:
-        return 0.0
-    cover = cover_of((head[0], head[1], head[2], head[1] + head_height / 3), hat)
-    if cover < (MIN_COVER_INFERRED if is_inferred else MIN_COVER):
-        return 0.0
-    return cover * (1.0 - aside)
+    head_wh = heads[:, 2:] - heads[:, :2]
+    has_area = (head_wh > 0).all(axis=1)
+    head_width, head_height = np.where(has_area[:, None], head_wh, 1.0).T
+    upper_edge, lower_edge = (bounds[:, 1::2] - heads[:, 1:2]).T / head_height
+    aside = np.abs(centers(bounds)[:, 0] - centers(heads)[:, 0]) / (head_width * slack)
+    breadth = (bounds[:, 2] - bounds[:, 0]) / head_width
+    crosses = (lower_edge > 0.0) & (lower_edge <= 0.25 + slack)
+    crosses &= (-1.0 * slack <= upper_edge) & (upper_edge <= 0.3 * slack)
+    fits_head = has_area & (aside <= 0.5) & (0.5 / slack <= breadth) & (breadth <= 2.2 * slack)
+    fits = np.zeros(len(hats))
+    (rows,) = (crosses & fits_head).nonzero()
+    if len(rows):
+        upper = heads[rows]
+        upper[:, 3] = upper[:, 1] + head_height[rows] / 3
+        covers = covers_of(upper, [hats[row] for row in rows.tolist()])
+        least = MIN_COVER_INFERRED if is_inferred else MIN_COVER
+        fits[rows] = np.where(covers < least, 0.0, covers * (1.0 - aside[rows]))
+    return fits
 
 
 def top_fit(hat: Part, body: Box) -> float:
-    """How well the hat sits on top of a body whose head was not seen, 0 to 1.
+    """``top_fits`` of one hat and one body."""
+    return float(top_fits([hat], np.array([body], np.float64))[0])
+
+
+def top_fits(hats: Sequence[Part], bodies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How well each hat sits on top of its body (P, 4), whose head was not seen, 0 to 1.
 
     Either on the head that an upright body of this height has, or, of somebody who sits or is half hidden, with the
     head below the hat (``head_of``) at the very top of the body.
     """
-    upright = wear_fit(hat, head_from_body(body), is_inferred=True)
-    head = head_of(hat)
+    boxes: list[Box] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in bodies.tolist()]
+    upright = wear_fits(hats, np.array([head_from_body(box) for box in boxes]), is_inferred=True)
+    at_top = np.array([_at_top(head_of(hat), body) for hat, body in zip(hats, boxes, strict=True)])
+    return np.maximum(upright, at_top)
+
+
+def _at_top(head: Box, body: Box) -> float:
+    """How well a head of its own place sits at the very top of a body, 0 to 1."""
     head_height = height(head)
     below_top = abs(head[1] - body[1]) / head_height
     aside = abs(center(head)[0] - center(body)[0]) / width(body)
     if below_top > _TOP_REACH or aside > 0.3 or not 0.06 <= head_height / height(body) <= 0.6:
-        return upright
-    return max(upright, (1.0 - below_top) * (1.0 - aside))
+        return 0.0
+    return (1.0 - below_top) * (1.0 - aside)
 
 
 def assign_hats(
-    hats: Sequence[Part], places: Sequence[Box], fit_of: Callable[[Part, Box], float] = wear_fit
+    hats: Sequence[Part],
+    places: Sequence[Box],
+    fits_of: Callable[[Sequence[Part], NDArray[np.float64]], NDArray[np.float64]] = wear_fits,
 ) -> dict[int, int]:
-    """Index of the hat on each of ``places``, heads (``wear_fit``) or bodies (``top_fit``), where one is worn.
+    """Index of the hat on each of ``places``, heads (``wear_fits``) or bodies (``top_fits``), where one is worn.
 
     One hat serves one head and one head wears one hat, so that as much as possible fits in all (Hungarian method). A
     hat that shows its wearer stays with the head in its own box unless it clearly sits on one of ``places``.
     """
-    # behind the places, one row for each hat: nobody's, or its own wearer's
-    costs: NDArray[Any] = np.full((len(places) + len(hats), len(hats)), np.inf)
-    for row, column in near_pairs(places, [hat.box for hat in hats]):
-        hat = hats[column]
-        fit = fit_of(hat, places[row])
-        if fit > 0:
-            costs[row, column] = 1.0 - fit * hat.score
-    if not np.isfinite(costs).any():
+    if not hats or not places:
         return {}
-    for column, hat in enumerate(hats):
-        costs[len(places) + column, column] = 1.0 - (_OWN_HEAD_FIT * hat.score if shows_wearer(hat) else 0.0)
-    return {row: column for row, column in optimal_pairs(costs) if row < len(places)}
+    rows, columns = near_pairs(np.array(places, np.float64), boxes_of(hats))
+    if not len(rows):
+        return {}
+    fits = fits_of([hats[column] for column in columns.tolist()], np.array(places, np.float64)[rows])
+    worn = fits > 0
+    rows, columns = rows[worn], columns[worn]
+    if not len(rows):
+        return {}
+    costs = 1.0 - fits[worn] * np.array([hat.score for hat in hats])[columns]
+    # what a hat may do instead: stay nobody's, or its own wearer's
+    instead = np.array([1.0 - (_OWN_HEAD_FIT * hat.score if shows_wearer(hat) else 0.0) for hat in hats])
+    lone = lone_pairs(rows, columns)
+    sure = lone & (costs < instead[columns])
+    assigned = dict(zip(rows[sure].tolist(), columns[sure].tolist(), strict=True))
+    if not lone.all():
+        rows, columns, costs = rows[~lone], columns[~lone], costs[~lone]
+        own = np.unique(columns)
+        pairs = pair_up(
+            np.concatenate([rows, len(places) + own]),
+            np.concatenate([columns, own]),
+            np.concatenate([costs, instead[own]]),
+        )
+        assigned.update((row, column) for row, column in pairs.items() if row < len(places))
+    return assigned

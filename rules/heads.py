@@ -1,25 +1,25 @@
 """The heads of one frame: what was seen of each, by either model, and the body that carries it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import Box, area, center, covered, height, near_pairs, overlap, width
-from rules.headgear import assign_hats, head_of, shows_wearer, top_fit
-from rules.matching import optimal_pairs
-from rules.parts import Part, Parts
+from rules.geometry import Box, area, centers, covered_parts, near_pairs, overlap
+from rules.headgear import assign_hats, head_of, shows_wearer, top_fits
+from rules.matching import pair_up
+from rules.parts import Part, Parts, boxes_of
 from rules.proportions import head_from_body, head_from_face
 
 #: Two heads that share more than this part of the smaller one are in one place.
 _SAME_PLACE: Final = 0.7
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Head:
-    """One head and what speaks of it.
+    """One head and what speaks of it; filled while parts are put together, and left alone from then on.
 
     - ``face``, ``bare``: seen as a face, as a bare head.
     - ``hard_hat``, ``hat``: what it wears, hard hat and ordinary headwear; competing detections of one thing
@@ -45,8 +45,7 @@ class Head:
         return head_of(hat) if hat is not None else None
 
 
-@dataclass(frozen=True, slots=True)
-class HeadsFound:
+class HeadsFound(NamedTuple):
     """The heads of a frame, and the hard hats that nobody wears, as far as seen."""
 
     heads: tuple[Head, ...]
@@ -63,100 +62,97 @@ def find_heads(parts: Parts) -> HeadsFound:
     """
     heads = _merged(parts.faces, parts.bare_heads)
     worn = assign_hats(parts.hard_hats, [head.box for head in heads])
-    heads = [
-        replace(head, hard_hat=parts.hard_hats[worn[row]]) if row in worn else head
-        for row, head in enumerate(heads)
-    ]
-    left = _left_over(parts.hard_hats, worn)
-    for hat in [hat for hat in left if shows_wearer(hat)]:
-        left.remove(hat)
+    for row, column in worn.items():
+        heads[row].hard_hat = parts.hard_hats[column]
+    left = []
+    for hat in _left_over(parts.hard_hats, worn):
+        if not shows_wearer(hat):
+            left.append(hat)
         # in the place of a head that does not wear it, it is neither worn by somebody else nor carried
-        if not any(_in_one_place(hat.box, head.box) for head in heads):
+        elif not any(_in_one_place(hat.box, head.box) for head in heads):
             heads.append(Head(hat.box, hard_hat=hat))
-    heads = _with_bodies(heads, parts.persons)
-    headless = [row for row, head in enumerate(heads) if head.is_inferred]
-    found = assign_hats(left, _bodies_of(heads, headless), top_fit)
-    for place, column in found.items():
-        heads[headless[place]] = replace(heads[headless[place]], hard_hat=left[column])
-    left = _left_over(left, found)
-    return HeadsFound(tuple(_with_hats(heads, parts.hats)), tuple(left))
+    _give_bodies(heads, parts.persons)
+    headless = [head for head in heads if head.is_inferred]
+    found = assign_hats(left, _bodies_of(headless), top_fits)
+    for row, column in found.items():
+        headless[row].hard_hat = left[column]
+    _give_hats(heads, parts.hats)
+    return HeadsFound(tuple(heads), tuple(_left_over(left, found)))
 
 
 def _merged(faces: Sequence[Part], bare_heads: Sequence[Part]) -> list[Head]:
     """Faces and bare heads, a face and the bare head around it as one."""
-    costs: NDArray[Any] = np.full((len(faces), len(bare_heads)), np.inf)
-    for row, column in near_pairs([face.box for face in faces], [bare.box for bare in bare_heads]):
-        face, bare = faces[row].box, bare_heads[column].box
-        inside = covered(face, by=bare)
-        if inside >= 0.6 and height(bare) <= 2.5 * height(face):
-            costs[row, column] = 1.0 - inside + abs(height(bare) / height(face) - 1.25)
-    bare_of = dict(optimal_pairs(costs))
+    face_boxes, bare_boxes = boxes_of(faces), boxes_of(bare_heads)
+    rows, columns = near_pairs(face_boxes, bare_boxes)
+    face, bare = face_boxes[rows], bare_boxes[columns]
+    inside = covered_parts(face, by=bare)
+    face_height, bare_height = face[:, 3] - face[:, 1], bare[:, 3] - bare[:, 1]
+    is_around = (inside >= 0.6) & (bare_height <= 2.5 * face_height)
+    costs = 1.0 - inside + np.abs(bare_height / face_height - 1.25)
+    bare_of = pair_up(rows[is_around], columns[is_around], costs[is_around])
     heads = []
     for row, found in enumerate(faces):
         around = bare_heads[bare_of[row]] if row in bare_of else None
         heads.append(Head(around.box if around is not None else head_from_face(found.box), found, around))
-    taken = set(bare_of.values())
-    heads += [Head(bare.box, bare=bare) for column, bare in enumerate(bare_heads) if column not in taken]
+    heads += [Head(part.box, bare=part) for part in _left_over(bare_heads, bare_of)]
     return heads
 
 
-def _with_bodies(heads: Sequence[Head], bodies: Sequence[Part]) -> list[Head]:
-    """Heads with the bodies they belong to, and an inferred head for every body without one."""
-    costs: NDArray[Any] = np.full((len(heads), len(bodies)), np.inf)
-    for row, column in near_pairs([head.box for head in heads], [body.box for body in bodies], reach=1.0):
-        costs[row, column] = _body_cost(heads[row].box, bodies[column].box)
-    body_of = dict(optimal_pairs(costs))
-    found = [
-        replace(head, body=bodies[body_of[row]]) if row in body_of else head for row, head in enumerate(heads)
+def _give_bodies(heads: list[Head], bodies: Sequence[Part]) -> None:
+    """Give heads the bodies they belong to, and add an inferred head for every body without one."""
+    if not bodies:
+        return
+    head_boxes, body_boxes = np.array([head.box for head in heads], np.float64), boxes_of(bodies)
+    rows, columns = near_pairs(head_boxes, body_boxes, reach=1.0)
+    body_of: dict[int, int] = {}
+    if len(rows):
+        costs = _body_costs(head_boxes[rows], body_boxes[columns])
+        allowed = np.isfinite(costs)
+        body_of = pair_up(rows[allowed], columns[allowed], costs[allowed])
+    for row, column in body_of.items():
+        heads[row].body = bodies[column]
+    heads += [
+        Head(head_from_body(body.box), body=body, is_inferred=True) for body in _left_over(bodies, body_of)
     ]
-    taken = set(body_of.values())
-    found += [
-        Head(head_from_body(body.box), body=body, is_inferred=True)
-        for column, body in enumerate(bodies)
-        if column not in taken
-    ]
-    return found
 
 
-def _body_cost(head: Box, body: Box) -> float:
-    """How far the head is from the top of the body, in head heights; infinite where it cannot be its head.
+def _body_costs(heads: NDArray[np.float64], bodies: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far each head (P, 4) is from the top of its body, in head heights; infinite where it cannot be its head.
 
     A seated or half hidden body is short, so its head may take up to 60 % of the box.
     """
-    head_height, body_height = height(head), height(body)
-    if head_height <= 0 or not 0.06 <= head_height / max(body_height, 1e-9) <= 0.6:
-        return float("inf")
-    below_top = head[1] - body[1]
-    aside = abs(center(head)[0] - center(body)[0])
-    if not -0.6 * head_height <= below_top <= 0.3 * body_height or aside > width(body) / 2:
-        return float("inf")
-    return (abs(below_top) + aside) / head_height
+    head_height = heads[:, 3] - heads[:, 1]
+    body_width, body_height = (bodies[:, 2:] - bodies[:, :2]).T
+    share = head_height / np.maximum(body_height, 1e-9)
+    below_top = heads[:, 1] - bodies[:, 1]
+    aside = np.abs(centers(heads)[:, 0] - centers(bodies)[:, 0])
+    fits = (head_height > 0) & (share >= 0.06) & (share <= 0.6) & (aside <= body_width / 2)
+    fits &= (-0.6 * head_height <= below_top) & (below_top <= 0.3 * body_height)
+    return np.where(fits, (np.abs(below_top) + aside) / np.maximum(head_height, 1e-9), np.inf)
 
 
-def _with_hats(heads: Sequence[Head], hats: Sequence[Part]) -> list[Head]:
-    """Heads with the ordinary hats on them; heads that were seen come first."""
+def _give_hats(heads: Sequence[Head], hats: Sequence[Part]) -> None:
+    """Put ordinary hats on heads; heads that were seen come first."""
     if not hats:
-        return list(heads)
-    result = list(heads)
-    seen = [row for row, head in enumerate(heads) if not head.is_inferred]
-    headless = [row for row, head in enumerate(heads) if head.is_inferred]
-    worn = assign_hats(hats, [heads[row].box for row in seen])
+        return
+    seen = [head for head in heads if not head.is_inferred]
+    headless = [head for head in heads if head.is_inferred]
+    worn = assign_hats(hats, [head.box for head in seen])
+    for row, column in worn.items():
+        seen[row].hat = hats[column]
     left = _left_over(hats, worn)
-    for place, column in worn.items():
-        result[seen[place]] = replace(heads[seen[place]], hat=hats[column])
-    for place, column in assign_hats(left, _bodies_of(heads, headless), top_fit).items():
-        result[headless[place]] = replace(heads[headless[place]], hat=left[column])
-    return result
+    for row, column in assign_hats(left, _bodies_of(headless), top_fits).items():
+        headless[row].hat = left[column]
 
 
-def _bodies_of(heads: Sequence[Head], rows: Sequence[int]) -> list[Box]:
+def _bodies_of(heads: Sequence[Head]) -> list[Box]:
     """The bodies of inferred heads."""
-    return [body.box for row in rows if (body := heads[row].body) is not None]
+    return [head.body.box for head in heads if head.body is not None]
 
 
-def _left_over(hats: Sequence[Part], used: dict[int, int]) -> list[Part]:
+def _left_over(parts: Sequence[Part], used: dict[int, int]) -> list[Part]:
     taken = set(used.values())
-    return [hat for column, hat in enumerate(hats) if column not in taken]
+    return [part for column, part in enumerate(parts) if column not in taken]
 
 
 def _in_one_place(box: Box, other: Box) -> bool:

@@ -1,16 +1,18 @@
 """Where a face mask sits on a face: its pixels against the nose and the mouth."""
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
 
 from rules.geometry import height
 from rules.parts import Part
-from rules.pixels import likelihood_around
-from rules.quality import pose_quality, ramp, size_quality
+from rules.pixels import likelihoods_around
+from rules.quality import pose_qualities, ramp, size_quality
 
 #: Rows of ``Detections.landmarks_xy``.
 _NOSE: Final = 2
-_MOUTH: Final = (3, 4)
+_MOUTH: Final = slice(3, 5)
 #: Around the tip of the nose and the mouth so much is looked at, in face heights: landmarks err by about that.
 _RADIUS: Final = 0.04
 #: The corners of the mouth lie at a mask's edge in half profile; these places lie so far from the corner to the middle.
@@ -24,8 +26,7 @@ _SURE: Final = 0.9
 Probabilities = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class MaskFit:
+class MaskFit(NamedTuple):
     """How a mask sits.
 
     - ``nose``, ``mouth``: 0 (bare) to 1 (covered).
@@ -49,25 +50,36 @@ class MaskFit:
         return rest + cover * (_SURE - rest), rest, _SURE - cover * (_SURE - rest)
 
 
-def mask_fit(face: Part, garment: Part, *, input_scale: float) -> MaskFit | None:
-    """How ``garment`` sits on ``face``; None where the face has no landmarks. By the mask's pixels, or its box where it
-    has none. ``input_scale``: network input pixels per original pixel.
+def mask_fits(
+    faces: Sequence[Part],
+    garments: Sequence[Part],
+    *,
+    input_scale: float,
+    poses: Sequence[float] | None = None,
+) -> list[MaskFit | None]:
+    """How each of ``garments`` sits on its face; None where the face has no landmarks.
+
+    By the mask's pixels, or its box where it has none. ``input_scale``: network input pixels per original pixel.
+    ``poses``: the faces' pose qualities, where they are known already.
     """
-    if face.landmarks_xy is None or not face.landmarks_xy.any():
-        return None
-    radius = _RADIUS * height(face.box)
-    points = face.landmarks_xy.tolist()
-    nose_x, nose_y = points[_NOSE]
-    corners = [points[row] for row in _MOUTH]
-    middle = [sum(values) / len(corners) for values in zip(*corners, strict=True)]
-    mouth = [
-        middle,
-        *([c + _INWARD * (m - c) for c, m in zip(corner, middle, strict=True)] for corner in corners),
+    rows = [
+        row for row, face in enumerate(faces) if face.landmarks_xy is not None and face.landmarks_xy.any()
     ]
-    return MaskFit(
-        nose=likelihood_around(nose_x, nose_y, radius, garment),
-        mouth=sum(likelihood_around(x, y, radius, garment) for x, y in mouth) / len(mouth),
-        weight=ramp(garment.score, _DOUBTFUL_SCORE, _SURE_SCORE)
-        * size_quality(height(garment.box), input_scale)
-        * pose_quality(face.landmarks_xy),
+    found: list[MaskFit | None] = [None] * len(faces)
+    if not rows:
+        return found
+    landmarks = np.array([faces[row].landmarks_xy for row in rows], np.float64)
+    corners = landmarks[:, _MOUTH]
+    middle = corners.sum(axis=1, keepdims=True) / 2
+    places = np.concatenate(
+        [landmarks[:, _NOSE, None], middle, corners + _INWARD * (middle - corners)], axis=1
     )
+    radii = _RADIUS * np.array([height(faces[row].box) for row in rows])
+    covers = likelihoods_around(places, radii, [garments[row] for row in rows]).tolist()
+    if poses is None:
+        poses = pose_qualities([face.landmarks_xy for face in faces])
+    for row, (nose, *mouth) in zip(rows, covers, strict=True):
+        weight = ramp(garments[row].score, _DOUBTFUL_SCORE, _SURE_SCORE)
+        weight *= size_quality(height(garments[row].box), input_scale)
+        found[row] = MaskFit(nose, sum(mouth) / len(mouth), weight * poses[row])
+    return found

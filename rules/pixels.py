@@ -1,4 +1,4 @@
-"""What the 28 x 28 pixels of a hat or mask cover of places in the picture."""
+"""What the 28 x 28 pixels of hats and masks cover of places in the picture, for many pairs at once."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -6,42 +6,74 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import Box, covered, height, width
-from rules.parts import Part
+from rules.geometry import covered_parts
+from rules.parts import Part, boxes_of
 
 #: Sample points across and down a box, at equal distances from each other and from its edges.
-_ACROSS: Final = tuple((n + 1) / 10 for n in range(9))
-_DOWN: Final = tuple((n + 1) / 6 for n in range(5))
+_ACROSS: Final = np.array([(n + 1) / 10 for n in range(9)])
+_DOWN: Final = np.array([(n + 1) / 6 for n in range(5)])
 
 
-def cover_of(box: Box, part: Part) -> float:
-    """How much of ``box`` the part's pixels cover, 0 to 1, at 9 x 5 points; its own box where it has no pixels."""
-    if part.seg_mask is None:
-        return covered(box, by=part.box)
-    x = [box[0] + share * width(box) for share in _ACROSS]
-    y = [box[1] + share * height(box) for share in _DOWN]
-    found = _sampled(part, part.seg_mask, x, y)
-    return float(np.count_nonzero(found >= 0.5)) / (len(x) * len(y))
-
-
-def likelihood_around(x: float, y: float, radius: float, part: Part) -> float:
-    """Mean of the part's ``seg_mask`` at 3 x 3 points within ``radius`` pixels of a place, 0 outside its box; where it
-    has no pixels, 1 inside its box.
+def covers_of(boxes: NDArray[np.float64], parts: Sequence[Part]) -> NDArray[np.float64]:
+    """How much of each of ``boxes`` (P, 4) the pixels of its part cover, 0 to 1 each, at 9 x 5 points; the part's own
+    box where it has no pixels.
     """
-    if part.seg_mask is None:
-        return float(part.box[0] <= x <= part.box[2] and part.box[1] <= y <= part.box[3])
-    near_x, near_y = ((value - radius, value, value + radius) for value in (x, y))
-    return float(_sampled(part, part.seg_mask, near_x, near_y).sum()) / 9
+    part_boxes = boxes_of(parts)
+    rows = _with_pixels(parts)
+    covers = np.zeros(len(parts)) if len(rows) == len(parts) else covered_parts(boxes, part_boxes)
+    if len(rows):
+        x1, y1, x2, y2 = boxes[rows].T[:, :, None]
+        x, y = x1 + _ACROSS * (x2 - x1), y1 + _DOWN * (y2 - y1)
+        values, is_inside = _sampled(_stacked(parts, rows), part_boxes[rows], x[:, None], y[:, None])
+        covers[rows] = ((values >= 0.5) & is_inside).sum(axis=(1, 2, 3)) / (_ACROSS.size * _DOWN.size)
+    return covers
 
 
-def _sampled(part: Part, seg_mask: NDArray[Any], x: Sequence[float], y: Sequence[float]) -> NDArray[Any]:
-    """``seg_mask`` at every column of ``x`` and row of ``y``, original pixels; those outside the box are left out."""
-    rows, columns = seg_mask.shape
-    column = _cells(x, part.box[0], part.box[2], columns)
-    row = _cells(y, part.box[1], part.box[3], rows)
-    return np.asarray(seg_mask[row][:, column])
+def likelihoods_around(
+    points_xy: NDArray[np.float64], radii: NDArray[np.float64], parts: Sequence[Part]
+) -> NDArray[np.float64]:
+    """Mean of each part's ``seg_mask`` at 3 x 3 points within a radius (P,) in pixels of K places (P, K, 2), 0 outside
+    its box; where it has no pixels, 1 inside its box. Returns (P, K).
+    """
+    part_boxes = boxes_of(parts)
+    first, last = part_boxes[:, None, :2], part_boxes[:, None, 2:]
+    likelihoods = ((first <= points_xy) & (points_xy <= last)).all(axis=-1).astype(np.float64)
+    rows = _with_pixels(parts)
+    if len(rows):
+        near_xy = points_xy[rows, :, :, None] + radii[rows, None, None, None] * (-1.0, 0.0, 1.0)
+        values, is_inside = _sampled(
+            _stacked(parts, rows), part_boxes[rows], near_xy[:, :, 0], near_xy[:, :, 1]
+        )
+        values[~is_inside] = 0.0
+        likelihoods[rows] = values.reshape(*values.shape[:2], 9).sum(axis=-1).astype(np.float64) / 9
+    return likelihoods
 
 
-def _cells(places: Sequence[float], start: float, end: float, count: int) -> list[int]:
-    per_pixel = count / (end - start)
-    return [min(count - 1, int((place - start) * per_pixel)) for place in places if start <= place < end]
+def _with_pixels(parts: Sequence[Part]) -> NDArray[np.intp]:
+    return np.array([row for row, part in enumerate(parts) if part.seg_mask is not None], np.intp)
+
+
+def _stacked(parts: Sequence[Part], rows: NDArray[np.intp]) -> NDArray[Any]:
+    return np.stack([mask for row in rows.tolist() if (mask := parts[row].seg_mask) is not None])
+
+
+def _sampled(
+    seg_masks: NDArray[Any], boxes: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Masks (M, 28, 28) in their boxes (M, 4) at K grids each, of columns ``x`` (M, K, X) and rows ``y`` (M, K, Y) in
+    original pixels: values (M, K, Y, X), and whether each point lies in its box; values outside mean nothing.
+    """
+    column, x_inside = _cells(x, boxes[:, 0], boxes[:, 2], seg_masks.shape[2])
+    row, y_inside = _cells(y, boxes[:, 1], boxes[:, 3], seg_masks.shape[1])
+    mask = np.arange(len(seg_masks))[:, None, None, None]
+    values = seg_masks[mask, row[..., :, None], column[..., None, :]]
+    return values, y_inside[..., :, None] & x_inside[..., None, :]
+
+
+def _cells(
+    places: NDArray[np.float64], start: NDArray[np.float64], end: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """The cells in which ``places`` (M, K, P) lie, and which of them lie between ``start`` and ``end`` (M,) at all."""
+    start, end = start[:, None, None], end[:, None, None]
+    cells = ((places - start) * (count / (end - start))).astype(np.intp)
+    return np.clip(cells, 0, count - 1), (start <= places) & (places < end)

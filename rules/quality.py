@@ -1,13 +1,12 @@
 """How much one look can support, 0 to 1: size, pose, blur, truncation, overlap (ADR 0016)."""
 
 from collections.abc import Sequence
-from math import atan2, degrees, hypot
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import Box, area, overlap
+from rules.geometry import areas, overlaps
 
 #: Heights at the network's input between which quality rises from 0 to 1, in pixels.
 TOO_SMALL_PX: Final = 10.0
@@ -30,53 +29,62 @@ def size_quality(height_px: float, input_scale: float) -> float:
     return ramp(height_px * input_scale, TOO_SMALL_PX, LARGE_ENOUGH_PX)
 
 
-def yaw_degrees(landmarks_xy: NDArray[Any]) -> float | None:
-    """How far a face is turned to either side, 0 (at us) to 180, from its five landmarks (5, 2); None without them.
+def size_qualities(heights_px: NDArray[Any], input_scale: float) -> NDArray[np.float64]:
+    """``size_quality`` of many heights."""
+    return ramps(heights_px * input_scale, TOO_SMALL_PX, LARGE_ENOUGH_PX)
+
+
+def ramps(values: NDArray[Any], zero_at: float, one_at: float) -> NDArray[np.float64]:
+    """``ramp`` of many values."""
+    return np.asarray(np.clip((values - zero_at) / (one_at - zero_at), 0.0, 1.0), np.float64)
+
+
+def yaws_degrees(landmarks_xy: NDArray[Any]) -> NDArray[np.float64]:
+    """How far faces are turned to either side, 0 (at us) to 180, from their five landmarks (N, 5, 2).
 
     Under orthographic projection a head turned by the angle a shows its pupils D cos(a) apart and the tip of its nose
     ``NOSE_DEPTH`` D sin(a) beside their middle, both measured across the line from the pupils' middle to the mouth's.
     The angle is the arc tangent of the two. Eyes in the wrong order, beyond the profile, give more than 90 degrees.
     """
-    eye_a, eye_b, nose, mouth_a, mouth_b = points = landmarks_xy.tolist()
-    if not any(x or y for x, y in points):
-        return None
-    eyes = ((eye_a[0] + eye_b[0]) / 2, (eye_a[1] + eye_b[1]) / 2)
-    down = ((mouth_a[0] + mouth_b[0]) / 2 - eyes[0], (mouth_a[1] + mouth_b[1]) / 2 - eyes[1])
-    length = hypot(*down)
-    if length < 1e-6:
-        return 90.0
-    across = (down[1] / length, -down[0] / length)
-    pupils = (eye_b[0] - eye_a[0]) * across[0] + (eye_b[1] - eye_a[1]) * across[1]
-    beside = abs((nose[0] - eyes[0]) * across[0] + (nose[1] - eyes[1]) * across[1])
-    return degrees(atan2(beside / NOSE_DEPTH, pupils))
+    eye_a, eye_b, nose, mouth_a, mouth_b = np.moveaxis(np.asarray(landmarks_xy, np.float64), 1, 0)
+    eyes = (eye_a + eye_b) / 2
+    down = (mouth_a + mouth_b) / 2 - eyes
+    length = np.hypot(down[:, 0], down[:, 1])
+    across = down[:, ::-1] * (1.0, -1.0) / np.maximum(length, 1e-6)[:, None]
+    pupils = ((eye_b - eye_a) * across).sum(axis=1)
+    beside = np.abs(((nose - eyes) * across).sum(axis=1))
+    return np.where(length < 1e-6, 90.0, np.degrees(np.arctan2(beside / NOSE_DEPTH, pupils)))
 
 
-def pose_quality(landmarks_xy: NDArray[Any] | None) -> float:
-    """What a face's pose lets us say about a mask; 1 where no landmarks were measured."""
-    yaw = None if landmarks_xy is None else yaw_degrees(landmarks_xy)
-    return 1.0 if yaw is None else ramp(yaw, PROFILE_YAW_DEG, CLEAR_YAW_DEG)
+def pose_qualities(landmarks_xy: Sequence[NDArray[Any] | None]) -> list[float]:
+    """What faces' poses let us say about a mask; 1 where no landmarks (5, 2) were measured or all are zero."""
+    found = [1.0] * len(landmarks_xy)
+    rows = [row for row, points in enumerate(landmarks_xy) if points is not None]
+    if not rows:
+        return found
+    measured = np.stack([points for points in landmarks_xy if points is not None])
+    clear = ramps(yaws_degrees(measured), PROFILE_YAW_DEG, CLEAR_YAW_DEG)
+    for row, quality in zip(rows, np.where(measured.any(axis=(1, 2)), clear, 1.0).tolist(), strict=True):
+        found[row] = quality
+    return found
 
 
-def truncation_quality(box: Box, image_hw: tuple[int, int]) -> float:
-    """By how much of the box lies inside the picture: nothing from 40 % cut off, whole up to 10 %."""
-    own = area(box)
-    if own <= 0:
-        return 0.0
-    return ramp(overlap(box, (0.0, 0.0, float(image_hw[1]), float(image_hw[0]))) / own, 0.6, 0.9)
+def truncation_qualities(boxes: NDArray[np.float64], image_hw: tuple[int, int]) -> NDArray[np.float64]:
+    """By how much of each box (N, 4) lies inside the picture: nothing from 40 % cut off, whole up to 10 %."""
+    own = areas(boxes)
+    inside = overlaps(boxes, np.array([0.0, 0.0, image_hw[1], image_hw[0]]))
+    return np.where(own > 0, ramps(inside / np.maximum(own, 1e-9), 0.6, 0.9), 0.0)
 
 
-def overlap_qualities(boxes: Sequence[Box]) -> list[float]:
-    """For each head of a picture, by how much the others hide of it: whole up to 10 %, nothing from half on.
+def overlap_qualities(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each head (N, 4) of a picture, by how much the others hide of it: whole up to 10 %, nothing from half on.
 
     The larger head is the nearer one and hides; of two of one size (within 15 %) nobody can say, so both suffer.
     """
     if len(boxes) < 2:
-        return [1.0] * len(boxes)
-    x1, y1, x2, y2 = np.array(boxes, np.float64).T
-    across = np.minimum(x2[:, None], x2[None, :]) - np.maximum(x1[:, None], x1[None, :])
-    along = np.minimum(y2[:, None], y2[None, :]) - np.maximum(y1[:, None], y1[None, :])
-    own = np.maximum((x2 - x1) * (y2 - y1), 1e-9)
-    hidden = np.maximum(across, 0.0) * np.maximum(along, 0.0) / own[:, None]
-    hidden[(y2 - y1)[None, :] <= 0.85 * (y2 - y1)[:, None]] = 0.0
+        return np.ones(len(boxes))
+    heights = boxes[:, 3] - boxes[:, 1]
+    hidden = overlaps(boxes[:, None], boxes[None]) / np.maximum(areas(boxes), 1e-9)[:, None]
+    hidden[heights[None, :] <= 0.85 * heights[:, None]] = 0.0
     np.fill_diagonal(hidden, 0.0)
-    return [ramp(part, 0.5, 0.1) for part in hidden.max(axis=1).tolist()]
+    return ramps(hidden.max(axis=1), 0.5, 0.1)
