@@ -45,21 +45,27 @@ def encounters(
     """
     found = []
     column_of = dict(pairs)
+    row_of = {column: row for row, column in pairs}
     # pairs that only the last stage of the assignment allowed lie beyond the gate
-    bounded = np.where(np.isfinite(costs), costs, _BEYOND_GATE)
-    for row, column in pairs:
-        rivals = np.nonzero(np.isfinite(costs[:, column]))[0]
-        for other in rivals.tolist():
-            theirs = column_of.get(other)
-            if other == row or (theirs is not None and other < row):
-                continue
-            first, second = people[row], people[other]
+    is_rival = np.isfinite(costs)
+    bounded = np.where(is_rival, costs, _BEYOND_GATE)
+    is_rival[list(column_of), list(row_of)] = False
+    rivals = [
+        (row_of[column], column, other)
+        for other, column in np.argwhere(is_rival).tolist()
+        if column in row_of
+    ]
+    for row, column, other in sorted(rivals):
+        theirs = column_of.get(other)
+        if theirs is not None and other < row:
+            continue
+        first, second = people[row], people[other]
+        seen_second = None if theirs is None else persons[theirs]
+        if _meet(first, second, persons[column], seen_second, before):
             extra = bounded[other, column] - bounded[row, column]
             if theirs is not None:
                 extra += bounded[row, theirs] - bounded[other, theirs]
-            seen_second = None if theirs is None else persons[theirs]
-            if _meet(first, second, persons[column], seen_second, before):
-                found.append(Encounter(first, second, bool(extra < ambiguous_cost)))
+            found.append(Encounter(first, second, bool(extra < ambiguous_cost)))
     return found
 
 

@@ -1,5 +1,6 @@
 """One followed person: the filters of head and body, and when each was seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.structures import PersonObservation
 from rules.geometry import Box, Point, center
-from rules.motion import BoxFilter
+from rules.motion import BoxFilter, correct_all, predict_all, spreads_of
 from rules.proportions import HEADS_PER_STATURE, body_from_head, head_from_body
 
 #: Standard deviations of detections, in head heights: a head's box, and a body's.
@@ -43,12 +44,12 @@ class FollowedPerson:
     @property
     def unit_px(self) -> float:
         """One head height in pixels."""
-        return (self.head or self._any()).unit_px
+        return (self.head or self.known).unit_px
 
     @property
     def head_box(self) -> Box:
         """The head as it is believed to be now."""
-        return self.head.box if self.head is not None else head_from_body(self._any().box)
+        return self.head.box if self.head is not None else head_from_body(self.known.box)
 
     @property
     def body_box(self) -> Box:
@@ -62,41 +63,53 @@ class FollowedPerson:
     @property
     def speed(self) -> float:
         """Head heights per second."""
-        return (self.head or self._any()).speed
+        return (self.head or self.known).speed
 
     def ahead(self, dt_s: float) -> Point:
         """The middle of the head ``dt_s`` seconds from now, if the person goes on like this."""
         if self.head is not None:
             return self.head.ahead(dt_s)
         x, y = center(self.head_box)
-        dx, dy = self._any().velocity[:2]
-        return x + dt_s * float(dx), y + dt_s * float(dy)
+        dx, dy = self.known.velocity[:2].tolist()
+        return x + dt_s * dx, y + dt_s * dy
 
-    def predict(self, dt_s: float, *, stop: bool) -> None:
-        """Move on by ``dt_s``; with ``stop`` the velocity is forgotten first."""
-        for part in (self.head, self.body):
-            if part is not None:
-                if stop:
-                    part.stop()
-                part.predict(dt_s)
-
-    def see(self, person: PersonObservation, t: float) -> None:
-        """Take this person's sighting at ``t``."""
-        if person.head_xyxy is not None:
-            self.head = _corrected(self.head, person.head_xyxy, units_high=1.0, noise=_HEAD_NOISE)
-        if not person.box_is_estimated:
-            self.body = _corrected(
-                self.body, person.box_xyxy, units_high=HEADS_PER_STATURE, noise=_BODY_NOISE
-            )
-            self.body_seen_t = t
-        self.observation, self.last_seen_t, self.unseen_s = person, t, 0.0
-        self.last_point = center(self.head_box)
-
-    def _any(self) -> BoxFilter:
+    @property
+    def known(self) -> BoxFilter:
+        """The filter of the body, or where there is none of the head."""
         part = self.body or self.head
         if part is None:
             raise ValueError("a followed person has been seen by head or by body")
         return part
+
+
+def predict_people(people: Sequence[FollowedPerson], dt_s: float, *, stop: bool) -> None:
+    """Move everybody on by ``dt_s``; with ``stop`` the velocities are forgotten first."""
+    filters = [part for followed in people for part in (followed.head, followed.body) if part is not None]
+    predict_all(filters, dt_s, stop=stop)
+
+
+def see_people(sightings: Sequence[tuple[FollowedPerson, PersonObservation]], t: float) -> None:
+    """Give each followed person its sighting at ``t``."""
+    filters: list[BoxFilter] = []
+    boxes: list[Box] = []
+    for followed, person in sightings:
+        if person.head_xyxy is not None:
+            if followed.head is None:
+                followed.head = BoxFilter(person.head_xyxy, units_high=1.0, noise=_HEAD_NOISE)
+            else:
+                filters.append(followed.head)
+                boxes.append(person.head_xyxy)
+        if not person.box_is_estimated:
+            if followed.body is None:
+                followed.body = BoxFilter(person.box_xyxy, units_high=HEADS_PER_STATURE, noise=_BODY_NOISE)
+            else:
+                filters.append(followed.body)
+                boxes.append(person.box_xyxy)
+            followed.body_seen_t = t
+    correct_all(filters, boxes)
+    for followed, person in sightings:
+        followed.observation, followed.last_seen_t, followed.unseen_s = person, t, 0.0
+        followed.last_point = center(followed.head_box)
 
 
 def seen_head(person: PersonObservation) -> Box:
@@ -114,19 +127,20 @@ def alike(height_px: float, other_px: float) -> bool:
     return 0.6 <= (height_px + 1e-9) / (other_px + 1e-9) <= 1.67
 
 
-def head_spread(followed: FollowedPerson) -> NDArray[np.float64]:
-    """Variances (4,) of the next head box; wide where the head is only known from the body."""
-    if followed.head is not None:
-        return followed.head.spread()
-    if followed.body is None:
-        raise ValueError("a followed person has been seen by head or by body")
-    spread = followed.body.spread().copy()
-    spread[2:] = (0.3 * followed.unit_px) ** 2
-    return spread + (0.5 * followed.unit_px) ** 2
+def head_spreads(people: Sequence[FollowedPerson]) -> NDArray[np.float64]:
+    """Variances (N, 4) of the next head boxes; wide where the head is only known from the body."""
+    spreads = spreads_of([followed.head or followed.known for followed in people])
+    for row, followed in enumerate(people):
+        if followed.head is None:
+            spreads[row, 2:] = (0.3 * followed.unit_px) ** 2
+            spreads[row] += (0.5 * followed.unit_px) ** 2
+    return spreads
 
 
-def _corrected(part: BoxFilter | None, box: Box, *, units_high: float, noise: float) -> BoxFilter:
-    if part is None:
-        return BoxFilter(box, units_high=units_high, noise=noise)
-    part.correct(box)
-    return part
+def body_spreads(people: Sequence[FollowedPerson]) -> NDArray[np.float64]:
+    """Variances (N, 4) of the next body boxes; much wider where only the head is known."""
+    spreads = spreads_of([followed.body or followed.known for followed in people])
+    for row, followed in enumerate(people):
+        if followed.body is None:
+            spreads[row] *= 60
+    return spreads

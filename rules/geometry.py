@@ -19,13 +19,6 @@ def overlap(a: Box, b: Box) -> float:
     return area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
 
 
-def iou(a: Box, b: Box) -> float:
-    """Intersection over union, 0 to 1."""
-    shared = overlap(a, b)
-    union = area(a) + area(b) - shared
-    return shared / union if union > 0 else 0.0
-
-
 def covered(box: Box, by: Box) -> float:
     """The part of ``box`` that ``by`` covers, 0 to 1."""
     own = area(box)
@@ -58,6 +51,12 @@ def overlaps(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
     first = np.maximum(boxes[..., :2], others[..., :2])
     sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - first, 0.0)
     return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
+
+
+def ious(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
+    """Intersection over union, 0 to 1, of each of ``boxes`` with its counterpart, both (..., 4)."""
+    shared = overlaps(boxes, others)
+    return np.asarray(shared / np.maximum(areas(boxes) + areas(others) - shared, 1e-9), np.float64)
 
 
 def covered_parts(boxes: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float64]:

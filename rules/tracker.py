@@ -14,8 +14,17 @@ from numpy.typing import NDArray
 
 from models.structures import PersonObservation
 from rules.encounters import Encounter, encounters
-from rules.following import FollowedPerson, alike, distance_in_heads, head_spread, seen_head
-from rules.geometry import Box, center, height, iou
+from rules.following import (
+    FollowedPerson,
+    alike,
+    body_spreads,
+    distance_in_heads,
+    head_spreads,
+    predict_people,
+    see_people,
+    seen_head,
+)
+from rules.geometry import Box, center, height, ious
 from rules.matching import optimal_pairs
 from rules.motion import mahalanobis, measures
 from rules.tuning import Tuning
@@ -66,8 +75,7 @@ class Tracker:
 
         After an outage velocities are forgotten and its time does not count as unseen: nobody looked.
         """
-        for person in self.people:
-            person.predict(passed_s, stop=is_outage)
+        predict_people(self.people, passed_s, stop=is_outage)
         before = {person.track_id: person.last_point for person in self.people}
         pairs, costs = self._assign(persons, t)
         met = encounters(
@@ -78,10 +86,9 @@ class Tracker:
             before=before,
             ambiguous_cost=self._tuning.ambiguous_cost,
         )
-        for row, column in pairs:
-            followed = self.people[row]
-            followed.see(persons[column], t)
-            followed.sightings += 1
+        see_people([(self.people[row], persons[column]) for row, column in pairs], t)
+        for row, _ in pairs:
+            self.people[row].sightings += 1
         matched_rows = {row for row, _ in pairs}
         for row, followed in enumerate(self.people):
             if row not in matched_rows:
@@ -104,12 +111,14 @@ class Tracker:
 
     def _begin(self, person: PersonObservation, t: float) -> None:
         followed = FollowedPerson(self._next_id, person, t, t)
-        followed.see(person, t)
+        see_people([(followed, person)], t)
         self._next_id += 1
         self.people.append(followed)
 
     def _is_over(self, followed: FollowedPerson, interval_s: float, image_hw: tuple[int, int]) -> bool:
         """Whether a track is given up: unseen for too long, or on its way out of the picture."""
+        if followed.is_seen:
+            return False
         x, y = center(followed.head_box)
         is_outside = not (0 <= x < image_hw[1] and 0 <= y < image_hw[0])
         if is_outside and followed.unseen_s > max(self._tuning.missed_look_s, 1.5 * interval_s):
@@ -122,35 +131,34 @@ class Tracker:
     ) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
         """Pairs (row of ``people``, column of ``persons``), and the costs they were chosen by."""
         costs = self._costs(persons)
-        sure = [person.score >= self._tuning.high_score for person in persons]
-        fresh = [followed.unseen_s <= self._tuning.tentative_s for followed in self.people]
+        scores = np.array([person.score for person in persons])
+        sure = scores >= self._tuning.high_score
+        fresh = np.array([followed.unseen_s <= self._tuning.tentative_s for followed in self.people], bool)
         # who was lost is found again only by what would also start a track: near a lost person there is always some
         # thing that looks a little like a face
-        strong = [person.score >= self._tuning.start_score for person in persons]
-        lost_rows, weak_columns = (
-            np.nonzero(~np.array(fresh, bool))[0],
-            np.nonzero(~np.array(strong, bool))[0],
-        )
-        costs[np.ix_(lost_rows, weak_columns)] = np.inf
-        rows, columns = list(range(len(self.people))), list(range(len(persons)))
+        strong = scores >= self._tuning.start_score
+        costs[~fresh[:, None] & ~strong] = np.inf
         pairs: list[tuple[int, int]] = []
+        free_rows, free_columns = np.ones(len(fresh), bool), np.ones(len(scores), bool)
 
-        def match(stage_rows: list[int], stage_columns: list[int], by_reach: bool) -> None:
-            if not stage_rows or not stage_columns:
+        def match(some_rows: NDArray[np.bool_], some_columns: NDArray[np.bool_], by_reach: bool) -> None:
+            rows, columns = np.flatnonzero(some_rows & free_rows), np.flatnonzero(some_columns & free_columns)
+            if not len(rows) or not len(columns):
                 return
             stage = (
-                self._reach(stage_rows, [persons[column] for column in stage_columns], t)
+                self._reach(rows.tolist(), [persons[column] for column in columns.tolist()], t)
                 if by_reach
-                else costs[np.ix_(stage_rows, stage_columns)]
+                else costs[rows[:, None], columns]
             )
             for row, column in optimal_pairs(stage):
-                pairs.append((stage_rows[row], stage_columns[column]))
-                rows.remove(stage_rows[row])
-                columns.remove(stage_columns[column])
+                pairs.append((int(rows[row]), int(columns[column])))
+            for row, column in pairs:
+                free_rows[row] = free_columns[column] = False
 
-        match(list(rows), [column for column in columns if sure[column]], False)
-        match([row for row in rows if fresh[row]], list(columns), False)
-        match(list(rows), [column for column in columns if strong[column]], True)
+        everybody = np.ones(len(fresh), bool)
+        match(everybody, sure, False)
+        match(fresh, np.ones(len(scores), bool), False)
+        match(everybody, strong, True)
         return sorted(pairs), costs
 
     def _costs(self, persons: Sequence[PersonObservation]) -> NDArray[np.float64]:
@@ -169,29 +177,21 @@ class Tracker:
         seen_heads = [seen_head(person) for person in persons]
         if head_pairs.any() or mixed_pairs.any():
             boxes = [followed.head_box for followed in self.people]
-            spreads = np.array([head_spread(followed) for followed in self.people])
-            cost = self._gated(boxes, spreads, seen_heads)
+            cost = self._gated(boxes, head_spreads(self.people), seen_heads)
             costs = np.where(head_pairs | mixed_pairs, cost, costs)
         if body_pairs.any():
             bodies = [followed.body_box for followed in self.people]
-            spreads = np.array(
-                [
-                    followed.body.spread() if followed.body is not None else head_spread(followed) * 60
-                    for followed in self.people
-                ]
-            )
-            costs = np.where(
-                body_pairs, self._gated(bodies, spreads, [person.box_xyxy for person in persons]), costs
-            )
+            cost = self._gated(bodies, body_spreads(self.people), [person.box_xyxy for person in persons])
+            costs = np.where(body_pairs, cost, costs)
         return costs
 
     def _gated(self, boxes: list[Box], spreads: NDArray[np.float64], seen: list[Box]) -> NDArray[np.float64]:
         distances, log_spread = mahalanobis(measures(boxes), spreads, measures(seen))
         costs = np.minimum(distances, self._tuning.gate) + log_spread[:, None]
-        for row, column in zip(*np.nonzero(distances > self._tuning.gate), strict=True):
-            near = distances[row, column] <= 40 * self._tuning.gate
-            if not near or iou(boxes[row], seen[column]) < _GATE_IOU:
-                costs[row, column] = np.inf
+        beyond = distances > self._tuning.gate
+        rows, columns = np.nonzero(beyond & (distances <= 40 * self._tuning.gate))
+        beyond[rows, columns] = ious(np.array(boxes)[rows], np.array(seen)[columns]) < _GATE_IOU
+        costs[beyond] = np.inf
         return costs
 
     def _reach(
