@@ -1,6 +1,6 @@
 """The episodes of one camera: opening, holding back, handing over, telling and closing them (ADR 0014)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from rules.cooldowns import Closed, Cooldowns
@@ -131,10 +131,13 @@ class EpisodeBook:
             episode.evidence = verdicts(episode.rule, person.beliefs)
             episode.score = max(episode.evidence[gear].score for gear in ruling.missing)
 
+    @staticmethod
+    def may_update(episode: Episode, t: float) -> bool:
+        """Whether an open episode was last told long enough ago, ``update_s``, to be told anew."""
+        return t - episode.told_t >= episode.rule.update_s
+
     def update(self, episode: Episode, t: float, snapshot_score: float) -> None:
-        """Tell an open episode anew, at most every ``update_s``, when it is better seen or more is missing."""
-        if t - episode.told_t < episode.rule.update_s:
-            return
+        """Tell an open episode anew when it is better seen or more is missing; ask ``may_update`` first."""
         better = snapshot_score > self._tuning.better_snapshot * episode.snapshot_score
         if not better and episode.gear == episode.told_gear:
             return
@@ -203,11 +206,14 @@ class EpisodeBook:
                 crowd.trace.add(t, "closed", f"the last one: {reason.value}")
                 self.end(crowd, t, ended_t=ended_t, reason=reason, cool=True)
 
-    def gone(self, people: dict[int, Person]) -> Iterator[Episode]:
-        """Open episodes whose track has ended."""
-        for (_, owner), episode in sorted(self.open.items(), key=lambda item: _order(item[0])):
-            if owner not in people:
-                yield episode
+    def unseen(self, key: Key, people: Mapping[int, Person]) -> list[Episode]:
+        """Open episodes of a rule and place whose person is not in the latest frame, by track."""
+        gone = [
+            (owner, episode)
+            for (other, owner), episode in self.open.items()
+            if other == key and not (owner in people and people[owner].is_seen)
+        ]
+        return [episode for _, episode in sorted(gone, key=lambda item: item[0])]
 
     def in_order(self) -> list[Episode]:
         """Open episodes by rule, place and track."""

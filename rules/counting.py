@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from models.structures import Gear, GearState
 from rules.compliance import ComplianceCounter
 from rules.dwell import Moment, patience_s
-from rules.episodes import Key
 from rules.person import Person
 from rules.rule import Rule
 from rules.shifts import Shifts
@@ -27,28 +26,34 @@ def count_frame(
     in which no frames came is nobody's.
     """
     counter.clear_now()
-    asking: dict[tuple[str | None, Gear], list[Key]] = {}
-    for index, rule in active:
-        for place in rule.places:
-            for gear in rule.require:
-                for zone in dict.fromkeys((None, place)):
-                    asking.setdefault((zone, gear), []).append((index, place))
-    for (zone, gear), keys in asking.items():
-        counter.begin(zone, gear, shifts.period_since(keys[0][0]))
+    asking = _asking(active)
+    for (zone, gear), (first_rule, _) in asking.items():
+        counter.begin(zone, gear, shifts.period_since(first_rule))
     patience = patience_s(moment, tuning)
     for person in people:
         followed = person.followed
         if not followed.is_confirmed or person.is_static or followed.unseen_s > patience:
             continue
         seconds = moment.interval_s if moment.is_outage else moment.passed_s + person.unseen_before_s
-        for (zone, gear), keys in asking.items():
-            if any(person.is_in(place) for _, place in keys):
-                belief = person.beliefs.get(gear)
-                state = GearState.UNKNOWN if belief is None else belief.state()
-                counter.add(
-                    zone,
-                    gear,
-                    now=state,
-                    seconds=seconds if person.is_seen else 0.0,
-                    seconds_state=GearState.UNKNOWN if person.unseen_before_s > patience else state,
-                )
+        states = {gear: belief.state() for gear, belief in person.beliefs.items()}
+        is_seen, was_hidden = person.is_seen, person.unseen_before_s > patience
+        for (zone, gear), (_, places) in asking.items():
+            if person.places.isdisjoint(places):
+                continue
+            state = states.get(gear, GearState.UNKNOWN)
+            counter.add(zone, gear, state)
+            if is_seen:
+                counter.add_seconds(zone, gear, GearState.UNKNOWN if was_hidden else state, seconds)
+
+
+def _asking(
+    active: Sequence[tuple[int, Rule]],
+) -> dict[tuple[str | None, Gear], tuple[int, list[str | None]]]:
+    """By zone and gear: the first rule that asks for it, and all places where one does."""
+    asking: dict[tuple[str | None, Gear], tuple[int, list[str | None]]] = {}
+    for index, rule in active:
+        for place in rule.places:
+            for gear in rule.require:
+                for zone in dict.fromkeys((None, place)):
+                    asking.setdefault((zone, gear), (index, []))[1].append(place)
+    return asking

@@ -298,18 +298,26 @@ class CameraEngine:
             points = np.array([anchor_point(body, head, zone.anchor) for body, head in boxes], np.float64)
             distances = signed_distances(points, zone.polygon_px(image_hw)).tolist()
             for followed, (body, _), distance in zip(seen, boxes, distances, strict=True):
-                presence = self._people[followed.track_id].presences.setdefault(name, Presence())
+                presences = self._people[followed.track_id].presences
+                if name not in presences:
+                    presences[name] = Presence()
                 margin = self._tuning.zone_margin * (body[3] - body[1])
-                presence.update(t, distance, margin=margin, tuning=self._tuning)
+                presences[name].update(t, distance, margin=margin, tuning=self._tuning)
+        for followed in seen:
+            self._people[followed.track_id].settle()
 
     def _believe(self, moment: Moment) -> None:
         """Let evidence fade, and take the looks at those of whom a rule asks something where they are."""
+        # few sets of places, many persons
+        asked: dict[frozenset[str | None], list[Gear]] = {}
         for person in self._people.values():
             for belief in person.beliefs.values():
                 belief.advance(moment.t, moment.interval_s)
             if not person.is_seen or person.is_static:
                 continue
-            for gear in self._asked_of(person):
+            if person.places not in asked:
+                asked[person.places] = self._asked_of(person)
+            for gear in asked[person.places]:
                 evidence = person.followed.observation.gear.get(gear)
                 if evidence is None:
                     continue

@@ -79,4 +79,6 @@ class Episode:
 
     def with_gear(self, missing: tuple[Gear, ...]) -> None:
         """Add gear that is missing now."""
+        if missing == self.gear:
+            return
         self.gear = tuple(gear for gear in self.rule.require if gear in self.gear or gear in missing)

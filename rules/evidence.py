@@ -14,7 +14,8 @@ def logit(probability: float, limit: float) -> float:
         return -limit
     if probability >= 1:
         return limit
-    return max(-limit, min(limit, log(probability / (1 - probability))))
+    odds = log(probability / (1 - probability))
+    return limit if odds > limit else -limit if odds < -limit else odds
 
 
 @dataclass(slots=True)
@@ -36,12 +37,17 @@ class Balance:
     def add(self, t: float, step: float, limit: float) -> None:
         """Take the bounded, weighted log-odds of a look at time ``t``; ``limit`` bounds the cumulative sums."""
         self.belief += step
-        self._sum_true = max(0.0, min(limit, self._sum_true + step))
-        self._sum_false = max(0.0, min(limit, self._sum_false - step))
-        self.true_since = None if self._sum_true == 0 else t if self.true_since is None else self.true_since
-        self.false_since = (
-            None if self._sum_false == 0 else t if self.false_since is None else self.false_since
-        )
+        sum_true, sum_false = self._sum_true + step, self._sum_false - step
+        if sum_true <= 0:
+            self._sum_true, self.true_since = 0.0, None
+        else:
+            self._sum_true = sum_true if sum_true < limit else limit
+            self.true_since = t if self.true_since is None else self.true_since
+        if sum_false <= 0:
+            self._sum_false, self.false_since = 0.0, None
+        else:
+            self._sum_false = sum_false if sum_false < limit else limit
+            self.false_since = t if self.false_since is None else self.false_since
 
     def decide(self, threshold: float) -> None:
         """Set ``holds`` once belief is beyond ``threshold``; between, it stays as it is."""
@@ -49,10 +55,6 @@ class Balance:
             self.holds, self.false_since, self._sum_false = True, None, 0.0
         elif self.belief <= -threshold and self.holds is not False:
             self.holds, self.true_since, self._sum_true = False, None, 0.0
-
-    def fade(self, factor: float) -> None:
-        """Let belief fade."""
-        self.belief *= factor
 
     def forget(self) -> None:
         """Too little was seen to hold anything for true or false; runs of looks are kept."""
@@ -78,6 +80,8 @@ class GearBelief:
         self.last_look: GearEvidence | None = None
         self.last_look_t: float | None = None
         self._t: float | None = None
+        #: as long as nothing has changed
+        self._verdict: GearVerdict | None = None
 
     def advance(self, t: float, interval_s: float) -> None:
         """Let evidence fade to time ``t``; ``interval_s`` is the usual time between frames."""
@@ -98,14 +102,17 @@ class GearBelief:
             self._scale((tuning.weight_limit - gain) / self.weight)
         self.weight += gain
         self.last_look, self.last_look_t = evidence, t
+        self._verdict = None
         limit = tuning.look_logit * tuning.weight_limit
-        for balance, probability in (
-            (self.proper, evidence.score),
-            (self.present, min(1.0, evidence.score + evidence.incorrect_score)),
-        ):
-            balance.add(t, gain * logit(probability, tuning.look_logit), limit)
-            if self.weight >= tuning.decide_weight:
-                balance.decide(max(tuning.decide_belief, tuning.decide_logit * self.weight))
+        proper = present = gain * logit(evidence.score, tuning.look_logit)
+        if evidence.incorrect_score > 0:
+            present = gain * logit(evidence.score + evidence.incorrect_score, tuning.look_logit)
+        self.proper.add(t, proper, limit)
+        self.present.add(t, present, limit)
+        if self.weight >= tuning.decide_weight:
+            threshold = max(tuning.decide_belief, tuning.decide_logit * self.weight)
+            self.proper.decide(threshold)
+            self.present.decide(threshold)
 
     def doubt(self) -> None:
         """It is not certain any more whose looks these were: start from nothing, and keep the runs of looks."""
@@ -125,16 +132,15 @@ class GearBelief:
 
     def verdict(self) -> GearVerdict:
         """For display and for messages."""
-        state = self.state()
-        reason = self.last_look.reason if self.last_look is not None else "not seen yet"
-        proper, present = self._mean(self.proper), self._mean(self.present)
-        score = {
-            GearState.WORN: proper,
-            GearState.UNKNOWN: proper,
-            GearState.INCORRECT: 1 - proper,
-            GearState.MISSING: 1 - (present if self.present.holds is False else proper),
-        }[state]
-        return GearVerdict(state, round(score, 4), reason)
+        if self._verdict is None:
+            state = self.state()
+            is_absent = state is GearState.MISSING and self.present.holds is False
+            score = self._mean(self.present if is_absent else self.proper)
+            if state is GearState.MISSING or state is GearState.INCORRECT:
+                score = 1 - score
+            reason = self.last_look.reason if self.last_look is not None else "not seen yet"
+            self._verdict = GearVerdict(state, round(score, 4), reason)
+        return self._verdict
 
     def _mean(self, balance: Balance) -> float:
         """Probability by the average look."""
@@ -144,7 +150,9 @@ class GearBelief:
 
     def _scale(self, factor: float) -> None:
         self.weight *= factor
-        for balance in (self.proper, self.present):
-            balance.fade(factor)
-            if self.weight < self._tuning.forget_weight:
-                balance.forget()
+        self.proper.belief *= factor
+        self.present.belief *= factor
+        self._verdict = None
+        if self.weight < self._tuning.forget_weight:
+            self.proper.forget()
+            self.present.forget()

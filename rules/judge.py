@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from models.structures import GearState
+from models.structures import Gear, GearState
 from rules.book import EpisodeBook
 from rules.dwell import TOLERANCE_S, DwellClock, Moment
 from rules.episodes import Episode, Key
@@ -34,14 +34,20 @@ class Judge:
     ) -> None:
         """Judge everybody by the rules that are ``active`` (positions among the camera's)."""
         ordered = [person for _, person in sorted(people.items())]
+        asked: dict[tuple[tuple[Gear, ...], bool], dict[int, Ruling]] = {}
         # those who have an episode come first: what they free may be inherited by the others
         for index in active:
             rule = self._rules[index]
+            places = rule.places
             for person in ordered:
-                person.take_post(index, rule.places)
-            for place in rule.places:
+                person.take_post(index, places)
+            # rules that ask the same get the same answer
+            asks = (rule.require, rule.allow_incorrect)
+            if asks not in asked:
+                asked[asks] = {person.track_id: _ruling(rule, person) for person in ordered}
+            rulings = asked[asks]
+            for place in places:
                 key = (index, place)
-                rulings = {person.track_id: self._ruling(rule, person) for person in ordered}
                 for person in ordered:
                     episode = self._book.of(key, person.track_id)
                     if episode is not None:
@@ -53,9 +59,6 @@ class Judge:
                         )
                 self._end_gone(key, people, rulings, moment, image_hw)
         self._book.settle_crowds(moment.t)
-
-    def _ruling(self, rule: Rule, person: Person) -> Ruling:
-        return rule_on(rule, person.beliefs, person.followed.observation if person.is_seen else None)
 
     def _go_on(
         self,
@@ -85,7 +88,8 @@ class Judge:
             episode.clears(t, t if ruling.worn_since is None else ruling.worn_since, holding)
         elif ruling.verdict is GearState.MISSING and ruling.supports and person.is_clearly_in(place):
             episode.violates(t)
-            self._book.update(episode, t, _snapshot_score(episode.score, person, input_scale))
+            if self._book.may_update(episode, t):
+                self._book.update(episode, t, _snapshot_score(episode.score, person, input_scale))
         if holding is not None and episode.is_clear(t) and episode.clearing is not None:
             self._book.close(episode, t, ended_t=episode.clearing.since_t, reason=episode.clearing.reason)
 
@@ -167,13 +171,8 @@ class Judge:
     ) -> None:
         """Close the episodes whose persons have been gone for long enough."""
         t = moment.t
-        for episode in self._book.in_order():
-            if episode.key != key:
-                continue
-            person = people.get(episode.owner)
-            if person is not None and person.is_seen:
-                continue
-            if person is None:
+        for episode in self._book.unseen(key, people):
+            if episode.owner not in people:
                 episode.unseen_s += moment.interval_s if moment.is_outage else moment.passed_s
             needed_s = max(episode.rule.clear_s, self._tuning.lost_s)
             episode.clears(t, episode.last_seen_t, EndReason.LEFT_VIEW)
@@ -211,6 +210,10 @@ class Judge:
             ):
                 return True
         return False
+
+
+def _ruling(rule: Rule, person: Person) -> Ruling:
+    return rule_on(rule, person.beliefs, person.followed.observation if person.is_seen else None)
 
 
 def _is_missing(ruling: Ruling | None) -> bool:

@@ -1,6 +1,7 @@
 """What the engine keeps of one followed person."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from models.structures import Gear
 from rules.dwell import DwellClock
@@ -10,13 +11,16 @@ from rules.following import FollowedPerson
 from rules.presence import Presence
 from rules.stillness import Stillness
 
+#: Where somebody is who is in no zone: in the picture.
+EVERYWHERE: Final[frozenset[str | None]] = frozenset((None,))
+
 
 @dataclass(eq=False, slots=True)
 class Person:
     """A followed person with beliefs on gear, presence in zones and the dwell clocks of the rules.
 
-    ``met`` holds the tracks that this one met, and when. ``posts`` is the place where the
-    person is for each rule. ``is_static``: no person after all.
+    ``met`` holds the tracks that this one met, and when. ``places`` are the zones the person is in, and None: the whole
+    picture. ``posts`` is the place where the person is for each rule. ``is_static``: no person after all.
     """
 
     followed: FollowedPerson
@@ -25,6 +29,7 @@ class Person:
     presences: dict[str, Presence] = field(default_factory=dict)
     clocks: dict[Key, DwellClock] = field(default_factory=dict)
     met: dict[int, float] = field(default_factory=dict)
+    places: frozenset[str | None] = EVERYWHERE
     posts: dict[int, str | None] = field(default_factory=dict)
     is_static: bool = False
     unseen_before_s: float = 0.0
@@ -37,19 +42,24 @@ class Person:
     @property
     def is_seen(self) -> bool:
         """Whether the latest frame shows this person."""
-        return self.followed.is_seen
+        return self.followed.unseen_s == 0
 
     def is_in(self, place: str | None) -> bool:
         """Whether the person is in a zone; None is the whole picture."""
-        presence = None if place is None else self.presences.get(place)
-        return place is None or (presence is not None and presence.is_inside)
+        return place in self.places
+
+    def settle(self) -> None:
+        """Find ``places``, once the presences have been updated."""
+        inside = [name for name, presence in self.presences.items() if presence.is_inside]
+        if len(inside) + 1 != len(self.places) or not self.places.issuperset(inside):
+            self.places = EVERYWHERE.union(inside)
 
     def take_post(self, rule: int, places: tuple[str | None, ...]) -> None:
         """Find the one place of a rule where the person is: the one before while it lasts, else the first.
 
         So zones of one rule that overlap do not alarm twice.
         """
-        if rule in self.posts and self.is_in(self.posts[rule]):
+        if rule in self.posts and self.posts[rule] in self.places:
             return
         self.posts.pop(rule, None)
         for place in places:

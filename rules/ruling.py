@@ -1,7 +1,7 @@
 """What one rule says of one person at one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.structures import Gear, GearState, PersonObservation
 from rules.evidence import GearBelief
@@ -9,8 +9,7 @@ from rules.rule import Rule
 from rules.violations import GearVerdict
 
 
-@dataclass(frozen=True, slots=True)
-class Ruling:
+class Ruling(NamedTuple):
     """The verdict of a rule, and what the latest look did to it.
 
     - ``verdict``: MISSING when any required gear is (INCORRECT counts, unless allowed), WORN when all are worn, else
@@ -32,25 +31,30 @@ class Ruling:
 
 def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonObservation | None) -> Ruling:
     """Judge a person by what is believed and by the latest look; ``observation`` None: not in the latest frame."""
-    balances = {
-        gear: beliefs[gear].balance(allow_incorrect=rule.allow_incorrect)
-        for gear in rule.require
-        if gear in beliefs
-    }
-    missing = tuple(gear for gear, balance in balances.items() if balance.holds is False)
-    all_worn = len(balances) == len(rule.require) and all(
-        balance.holds is True for balance in balances.values()
-    )
+    missing: list[Gear] = []
+    all_worn, is_run = True, False
+    worn_since: float | None = None
+    for gear in rule.require:
+        belief = beliefs.get(gear)
+        if belief is None:
+            all_worn = False
+            continue
+        balance = belief.balance(allow_incorrect=rule.allow_incorrect)
+        if balance.holds is False:
+            missing.append(gear)
+        all_worn = all_worn and balance.holds is True
+        is_run = is_run or balance.false_since is not None
+        since = balance.true_since
+        if since is not None and (worn_since is None or since > worn_since):
+            worn_since = since
     looked, against = _latest_look(rule, observation)
-    supports = any(gear in missing for gear in against) if missing else bool(against)
-    starts = [balance.true_since for balance in balances.values() if balance.true_since is not None]
     return Ruling(
         verdict=GearState.MISSING if missing else GearState.WORN if all_worn else GearState.UNKNOWN,
-        missing=missing,
+        missing=tuple(missing),
         looked=looked,
-        supports=supports,
-        is_run=any(balance.false_since is not None for balance in balances.values()),
-        worn_since=max(starts) if starts else None,
+        supports=not set(missing).isdisjoint(against) if missing else bool(against),
+        is_run=is_run,
+        worn_since=worn_since,
     )
 
 
@@ -59,11 +63,12 @@ def verdicts(rule: Rule, beliefs: Mapping[Gear, GearBelief]) -> dict[Gear, GearV
     return {gear: beliefs[gear].verdict() for gear in rule.require if gear in beliefs}
 
 
-def _latest_look(rule: Rule, observation: PersonObservation | None) -> tuple[bool, tuple[Gear, ...]]:
-    if observation is None:
-        return False, ()
+def _latest_look(rule: Rule, observation: PersonObservation | None) -> tuple[bool, list[Gear]]:
+    """Whether the latest frame holds a look that counts, and what gear such a look speaks against."""
     looked = False
-    against = []
+    against: list[Gear] = []
+    if observation is None:
+        return looked, against
     for gear in rule.require:
         evidence = observation.gear.get(gear)
         if evidence is None or evidence.quality <= 0:
@@ -72,4 +77,4 @@ def _latest_look(rule: Rule, observation: PersonObservation | None) -> tuple[boo
         probability = evidence.score + (evidence.incorrect_score if rule.allow_incorrect else 0.0)
         if probability < 0.5:
             against.append(gear)
-    return looked, tuple(against)
+    return looked, against

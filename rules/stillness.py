@@ -36,17 +36,23 @@ class Stillness:
             self.point[1] + share * (point[1] - self.point[1]),
         )
         self.last_t = t
+        if has_body:
+            self._begin_anew(unit_px, t)
+            return
         self.low = (min(self.low[0], self.point[0]), min(self.low[1], self.point[1]))
         self.high = (max(self.high[0], self.point[0]), max(self.high[1], self.point[1]))
         sway = max(self.high[0] - self.low[0], self.high[1] - self.low[1]) / max(self.unit_px, 1e-9)
         grown = not 0.8 <= unit_px / max(self.unit_px, 1e-9) <= 1.25
-        if has_body or sway > tuning.static_sway or grown:
-            self.unit_px, self.since_t = unit_px, t
-            self.low = self.high = self.point
+        if sway > tuning.static_sway or grown:
+            self._begin_anew(unit_px, t)
 
     def is_static(self, tuning: Tuning) -> bool:
         """Whether it is no person."""
         return self.last_t - self.since_t >= tuning.static_s
+
+    def _begin_anew(self, unit_px: float, t: float) -> None:
+        self.unit_px, self.since_t = unit_px, t
+        self.low = self.high = self.point
 
 
 class StillPlaces:
