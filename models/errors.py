@@ -7,6 +7,7 @@
     ├── PictureError    a picture cannot be read, or its size is not one that the network takes
     ├── DeviceError     the asked-for processor (a GPU) is not there
     ├── InferenceError  a network answered with numbers that are not finite
+    ├── ExportError     a network cannot be exported for another runtime, or its export would answer otherwise
     ├── DataSetError    a training or evaluation set is missing or not of the described layout
     └── TrainingError   a training run cannot start, cannot resume, or has diverged
 """
@@ -30,6 +31,10 @@ class DeviceError(ModelError):
 
 class InferenceError(ModelError):
     """A network answered with numbers that are not finite."""
+
+
+class ExportError(ModelError):
+    """A network cannot be exported for another runtime, or its export would answer otherwise than the network."""
 
 
 class DataSetError(ModelError):

@@ -1,21 +1,38 @@
 """The detector that the product runs with, from the weights that ship with it or from a user's own.
 
-Importing this module is cheap: TensorFlow is loaded when a detector is.
+Importing this module is cheap: the runtime is loaded when a detector is, TensorFlow only where it is the runtime.
 """
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from models.errors import WeightsError
+from models.errors import ExportError, WeightsError
 from models.keras_start import load_keras
+from models.runtime.choice import Device, Runtime, RuntimeChoice, chosen_runtime
 from models.structures import Gear
 from models.weights.store import STORE
 
 if TYPE_CHECKING:
     from models.combined_detector import CombinedDetector
+    from models.runtime.session import SessionOptions
 
-Device = Literal["auto", "cpu", "gpu"]
+__all__ = [
+    "MODELS",
+    "MODEL_FOR_GEAR",
+    "NETWORKS",
+    "SEEN_GEAR",
+    "Device",
+    "WeightsError",
+    "installed_models",
+    "load_default_detector",
+    "weights_paths",
+]
+
+_log = logging.getLogger(__name__)
+
+_Model = TypeVar("_Model")
 
 #: The models by the names that users know, each with its networks: the names of ``Detector.digests`` and of the shipped
 #: weights.
@@ -51,16 +68,21 @@ def load_default_detector(
     weights: Mapping[str, Path] | None = None,
     score_threshold: float = 0.5,
     models: Collection[str] | None = None,
+    runtime: RuntimeChoice = "auto",
+    options: "SessionOptions | None" = None,
 ) -> "CombinedDetector":
     """The models in one detector.
 
     - ``device``: ``auto`` takes a GPU when there is one.
+    - ``runtime``: see ``models.runtime.choice``. Left to choose, networks that cannot be exported run in Keras.
+    - ``options``: how OpenVINO runs them.
     - ``weights``: weights files in place of the shipped ones, by ``NETWORKS``.
     - ``score_threshold``: least score of a detection.
     - ``models``: which, by ``MODELS``; None takes RetinaFace, and every other that is installed.
 
     Raises ``WeightsError`` when a file is missing, damaged or of another network, or a model is named that there is
-    not; ``DeviceError`` when ``device`` is not there.
+    not; ``DeviceError`` when ``device`` is not there; ``ExportError`` when OpenVINO is insisted on and a network cannot
+    be exported.
     """
     wanted = {"retinaface"} | installed_models(weights) if models is None else set(models)
     unknown = sorted(wanted - set(MODELS))
@@ -69,22 +91,61 @@ def load_default_detector(
     paths = weights_paths(
         weights, names=[network for name in MODELS if name in wanted for network in MODELS[name]]
     )
-    load_keras()
-    from models.combined_detector import CombinedDetector  # noqa: PLC0415 - needs Keras
+    from models.combined_detector import CombinedDetector  # noqa: PLC0415 - OpenCV
     from models.face_mask_detector import FaceMaskDetector  # noqa: PLC0415
     from models.mask_rcnn.detector import MaskRcnnDetector  # noqa: PLC0415
     from models.mask_state.classifier import MaskStateClassifier  # noqa: PLC0415
     from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415
 
+    chosen = chosen_runtime(device, runtime)
+    _log.info("the networks run in %s", "OpenVINO, on the CPU" if chosen == "openvino" else "Keras")
+
+    def load(build: Callable[[Runtime], _Model]) -> _Model:
+        return _in_runtime(build, chosen, insisted=runtime == chosen)
+
     faces = gear = None
     if "retinaface" in wanted:
         faces = FaceMaskDetector(
-            RetinaFaceDetector(paths["retinaface"], score_threshold=score_threshold, device=device),
-            MaskStateClassifier(paths["mask_state"], device=device),
+            load(
+                lambda runs_in: RetinaFaceDetector(
+                    paths["retinaface"],
+                    score_threshold=score_threshold,
+                    device=device,
+                    runtime=runs_in,
+                    options=options,
+                )
+            ),
+            load(
+                lambda runs_in: MaskStateClassifier(
+                    paths["mask_state"], device=device, runtime=runs_in, options=options
+                )
+            ),
         )
     if "maskrcnn" in wanted:
-        gear = MaskRcnnDetector(paths["maskrcnn"], score_threshold=score_threshold, device=device)
+        gear = load(
+            lambda runs_in: MaskRcnnDetector(
+                paths["maskrcnn"],
+                score_threshold=score_threshold,
+                device=device,
+                runtime=runs_in,
+                options=options,
+            )
+        )
     return CombinedDetector(faces, gear)
+
+
+def _in_runtime(build: Callable[[Runtime], _Model], runtime: Runtime, *, insisted: bool) -> _Model:
+    """What ``build`` makes for ``runtime``, or for Keras where OpenVINO cannot take the network and is not
+    ``insisted`` on."""
+    if runtime == "openvino":
+        try:
+            return build(runtime)
+        except ExportError as error:
+            if insisted:
+                raise
+            _log.warning("%s; it runs in Keras, which takes longer and more memory", error)
+    load_keras()
+    return build("keras")
 
 
 def weights_paths(

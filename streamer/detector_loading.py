@@ -1,18 +1,28 @@
-"""Loads the detector for the daemon and the commands, without the noise that its libraries make."""
+"""Loads the detector for the daemon and the commands, without the noise that its libraries make.
 
+Two environment variables are for those who measure or look for a fault: ``PPEWATCH_RUNTIME`` (``keras`` or
+``openvino``) insists on what runs the networks, ``PPEWATCH_PRECISION`` (``bf16``) lets OpenVINO count less exactly.
+"""
+
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, TypeVar, get_args
 
+from models.runtime.choice import Device, RuntimeChoice
+from models.runtime.session import Precision, SessionOptions
+from streamer.errors import StreamerError
 from streamer.native_noise import native_noise_hidden
 
 if TYPE_CHECKING:
     from models.combined_detector import CombinedDetector
 
-Device = Literal["auto", "cpu", "gpu"]
+__all__ = ["LEAST_SCORE", "Device", "load_detector"]
 
 #: Detections below this are of no use to the tracker (``rules.tuning.Tuning.low_score``).
 LEAST_SCORE: Final = 0.2
+
+_Word = TypeVar("_Word", bound=str)
 
 
 def load_detector(
@@ -22,10 +32,26 @@ def load_detector(
     score_threshold: float = LEAST_SCORE,
     models: Collection[str] | None = None,
 ) -> "CombinedDetector":
-    """``models.loading.load_default_detector``, quietly; the same arguments and errors."""
-    from models.loading import load_default_detector  # noqa: PLC0415 - loads TensorFlow
+    """``models.loading.load_default_detector``, quietly; the same arguments and errors, and ``StreamerError`` where an
+    environment variable says what it cannot."""
+    from models.loading import load_default_detector  # noqa: PLC0415 - OpenCV
 
+    runtime: RuntimeChoice = _word("PPEWATCH_RUNTIME", get_args(RuntimeChoice), "auto")
+    precision: Precision = _word("PPEWATCH_PRECISION", get_args(Precision), "f32")
     with native_noise_hidden():
         return load_default_detector(
-            device=device, weights=weights, score_threshold=score_threshold, models=models
+            device=device,
+            weights=weights,
+            score_threshold=score_threshold,
+            models=models,
+            runtime=runtime,
+            options=SessionOptions(precision=precision),
         )
+
+
+def _word(variable: str, words: tuple[_Word, ...], usual: _Word) -> _Word:
+    given = os.environ.get(variable, usual)
+    for word in words:
+        if word == given:
+            return word
+    raise StreamerError(f"{variable} is {given!r}; it may be {', '.join(words)}")

@@ -1,6 +1,8 @@
 """Fixtures that every area shares."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,12 @@ from peers import rtsp
 
 # JAX, once imported, lowers it for the processes that a test starts: they would say more than they do elsewhere.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+# Networks are exported once for the session: its processes and the daemons that they start share one cache.
+_CACHE = None
+if "PPEWATCH_CACHE_DIR" not in os.environ:
+    _CACHE = tempfile.mkdtemp(prefix="ppewatch-tests.")
+    os.environ["PPEWATCH_CACHE_DIR"] = _CACHE
 
 # A busy machine is no failure. Continuous integration tries the same examples each time, so that a red run is about the
 # change; everybody else's runs go on looking for new ones.
@@ -42,6 +50,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first, the others in their order."""
     places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST_FILES)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+def pytest_unconfigure() -> None:
+    """What made the cache removes it: of several processes, the one that started the others."""
+    if _CACHE is not None:
+        shutil.rmtree(_CACHE, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

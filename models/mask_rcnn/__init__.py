@@ -15,6 +15,10 @@
 ``detections``      proposals to detections
 ``network``         the composition
 ``pasting``         28 x 28 pixels of a box to pixels of the picture
+``keras_finder``    the network run in Keras
+``export``          the network as graphs of OpenVINO
+``host_stages``     what lies between the graphs, in numpy
+``graph_finder``    the graphs run in OpenVINO
 ``detector``        ready to run on pictures of any size
 ==================  ========================================================================
 """

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import keras
 
-from models.networks.boxes import decode_boxes
+from models.networks.graph_boxes import decode_boxes
 
 CENTRE_DEVIATION: Final = 0.1
 SIDE_DEVIATION: Final = 0.2

@@ -3,28 +3,14 @@
 Shapes: B images, P proposals, K classes (background being 0), D detections.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from models.mask_rcnn.boxes import apply_deltas, clip_boxes, to_centre
 from models.mask_rcnn.proposals import best_kept
+from models.mask_rcnn.settings import DetectionSettings
 from models.mask_rcnn.suppression import surviving
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionSettings:
-    """Which of a proposal's classes become detections.
-
-    - ``score_threshold``: least probability. ``iou_threshold``: of suppression, within each class.
-    - ``candidates``: best pairs of proposal and class that enter suppression. ``count``: D.
-    """
-
-    score_threshold: float = 0.05
-    iou_threshold: float = 0.5
-    candidates: int = 400
-    count: int = 100
 
 
 def choose_detections(

@@ -1,76 +1,43 @@
 """Mask R-CNN ready to run on pictures of any size.
 
-Shapes: B pictures; H, W height and width of the input; D detections kept on the device per picture;
-R detections of all pictures above the threshold; N detections of one picture.
+Shapes: B pictures; H, W height and width of the input; N detections of one picture.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InferenceError, PictureError, WeightsError
+from models.errors import PictureError, WeightsError
 from models.letterbox import INPUT_MULTIPLE, letterbox_batch
 from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
-from models.mask_rcnn.detections import DetectionSettings
-from models.mask_rcnn.folding import fold_batch_norms
-from models.mask_rcnn.network import MaskRcnn
-from models.mask_rcnn.proposals import ProposalSettings
-from models.networks.compiled import CompiledFunction, Device, resolved_device
+from models.mask_rcnn.finder import InstanceFinder, Instances
+from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
+from models.runtime.choice import Device, Runtime
+from models.runtime.session import SessionOptions
 from models.structures import Category, Detections, ImageBatch, Picture
 from models.weights import load_weights
-from models.weights.keras_variables import assign_tensors
 from models.weights.store import STORE
 
-#: Counts that are compiled where each costs a compilation; others are padded to the next one.
-_PICTURE_BUCKETS: Final = (1, 2, 4, 8)
-_SEG_MASK_BUCKETS: Final = (8, 32, 128)
+if TYPE_CHECKING:
+    from models.mask_rcnn.network import MaskRcnn
 
 NAME: Final = "maskrcnn"
 
 
-class NetworkMaskRcnn:
-    """Runs a network that is already there, as training and measuring need it.
+class InstanceDetector:
+    """What an ``InstanceFinder`` of a network of ``config`` finds, in the product's words and in original pixels.
 
-    - ``score_threshold``: least probability of a detection, 0 to 1.
-    - ``proposals``, ``detections``: how many boxes pass; ``detections.score_threshold`` is replaced.
-    - ``device``: ``auto`` takes a GPU when there is one; raises ``DeviceError`` when it is not there.
-
-    Categories of the network that are no ``Category`` are left out. Weights that the network is given later
-    are used. Not for several threads at once.
+    Categories of the network that are no ``Category`` are left out. Not for several threads at once.
     """
 
-    def __init__(
-        self,
-        network: MaskRcnn,
-        *,
-        score_threshold: float = 0.5,
-        proposals: ProposalSettings | None = None,
-        detections: DetectionSettings | None = None,
-        device: Device = "auto",
-    ) -> None:
-        self._class_ids = _class_ids(network.config)
-        self._device = resolved_device(device)
-        limits = detections or DetectionSettings()
-        self._limits = DetectionSettings(
-            score_threshold, limits.iou_threshold, limits.candidates, limits.count
-        )
-        chosen = proposals or ProposalSettings()
-        self._find = CompiledFunction(
-            lambda pixels: network.find(pixels, chosen, self._limits), self._device, _PICTURE_BUCKETS
-        )
-        self._segment = CompiledFunction(
-            lambda boxes, image_ids, class_ids, *levels: keras.ops.sigmoid(
-                network.segment(levels, boxes, image_ids, class_ids)
-            ),
-            self._device,
-            _SEG_MASK_BUCKETS,
-            batched=3,
-        )
+    def __init__(self, finder: InstanceFinder, config: MaskRcnnConfig) -> None:
+        self._finder = finder
+        self._class_ids = _class_ids(config)
 
     @property
     def categories(self) -> frozenset[Category]:
@@ -84,73 +51,61 @@ class NetworkMaskRcnn:
         network answers with numbers that are not finite.
         """
         _check_input(batch.input_hw)
-        found: list[Detections] = []
-        largest = _PICTURE_BUCKETS[-1]
-        for start in range(0, len(batch), largest):
-            pixels = batch.pixels[start : start + largest]
-            found += self._turn(batch, pixels, start)
-        return found
+        found = self._finder.find(batch.pixels) if len(batch) else []
+        return [self._detections(batch, index, instances) for index, instances in enumerate(found)]
 
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:
         """Compile for an input size, so that the first real batch is as fast as the others."""
         _check_input(input_hw)
-        for size in sorted({min(size, _PICTURE_BUCKETS[-1]) for size in batch_sizes}):
-            *_, levels = self._find(np.zeros((size, *input_hw, 3), np.uint8))
-            for count in _SEG_MASK_BUCKETS if self._segment.pads else _SEG_MASK_BUCKETS[:1]:
-                boxes = np.tile(np.array([0, 0, 16, 16], np.float32), (count, 1))
-                self._segment(boxes, np.zeros(count, np.int32), np.ones(count, np.int32), *levels)
+        self._finder.warm_up(input_hw, batch_sizes)
 
-    def _turn(self, batch: ImageBatch, pixels: NDArray[np.uint8], start: int) -> list[Detections]:
-        boxes, scores, classes, levels = self._find(pixels)
-        # what was padded has no detections that are asked for
-        boxes, scores, classes = (np.asarray(value)[: len(pixels)] for value in (boxes, scores, classes))
-        if not (np.isfinite(scores).all() and np.isfinite(boxes).all()):
-            raise InferenceError("Mask R-CNN answered with numbers that are not finite")
-        side = boxes[..., 2:] - boxes[..., :2]
-        image_ids, rows = np.nonzero((scores >= self._limits.score_threshold) & (side.min(-1) > 0))
-        seg_masks = self._seg_masks(boxes[image_ids, rows], image_ids, classes[image_ids, rows], levels)
-        category_ids = self._class_ids[classes[image_ids, rows]]
-        turned: list[Detections] = []
-        for index in range(len(pixels)):
-            chosen = (image_ids == index) & (category_ids >= 0)
-            turned.append(
-                Detections(
-                    image_hw=(int(batch.image_hw[start + index][0]), int(batch.image_hw[start + index][1])),
-                    boxes_xyxy=batch.boxes_to_image(boxes[index, rows[chosen]], start + index),
-                    scores=np.clip(scores[index, rows[chosen]], 0, 1),
-                    class_ids=category_ids[chosen],
-                    input_scale=float(batch.scales[start + index]),
-                    seg_masks=seg_masks[chosen],
-                )
-            )
-        return turned
-
-    def _seg_masks(
-        self, boxes: NDArray[np.float32], image_ids: NDArray[Any], classes: NDArray[Any], levels: list[Any]
-    ) -> NDArray[np.float32]:
-        if not len(boxes):
-            return np.zeros((0, 28, 28), np.float32)
-        largest = _SEG_MASK_BUCKETS[-1]
-        turns = [
-            self._segment(
-                boxes[start : start + largest],
-                image_ids[start : start + largest].astype(np.int32),
-                classes[start : start + largest].astype(np.int32),
-                *levels,
-            )
-            for start in range(0, len(boxes), largest)
-        ]
-        counts = [min(largest, len(boxes) - start) for start in range(0, len(boxes), largest)]
-        return np.concatenate(
-            [np.asarray(turn)[:count] for turn, count in zip(turns, counts, strict=True)]
-        ).astype(np.float32)
+    def _detections(self, batch: ImageBatch, index: int, found: Instances) -> Detections:
+        category_ids = self._class_ids[found.classes]
+        known = category_ids >= 0
+        return Detections(
+            image_hw=(int(batch.image_hw[index][0]), int(batch.image_hw[index][1])),
+            boxes_xyxy=batch.boxes_to_image(found.boxes_xyxy[known], index),
+            scores=np.clip(found.scores[known], 0, 1),
+            class_ids=category_ids[known],
+            input_scale=float(batch.scales[index]),
+            seg_masks=found.seg_masks[known],
+        )
 
 
-class MaskRcnnDetector(NetworkMaskRcnn):
+class NetworkMaskRcnn(InstanceDetector):
+    """Runs a Keras network that is already there, as training and measuring need it.
+
+    - ``score_threshold``: least probability of a detection, 0 to 1.
+    - ``proposals``, ``detections``: how many boxes pass; ``detections.score_threshold`` is replaced.
+    - ``device``: ``auto`` takes a GPU when there is one; raises ``DeviceError`` when it is not there.
+
+    Weights that the network is given later are used.
+    """
+
+    def __init__(
+        self,
+        network: "MaskRcnn",
+        *,
+        score_threshold: float = 0.5,
+        proposals: ProposalSettings | None = None,
+        detections: DetectionSettings | None = None,
+        device: Device = "auto",
+    ) -> None:
+        from models.mask_rcnn.keras_finder import KerasFinder  # noqa: PLC0415 - needs Keras
+
+        limits = replace(detections or DetectionSettings(), score_threshold=score_threshold)
+        super().__init__(
+            KerasFinder(network, proposals or ProposalSettings(), limits, device=device), network.config
+        )
+
+
+class MaskRcnnDetector(InstanceDetector):
     """Finds people, heads, hats and masks with the weights of one file: a ``Detector`` (``models.detector``).
 
-    ``digest`` is that of the file, ``sha256:<hex>``. Batch norms are folded on loading. Raises
-    ``WeightsError`` when the file is not one of a Mask R-CNN, ``DeviceError`` when the device is not there.
+    ``runtime`` says what runs it (see ``models.runtime``): ``keras`` on ``device``, or ``openvino`` on the CPU as
+    ``options`` say; see ``NetworkMaskRcnn`` for the other arguments. ``digest`` is that of the file,
+    ``sha256:<hex>``. Batch norms are folded on loading. Raises ``WeightsError`` when the file is not one of a
+    Mask R-CNN, ``DeviceError`` when the device is not there, ``ExportError`` when it cannot be exported for OpenVINO.
     """
 
     def __init__(
@@ -160,15 +115,30 @@ class MaskRcnnDetector(NetworkMaskRcnn):
         score_threshold: float = 0.5,
         proposals: ProposalSettings | None = None,
         device: Device = "auto",
+        runtime: Runtime = "keras",
+        options: SessionOptions | None = None,
     ) -> None:
-        stored = load_weights(weights_path, architecture=ARCHITECTURE)
-        config = MaskRcnnConfig.from_mapping(stored.config, origin=weights_path)
-        config, tensors = fold_batch_norms(config, stored.tensors, origin=weights_path)
-        with keras.device(resolved_device(device)):
-            network = MaskRcnn(config)
-            assign_tensors(network, tensors, origin=weights_path)
-        self.digest = stored.digest
-        super().__init__(network, score_threshold=score_threshold, proposals=proposals, device=device)
+        chosen = proposals or ProposalSettings()
+        limits = DetectionSettings(score_threshold=score_threshold)
+        config: MaskRcnnConfig
+        finder: InstanceFinder
+        if runtime == "openvino":
+            from models.mask_rcnn.graph_finder import GraphFinder  # noqa: PLC0415 - needs OpenVINO
+            from models.runtime.cache import exported  # noqa: PLC0415
+
+            export = exported(NAME, weights_path)
+            self.digest = export.weights_digest
+            config = MaskRcnnConfig.from_mapping(export.facts["config"], origin=weights_path)
+            finder = GraphFinder(export, config, chosen, limits, options=options)
+        else:
+            from models.mask_rcnn.keras_finder import KerasFinder, network_of  # noqa: PLC0415 - needs Keras
+
+            stored = load_weights(weights_path, architecture=ARCHITECTURE)
+            self.digest = stored.digest
+            network = network_of(stored, origin=weights_path, device=device)
+            config = network.config
+            finder = KerasFinder(network, chosen, limits, device=device)
+        super().__init__(finder, config)
 
     @property
     def digests(self) -> Mapping[str, str]:

@@ -5,13 +5,10 @@ Shapes: R boxes; K classes, background being 0.
 
 import keras
 
+from models.mask_rcnn.head_sides import BOX_SIDE, SEG_MASK_INPUT_SIDE, SEG_MASK_SIDE
 from models.mask_rcnn.layers import ConvBlocks, answer_weights
 
-#: Side of the features that the box head and the mask head look at, and of the mask head's answer (He et al.
-#: 2017, figure 4).
-BOX_SIDE = 7
-SEG_MASK_INPUT_SIDE = 14
-SEG_MASK_SIDE = 28
+__all__ = ["BOX_SIDE", "SEG_MASK_INPUT_SIDE", "SEG_MASK_SIDE", "build_box_head", "build_mask_head"]
 
 
 def build_box_head(blocks: ConvBlocks, channels: int, units: int, class_count: int) -> keras.Model:

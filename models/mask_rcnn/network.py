@@ -15,13 +15,16 @@ from numpy.typing import NDArray
 from models.mask_rcnn.anchors import anchors_for
 from models.mask_rcnn.backbones import BACKBONES
 from models.mask_rcnn.config import MaskRcnnConfig
-from models.mask_rcnn.detections import DetectionSettings, choose_detections
-from models.mask_rcnn.heads import BOX_SIDE, SEG_MASK_INPUT_SIDE, build_box_head, build_mask_head
+from models.mask_rcnn.detections import choose_detections
+from models.mask_rcnn.head_sides import BOX_SIDE, SEG_MASK_INPUT_SIDE
+from models.mask_rcnn.heads import build_box_head, build_mask_head
 from models.mask_rcnn.layers import ConvBlocks
-from models.mask_rcnn.proposals import ProposalSettings, propose
+from models.mask_rcnn.level_geometry import LevelGeometry
+from models.mask_rcnn.proposals import propose
 from models.mask_rcnn.pyramid import feature_pyramid
-from models.mask_rcnn.roi_align import LevelGeometry, roi_align
+from models.mask_rcnn.roi_align import roi_align
 from models.mask_rcnn.rpn import region_proposal_network
+from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
 
 #: Mean of ImageNet, R, G, B, as Caffe's networks and Matterport's subtract it.
 CAFFE_MEAN_RGB: Final = (123.7, 116.8, 103.9)

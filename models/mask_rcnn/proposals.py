@@ -3,26 +3,15 @@
 Shapes: B images, A anchors, P proposals.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 
 from models.mask_rcnn.boxes import apply_deltas, clip_boxes
+from models.mask_rcnn.settings import ProposalSettings
 from models.mask_rcnn.suppression import surviving
 
-
-@dataclass(frozen=True, slots=True)
-class ProposalSettings:
-    """How many boxes come through.
-
-    - ``candidates``: best anchors of an image that enter suppression.
-    - ``count``: P. ``iou_threshold``: of suppression.
-    """
-
-    candidates: int = 1000
-    count: int = 300
-    iou_threshold: float = 0.7
+__all__ = ["ProposalSettings", "best_kept", "propose"]
 
 
 def propose(

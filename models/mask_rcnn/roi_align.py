@@ -10,24 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from models.mask_rcnn.level_geometry import LevelGeometry
 
-@dataclass(frozen=True, slots=True)
-class LevelGeometry:
-    """How pyramid levels lie over the input.
-
-    - ``strides``: input pixels per place, fine levels first.
-    - ``canonical_px``: boxes of this side are looked at on the third level; of half of it on the second.
-    - ``cell_offset``: where in its place a feature stands: 0.5 in the middle (as Detectron2 has it), 0 at the
-      upper left corner (as Matterport's anchors have it).
-    - ``corner_aligned``: samples go from edge to edge of a box instead of over its bins, and the outermost
-      places stand on the outermost pixels of the input: what Matterport's weights were trained with
-      (``tf.image.crop_and_resize``), up to a place beside ours.
-    """
-
-    strides: tuple[int, ...]
-    canonical_px: float = 224.0
-    cell_offset: float = 0.5
-    corner_aligned: bool = False
+__all__ = ["LevelGeometry", "level_of", "roi_align"]
 
 
 def roi_align(

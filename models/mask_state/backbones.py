@@ -14,24 +14,15 @@ Shapes: N faces, S side of the crop in pixels.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import keras
 
 from models.mask_rcnn import layers as keras_layers
 from models.mask_rcnn.backbones.mobilenet_v1 import mobilenet_v1
+from models.mask_state.config import Backbone
 from models.retinaface import layers as published_layers
 from models.retinaface.backbones.mobilenet_v1 import mobilenet_v1 as published_mobilenet_v1
-
-Backbone = Literal["mobilenet_v1_quarter", "mobilenet_v1", "mobilenet_v3_small", "xception"]
-
-#: Smallest side of a crop.
-LEAST_SIZE_PX: Final[Mapping[Backbone, int]] = {
-    "mobilenet_v1_quarter": 32,
-    "mobilenet_v1": 32,
-    "mobilenet_v3_small": 32,
-    "xception": 96,
-}
 
 #: Epsilon of the batch norms that can be folded.
 BATCH_NORM_EPSILONS: Final[Mapping[Backbone, float]] = {

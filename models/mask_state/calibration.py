@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
-from models.mask_state.network import LOGITS, NOT_VISIBLE
+from models.mask_state.config import LOGITS, NOT_VISIBLE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +63,8 @@ def mask_states(logits: NDArray[np.float32], temperature: float, kind_temperatur
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.integer[Any]]) -> float:
     """The temperature in 0.2 to 10 that makes ``labels`` (N,) most likely under ``logits`` (N, K)."""
+
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - large, and not needed to classify
 
     def negative_log_likelihood(log_temperature: float) -> float:
         probs = softmax(logits / np.exp(log_temperature))

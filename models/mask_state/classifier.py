@@ -3,75 +3,52 @@
 Shapes: N faces, S side of the crops in pixels.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import InferenceError, PictureError, WeightsError
-from models.mask_state.backbones import BATCH_NORM_EPSILONS
+from models.errors import InferenceError, PictureError
 from models.mask_state.boxes import boxes_of
 from models.mask_state.calibration import MaskStates, mask_states
-from models.mask_state.crops import CropGeometry
-from models.mask_state.network import (
-    ARCHITECTURE,
-    BOX_DELTAS,
-    LOGITS,
-    MaskStateConfig,
-    batch_norms_of,
-    build_mask_state_network,
-)
-from models.networks.compiled import CompiledBatchFunction, Device, resolved_device
-from models.networks.folding import folded_tensors
+from models.mask_state.classifier_config import ClassifierConfig
+from models.mask_state.config import ARCHITECTURE, BOX_DELTAS, LOGITS
+from models.runtime.choice import Device, Runtime
+from models.runtime.session import SessionOptions
 from models.weights import load_weights
-from models.weights.keras_variables import assign_tensors
 
 #: Faces per call of the network at most; above, calls follow each other, which bounds the memory.
 FACE_BUCKETS: Final = (1, 4, 16, 64)
+
+#: A network in some runtime: crops uint8 (N, S, S, 3), N at least 1, to answers float32 (N, any).
+_Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 class MaskStateClassifier:
     """Tells from crops of faces how a face mask is worn, with the weights of one file.
 
-    ``geometry`` says how the crops must be cut (see ``crops``). Raises ``WeightsError`` when the file is not
-    one of this classifier, ``DeviceError`` when ``device`` is not there. Not for several threads at once.
+    ``geometry`` says how the crops must be cut (see ``crops``). ``runtime`` says what runs it (see ``models.runtime``):
+    ``keras`` on ``device``, or ``openvino`` on the CPU as ``options`` say. Raises ``WeightsError`` when the file is not
+    one of this classifier, ``DeviceError`` when ``device`` is not there, ``ExportError`` when it cannot be exported for
+    OpenVINO. Not for several threads at once.
     """
 
-    def __init__(self, weights_path: Path, *, device: Device = "auto") -> None:
-        stored = load_weights(weights_path, architecture=ARCHITECTURE)
-        given = set(stored.config) - {"kind_temperature"}
-        if given != {"network", "crops", "temperature"}:
-            raise WeightsError(f"{weights_path}: its config is not one of a mask-state classifier")
-        config = MaskStateConfig.from_mapping(stored.config["network"], origin=weights_path)
-        self.geometry = CropGeometry.from_mapping(stored.config["crops"], origin=weights_path)
-        self.temperature = _temperature(stored.config["temperature"], weights_path)
-        self.kind_temperature = _temperature(stored.config.get("kind_temperature", 1.0), weights_path)
-        self._logit_count, self.tells_boxes = config.logits, config.box
-        if self.geometry.size_px != config.size_px:
-            raise WeightsError(f"{weights_path}: crops of {self.geometry.size_px} do not fit the network")
-        tensors = dict(stored.tensors)
-        if not config.folded and batch_norms_of(config):
-            tensors = folded_tensors(
-                batch_norms_of(config),
-                tensors,
-                epsilon=BATCH_NORM_EPSILONS[config.backbone],
-                origin=weights_path,
-            )
-            config = replace(config, folded=True)
-        with keras.device(resolved_device(device)):
-            network = build_mask_state_network(config)
-            assign_tensors(network, tensors, origin=weights_path)
-        self.digest = stored.digest
-        self._answers = CompiledBatchFunction(
-            lambda crops: (network(keras.ops.cast(crops, "float32"), training=False),),
-            device=device,
-            buckets=FACE_BUCKETS,
-        )
+    def __init__(
+        self,
+        weights_path: Path,
+        *,
+        device: Device = "auto",
+        runtime: Runtime = "keras",
+        options: SessionOptions | None = None,
+    ) -> None:
+        load = _from_export if runtime == "openvino" else _from_weights
+        self.digest, config, self._network = load(weights_path, device, options)
+        self.geometry = config.geometry
+        self.temperature, self.kind_temperature = config.temperature, config.kind_temperature
+        self._logit_count, self.tells_boxes = config.network.logits, config.network.box
 
     def judge(self, crops: NDArray[np.uint8]) -> MaskStates:
         """States of crops uint8 (N, S, S, 3), RGB; N may be 0.
@@ -108,7 +85,7 @@ class MaskStateClassifier:
             )
         if not len(crops):
             return np.zeros((0, self._logit_count + BOX_DELTAS * self.tells_boxes), np.float32)
-        (answers,) = self._answers(crops)
+        answers = self._in_turns(crops)
         if not np.isfinite(answers).all():
             raise InferenceError("the mask-state classifier answered with numbers that are not finite")
         return answers
@@ -119,10 +96,34 @@ class MaskStateClassifier:
         """
         side = self.geometry.size_px
         for count in sorted({min(count, FACE_BUCKETS[-1]) for count in face_counts if count > 0}):
-            self._answers(np.zeros((count, side, side, 3), np.uint8))
+            self._network(np.zeros((count, side, side, 3), np.uint8))
+
+    def _in_turns(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        most = FACE_BUCKETS[-1]
+        return np.concatenate(
+            [self._network(crops[start : start + most]) for start in range(0, len(crops), most)]
+        )
 
 
-def _temperature(value: Any, origin: Path) -> float:
-    if not isinstance(value, int | float) or not (math.isfinite(value) and value > 0):
-        raise WeightsError(f"{origin}: its temperature is {value!r}")
-    return float(value)
+def _from_export(
+    weights_path: Path, _device: Device, options: SessionOptions | None
+) -> tuple[str, ClassifierConfig, _Network]:
+    """The digest of a file, its config, and its network in OpenVINO."""
+    from models.mask_state.graph_answers import GraphAnswers  # noqa: PLC0415 - needs OpenVINO
+    from models.runtime.cache import exported  # noqa: PLC0415
+
+    export = exported("mask_state", weights_path)
+    config = ClassifierConfig.from_mapping(export.facts["config"], origin=weights_path)
+    return export.weights_digest, config, GraphAnswers(export, options)
+
+
+def _from_weights(
+    weights_path: Path, device: Device, _options: SessionOptions | None
+) -> tuple[str, ClassifierConfig, _Network]:
+    """The digest of a file, its config, and its network in Keras."""
+    stored = load_weights(weights_path, architecture=ARCHITECTURE)
+    config = ClassifierConfig.from_mapping(stored.config, origin=weights_path)
+    from models.mask_state.keras_answers import keras_answers, network_of  # noqa: PLC0415 - needs Keras
+
+    network = network_of(config.network, stored, origin=weights_path, device=device)
+    return stored.digest, config, keras_answers(network, device=device, buckets=FACE_BUCKETS)

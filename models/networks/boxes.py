@@ -4,12 +4,11 @@ Shapes: any leading axes; the last one holds 4 numbers of a box. Anchors are (ce
 height), boxes (x1, y1, x2, y2), all in the same pixels. Deltas are divided by the variances of SSD (Liu et
 al. 2016, arXiv:1512.02325, as published with RetinaFace): 0.1 for positions, 0.2 for logarithms of sizes.
 
-Decoding runs inside the network's graph (``keras.ops``), encoding in the training data's threads (numpy).
+All in numpy, on the host; ``graph_boxes`` decodes inside a network's graph.
 """
 
-from typing import Any, Final
+from typing import Final
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,21 +17,21 @@ SIDE_VARIANCE: Final = 0.2
 
 #: Larger logarithms than this are an untrained network's; without a bound they overflow. exp(0.2 * 40) =
 #: 2981.
-_MAX_SIDE_DELTA: Final = 40.0
+MAX_SIDE_DELTA: Final = 40.0
 
 
-def decode_boxes(deltas: Any, anchors: Any) -> Any:
-    """Deltas (..., 4) from anchors (..., 4) to boxes (..., 4)."""
-    centre = anchors[..., :2] + deltas[..., :2] * CENTRE_VARIANCE * anchors[..., 2:]
-    side_deltas = keras.ops.clip(deltas[..., 2:], -_MAX_SIDE_DELTA, _MAX_SIDE_DELTA)
-    half = anchors[..., 2:] * keras.ops.exp(side_deltas * SIDE_VARIANCE) / 2
-    return keras.ops.concatenate([centre - half, centre + half], axis=-1)
+def boxes_from_deltas(deltas: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Deltas (N, 4) from anchors (N, 4), of each from its own, to boxes float32 (N, 4)."""
+    centre = anchors[:, :2] + deltas[:, :2] * np.float32(CENTRE_VARIANCE) * anchors[:, 2:]
+    side_deltas = np.clip(deltas[:, 2:], -MAX_SIDE_DELTA, MAX_SIDE_DELTA)
+    half = anchors[:, 2:] * np.exp(side_deltas * np.float32(SIDE_VARIANCE)) / 2
+    return np.asarray(np.concatenate([centre - half, centre + half], axis=1), np.float32)
 
 
-def decode_landmarks(deltas: Any, anchors: Any) -> Any:
-    """Deltas (..., 10), x and y of five points in turn, from anchors (..., 4) to points (..., 5, 2)."""
-    points = keras.ops.reshape(deltas, (*keras.ops.shape(deltas)[:-1], 5, 2))
-    return anchors[..., None, :2] + points * CENTRE_VARIANCE * anchors[..., None, 2:]
+def landmarks_from_deltas(deltas: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Deltas (N, 10), x and y of five points in turn, from anchors (N, 4) to points float32 (N, 5, 2)."""
+    points = deltas.reshape(-1, 5, 2) * np.float32(CENTRE_VARIANCE)
+    return np.asarray(anchors[:, None, :2] + points * anchors[:, None, 2:], np.float32)
 
 
 def encode_boxes(boxes_xyxy: NDArray[np.float32], anchors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -8,15 +8,14 @@ on JAX.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import DeviceError
-
-Device = Literal["auto", "cpu", "gpu"]
+from models.runtime.choice import Device
 
 #: Batch sizes that are compiled where each size costs a compilation; others are padded to the next one.
 BATCH_BUCKETS: Final = (1, 2, 4, 8)

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import keras
 
-from models.networks.boxes import decode_boxes
+from models.networks.graph_boxes import decode_boxes
 from models.training.smooth_l1 import smooth_l1
 
 LOSS_PARTS: Final = ("class", "box", "landmark")

@@ -78,7 +78,7 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--weights",
-        type=_named_file,
+        type=named_file,
         action="append",
         default=[],
         metavar="NETWORK=FILE",
@@ -86,7 +86,8 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _named_file(text: str) -> tuple[str, Path]:
+def named_file(text: str) -> tuple[str, Path]:
+    """A type for ``add_argument``: NETWORK=FILE."""
     name, equals, path = text.partition("=")
     if not (name and equals and path):
         raise argparse.ArgumentTypeError(f"{text!r} should be NETWORK=FILE")

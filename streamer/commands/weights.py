@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streamer.commands import CommandError, ExitCode, UsageError
+from streamer.commands.options import named_file, weights_given
 
 HELP = "list, verify, import and export network weights"
 
@@ -23,10 +24,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ).add_subparsers(dest="kind", required=True, metavar="KIND")
     for kind, add in _KINDS.items():
         add(kinds, kind)
-    exporting = actions.add_parser("export", help="write a Mask R-CNN for other programs")
-    exporting.add_argument("source", type=Path, metavar="FILE.safetensors")
-    exporting.add_argument("--format", choices=("matterport",), required=True)
-    exporting.add_argument("--out", type=Path, required=True, metavar="FILE.h5", dest="target")
+    _add_export(actions)
+
+
+def _add_export(actions: Any) -> None:
+    exporting = actions.add_parser(
+        "export", help="prepare networks for this machine's CPU, or write a Mask R-CNN for other programs"
+    )
+    exporting.add_argument(
+        "source",
+        type=Path,
+        nargs="?",
+        metavar="FILE.safetensors",
+        help="with --format matterport: what to write",
+    )
+    exporting.add_argument(
+        "--format",
+        choices=("openvino", "matterport"),
+        default="openvino",
+        help="openvino (default): the graphs that run on a CPU, into the cache, so that the first start is fast",
+    )
+    exporting.add_argument(
+        "--weights",
+        type=named_file,
+        action="append",
+        default=[],
+        metavar="NETWORK=FILE",
+        help="other weights than those that are installed, for example retinaface=my.safetensors",
+    )
+    exporting.add_argument(
+        "--out",
+        type=Path,
+        metavar="PATH",
+        dest="target",
+        help="openvino: the folder of the cache (default: where this user's is); matterport: the file, .h5",
+    )
 
 
 def _add_retinaface(kinds: Any, name: str) -> None:
@@ -156,6 +188,10 @@ def _imported(args: argparse.Namespace) -> str:
 
 
 def _export(args: argparse.Namespace) -> int:
+    if args.format == "openvino":
+        return _export_graphs(args)
+    if args.source is None or args.target is None:
+        raise UsageError("--format matterport needs FILE.safetensors and --out FILE.h5")
     from models.keras_start import load_keras
     from streamer.native_noise import native_noise_hidden
 
@@ -165,6 +201,31 @@ def _export(args: argparse.Namespace) -> int:
 
         export_matterport(args.source, args.target)
     print(args.target)
+    return ExitCode.DONE
+
+
+def _export_graphs(args: argparse.Namespace) -> int:
+    from models.loading import MODELS, installed_models, weights_paths
+    from models.runtime.cache import cache_folder, exported
+    from models.runtime.equality import LIMITS
+    from streamer.native_noise import native_noise_hidden
+
+    if args.source is not None:
+        raise UsageError("--format openvino takes weights as --weights NETWORK=FILE")
+    weights = weights_given(args.weights)
+    folder = args.target or cache_folder()
+    models = installed_models(weights)
+    paths = weights_paths(
+        weights, names=[name for model in MODELS if model in models for name in MODELS[model]]
+    )
+    for network, path in paths.items():
+        with native_noise_hidden():
+            differences = exported(network, path, folder=folder).differences
+        apart = ", ".join(
+            f"{name} {differences[name]:.1e} (limit {limit:g})" for name, limit in LIMITS.items()
+        )
+        print(f"{network}: answers as the network does: {apart}")
+    print(folder)
     return ExitCode.DONE
 
 

@@ -22,7 +22,7 @@ from models.mask_rcnn.config import MaskRcnnConfig
 from models.mask_rcnn.detector import MaskRcnnDetector
 from models.mask_rcnn.layers import ConvBlocks
 from models.mask_rcnn.network import MaskRcnn
-from models.mask_rcnn.proposals import ProposalSettings
+from models.mask_rcnn.settings import ProposalSettings
 from models.mask_state.classifier import MaskStateClassifier
 from models.pictures import ArrayPicture
 from models.retinaface.config import RetinaFaceConfig

@@ -9,7 +9,7 @@ from mask_rcnn_builders import TINY, drawn_canvas
 from numpy.typing import NDArray
 
 from models.mask_rcnn.network import MaskRcnn
-from models.mask_rcnn.proposals import ProposalSettings
+from models.mask_rcnn.settings import ProposalSettings
 from models.training.mask_rcnn.batch import stacked
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson

@@ -11,7 +11,7 @@ from models.evaluation.matching import average_precision, match
 from models.mask_rcnn.detector import NetworkMaskRcnn
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.pasting import paste_seg_mask
-from models.mask_rcnn.proposals import ProposalSettings
+from models.mask_rcnn.settings import ProposalSettings
 from models.structures import Category, ImageBatch
 from models.training.mask_rcnn.batch import stacked
 from models.training.mask_rcnn.initialisation import set_initial_weights

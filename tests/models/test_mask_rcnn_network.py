@@ -13,11 +13,11 @@ from models.errors import InferenceError, PictureError, WeightsError
 from models.letterbox import letterbox_batch
 from models.mask_rcnn.backbones import BACKBONES
 from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
-from models.mask_rcnn.detections import DetectionSettings, choose_detections
+from models.mask_rcnn.detections import choose_detections
 from models.mask_rcnn.detector import MaskRcnnDetector, NetworkMaskRcnn, load_mask_rcnn
 from models.mask_rcnn.folding import fold_batch_norms
 from models.mask_rcnn.network import MaskRcnn
-from models.mask_rcnn.proposals import ProposalSettings
+from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
 from models.pictures import ArrayPicture
 from models.structures import Category
 from models.weights import save_weights

@@ -102,10 +102,10 @@ def test_empty_batches_and_wrong_sizes(tmp_path: Path) -> None:
 def test_warm_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
     detector = RetinaFaceDetector(made_up_weights(tmp_path / "w.safetensors"))
     detector.warm_up((96, 64), [1, 3, 100])
-    compiled = dict(detector._candidates._compiled._compiled)
+    compiled = dict(detector._finder._candidates._compiled._compiled)
     assert list(compiled) == [((96, 64, 3, "uint8"),)]
     detector.detect(made_up_batch(3, (96, 64)))
-    assert detector._candidates._compiled._compiled == compiled
+    assert detector._finder._candidates._compiled._compiled == compiled
 
 
 def test_wrong_weights_are_refused(tmp_path: Path) -> None:

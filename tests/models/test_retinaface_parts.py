@@ -11,11 +11,10 @@ from models.errors import PictureError, WeightsError
 from models.networks.boxes import (
     box_coverage,
     box_iou,
-    decode_boxes,
-    decode_landmarks,
     encode_boxes,
     encode_landmarks,
 )
+from models.networks.graph_boxes import decode_boxes, decode_landmarks
 from models.retinaface.anchors import anchors_for
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.faces import Faces

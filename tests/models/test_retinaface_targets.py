@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from retinaface_training_builders import canvas_of
 
-from models.networks.boxes import box_iou, decode_boxes, decode_landmarks
+from models.networks.boxes import box_iou
+from models.networks.graph_boxes import decode_boxes, decode_landmarks
 from models.retinaface.anchors import anchors_for
 from models.training.retinaface_targets import Matching, targets_for
 
