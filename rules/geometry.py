@@ -78,7 +78,10 @@ def near_pairs(
     """
     if not len(boxes) or not len(others):
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    grow = reach * (boxes[:, 3:] - boxes[:, 1:2])
-    first, last = (boxes[:, :2] - grow)[:, None], (boxes[:, 2:] + grow)[:, None]
-    rows, columns = ((first < others[:, 2:]) & (others[:, :2] < last)).all(axis=-1).nonzero()
+    x1, y1, x2, y2 = boxes.T[:, :, None]
+    if reach:
+        grow = reach * (y2 - y1)
+        x1, y1, x2, y2 = x1 - grow, y1 - grow, x2 + grow, y2 + grow
+    left, top, right, bottom = others.T
+    rows, columns = ((x1 < right) & (left < x2) & (y1 < bottom) & (top < y2)).nonzero()
     return rows, columns

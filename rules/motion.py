@@ -47,27 +47,27 @@ class BoxFilter:
         mean = measures([box])
         self.box: Box
         self.unit_px: float
-        #: (1, 5, 4): mean, velocity, and the variances of place, of place with velocity, and of velocity
-        self.state: Vector = np.zeros((1, 5, 4))
-        self.state[:, 0] = mean
+        #: (5, 1, 4): mean, velocity, and the variances of place, of place with velocity, and of velocity
+        self.state: Vector = np.zeros((5, 1, 4))
+        self.state[0] = mean
         _show([self], self.state)
-        self.state[:, 2] = _noise_px([self]) ** 2
-        self.state[:, 4] = (_FIRST_VELOCITY * self.unit_px) ** 2
+        self.state[2] = _noise_px([self]) ** 2
+        self.state[4] = (_FIRST_VELOCITY * self.unit_px) ** 2
 
     @property
     def mean(self) -> Vector:
         """Middle x, middle y, width and height, float64 (4,), in pixels."""
-        return self.state[0, 0]
+        return np.asarray(self.state[0, 0])
 
     @property
     def velocity(self) -> Vector:
         """Their change in a second, float64 (4,)."""
-        return self.state[0, 1]
+        return np.asarray(self.state[1, 0])
 
     @property
     def speed(self) -> float:
         """Head heights per second."""
-        x, y = self.state[0, 1, :2].tolist()
+        x, y = self.state[1, 0, :2].tolist()
         return float(hypot(x, y)) / self.unit_px
 
     def predict(self, dt_s: float) -> None:
@@ -84,7 +84,7 @@ class BoxFilter:
 
     def ahead(self, dt_s: float) -> tuple[float, float]:
         """The middle of the box ``dt_s`` seconds from now, if it goes on like this."""
-        (x, y), (dx, dy) = self.state[0, :2, :2].tolist()
+        (x, y), (dx, dy) = self.state[:2, 0, :2].tolist()
         return x + dt_s * dx, y + dt_s * dy
 
 
@@ -97,9 +97,9 @@ def predict_all(filters: Sequence[BoxFilter], dt_s: float, *, stop: bool = False
         return
     state = _states(filters)
     if stop:
-        state[:, 1] = 0.0
+        state[1] = 0.0
     if dt_s > 0:
-        mean, velocity, place_var, cross_var, velocity_var = (state[:, row] for row in range(5))
+        mean, velocity, place_var, cross_var, velocity_var = state
         density = (_ACCELERATION * _units_px(filters)) ** 2
         mean += velocity * dt_s
         mean[:, 2:] = np.maximum(mean[:, 2:], 1.0)
@@ -119,7 +119,7 @@ def correct_all(filters: Sequence[BoxFilter], boxes: Sequence[Box]) -> None:
     if not filters:
         return
     state = _states(filters)
-    mean, velocity, place_var, cross_var, velocity_var = (state[:, row] for row in range(5))
+    mean, velocity, place_var, cross_var, velocity_var = state
     innovation = measures(boxes) - mean
     total = place_var + _noise_px(filters) ** 2
     gain, velocity_gain = place_var / total, cross_var / total
@@ -133,20 +133,21 @@ def correct_all(filters: Sequence[BoxFilter], boxes: Sequence[Box]) -> None:
 
 def spreads_of(filters: Sequence[BoxFilter]) -> Vector:
     """Variances (N, 4) of where the next detections of these boxes will be, in square pixels."""
-    return np.asarray(_states(filters)[:, 2] + _noise_px(filters) ** 2)
+    place_var = np.concatenate([follow.state[2] for follow in filters])
+    return np.asarray(place_var + _noise_px(filters) ** 2)
 
 
 def _states(filters: Sequence[BoxFilter]) -> Vector:
-    return np.concatenate([follow.state for follow in filters])
+    return np.concatenate([follow.state for follow in filters], axis=1)
 
 
 def _show(filters: Sequence[BoxFilter], state: Vector) -> None:
-    """Give filters their rows of ``state`` (N, 5, 4), and what is read off them."""
-    middle, half = state[:, 0, :2], np.maximum(state[:, 0, 2:], 0.0) / 2
+    """Give filters their rows of ``state`` (5, N, 4), and what is read off them."""
+    middle, half = state[0, :, :2], np.maximum(state[0, :, 2:], 0.0) / 2
     boxes = np.concatenate([middle - half, middle + half], axis=1).tolist()
-    heights = np.maximum(1.0, state[:, 0, 3]).tolist()
+    heights = np.maximum(1.0, state[0, :, 3]).tolist()
     for row, (follow, (x1, y1, x2, y2), height) in enumerate(zip(filters, boxes, heights, strict=True)):
-        follow.state = state[row : row + 1]
+        follow.state = state[:, row : row + 1]
         follow.box = x1, y1, x2, y2
         follow.unit_px = height / follow.units_high
 
@@ -159,7 +160,7 @@ def _noise_px(filters: Sequence[BoxFilter]) -> Vector:
     return _NOISE * (np.array([follow.noise * follow.unit_px for follow in filters])[:, None] + 0.5)
 
 
-def measures(boxes: Sequence[Box]) -> Vector:
+def measures(boxes: Sequence[Box] | Vector) -> Vector:
     """Middle x, middle y, width and height of boxes, float64 (N, 4)."""
     corners = np.array(boxes, np.float64).reshape(-1, 4)
     first, last = corners[:, :2], corners[:, 2:]

@@ -25,7 +25,8 @@ def covers_of(boxes: NDArray[np.float64], parts: Sequence[Part]) -> NDArray[np.f
         x1, y1, x2, y2 = boxes[rows].T[:, :, None]
         x, y = x1 + _ACROSS * (x2 - x1), y1 + _DOWN * (y2 - y1)
         values, is_inside = _sampled(_stacked(parts, rows), part_boxes[rows], x[:, None], y[:, None])
-        covers[rows] = ((values >= 0.5) & is_inside).sum(axis=(1, 2, 3)) / (_ACROSS.size * _DOWN.size)
+        is_covered = ((values >= 0.5) & is_inside).reshape(len(rows), -1)
+        covers[rows] = np.count_nonzero(is_covered, axis=1) / is_covered.shape[1]
     return covers
 
 

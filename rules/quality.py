@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import areas, overlaps
+from rules.geometry import areas, near_pairs, overlaps
 
 #: Heights at the network's input between which quality rises from 0 to 1, in pixels.
 TOO_SMALL_PX: Final = 10.0
@@ -83,8 +83,12 @@ def overlap_qualities(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     if len(boxes) < 2:
         return np.ones(len(boxes))
+    rows, others = near_pairs(boxes, boxes)
     heights = boxes[:, 3] - boxes[:, 1]
-    hidden = overlaps(boxes[:, None], boxes[None]) / np.maximum(areas(boxes), 1e-9)[:, None]
-    hidden[heights[None, :] <= 0.85 * heights[:, None]] = 0.0
-    np.fill_diagonal(hidden, 0.0)
-    return ramps(hidden.max(axis=1), 0.5, 0.1)
+    hides = (rows != others) & (heights[others] > 0.85 * heights[rows])
+    rows, others = rows[hides], others[hides]
+    hidden = np.zeros(len(boxes))
+    if len(rows):
+        shared = overlaps(boxes[rows], boxes[others]) / np.maximum(areas(boxes), 1e-9)[rows]
+        np.maximum.at(hidden, rows, shared)
+    return ramps(hidden, 0.5, 0.1)

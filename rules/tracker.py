@@ -25,7 +25,7 @@ from rules.following import (
     seen_head,
 )
 from rules.geometry import Box, center, height, ious
-from rules.matching import optimal_pairs
+from rules.matching import optimal_pairs, pair_up
 from rules.motion import mahalanobis, measures
 from rules.tuning import Tuning
 
@@ -138,59 +138,53 @@ class Tracker:
         # thing that looks a little like a face
         strong = scores >= self._tuning.start_score
         costs[~fresh[:, None] & ~strong] = np.inf
-        pairs: list[tuple[int, int]] = []
+        rows, columns = np.nonzero(np.isfinite(costs))
         free_rows, free_columns = np.ones(len(fresh), bool), np.ones(len(scores), bool)
+        pairs: dict[int, int] = {}
 
-        def match(some_rows: NDArray[np.bool_], some_columns: NDArray[np.bool_], by_reach: bool) -> None:
-            rows, columns = np.flatnonzero(some_rows & free_rows), np.flatnonzero(some_columns & free_columns)
-            if not len(rows) or not len(columns):
-                return
-            stage = (
-                self._reach(rows.tolist(), [persons[column] for column in columns.tolist()], t)
-                if by_reach
-                else costs[rows[:, None], columns]
-            )
-            for row, column in optimal_pairs(stage):
-                pairs.append((int(rows[row]), int(columns[column])))
-            for row, column in pairs:
-                free_rows[row] = free_columns[column] = False
+        def take(found: dict[int, int]) -> None:
+            pairs.update(found)
+            free_rows[list(found)] = free_columns[list(found.values())] = False
 
-        everybody = np.ones(len(fresh), bool)
-        match(everybody, sure, False)
-        match(fresh, np.ones(len(scores), bool), False)
-        match(everybody, strong, True)
-        return sorted(pairs), costs
+        for allowed in (sure[columns], fresh[rows]):
+            stage = allowed & free_rows[rows] & free_columns[columns]
+            take(pair_up(rows[stage], columns[stage], costs[rows[stage], columns[stage]]))
+        last_rows, last_columns = np.flatnonzero(free_rows), np.flatnonzero(strong & free_columns)
+        if len(last_rows) and len(last_columns):
+            reach = self._reach(last_rows.tolist(), [persons[column] for column in last_columns.tolist()], t)
+            take({int(last_rows[row]): int(last_columns[column]) for row, column in optimal_pairs(reach)})
+        return sorted(pairs.items()), costs
 
     def _costs(self, persons: Sequence[PersonObservation]) -> NDArray[np.float64]:
         """Twice the negative log-likelihood (T, N) up to a constant; infinite beyond the gate."""
-        costs = np.full((len(self.people), len(persons)), np.inf)
         if not len(persons) or not self.people:
-            return costs
-        heads = [person.head_xyxy for person in persons]
-        by_head = np.array([head is not None for head in heads], bool)
+            return np.full((len(self.people), len(persons)), np.inf)
         has_head = np.array([followed.head is not None for followed in self.people], bool)
         has_body = np.array([followed.body is not None for followed in self.people], bool)
+        by_head = np.array([person.head_xyxy is not None for person in persons], bool)
         by_body = np.array([not person.box_is_estimated for person in persons], bool)
-        head_pairs = has_head[:, None] & by_head[None, :]
-        body_pairs = has_body[:, None] & by_body[None, :] & ~head_pairs
-        mixed_pairs = ~head_pairs & ~body_pairs
-        seen_heads = [seen_head(person) for person in persons]
-        if head_pairs.any() or mixed_pairs.any():
-            boxes = [followed.head_box for followed in self.people]
-            cost = self._gated(boxes, head_spreads(self.people), seen_heads)
-            costs = np.where(head_pairs | mixed_pairs, cost, costs)
-        if body_pairs.any():
-            bodies = [followed.body_box for followed in self.people]
-            cost = self._gated(bodies, body_spreads(self.people), [person.box_xyxy for person in persons])
-            costs = np.where(body_pairs, cost, costs)
+        by_bodies = has_body[:, None] & by_body & ~(has_head[:, None] & by_head)
+        costs = self._gated(
+            [followed.head_box for followed in self.people],
+            head_spreads(self.people),
+            [seen_head(person) for person in persons],
+        )
+        if by_bodies.any():
+            bodies = self._gated(
+                [followed.body_box for followed in self.people],
+                body_spreads(self.people),
+                [person.box_xyxy for person in persons],
+            )
+            costs = np.where(by_bodies, bodies, costs)
         return costs
 
     def _gated(self, boxes: list[Box], spreads: NDArray[np.float64], seen: list[Box]) -> NDArray[np.float64]:
-        distances, log_spread = mahalanobis(measures(boxes), spreads, measures(seen))
+        predicted, found = np.array(boxes, np.float64), np.array(seen, np.float64)
+        distances, log_spread = mahalanobis(measures(predicted), spreads, measures(found))
         costs = np.minimum(distances, self._tuning.gate) + log_spread[:, None]
         beyond = distances > self._tuning.gate
         rows, columns = np.nonzero(beyond & (distances <= 40 * self._tuning.gate))
-        beyond[rows, columns] = ious(np.array(boxes)[rows], np.array(seen)[columns]) < _GATE_IOU
+        beyond[rows, columns] = ious(predicted[rows], found[columns]) < _GATE_IOU
         costs[beyond] = np.inf
         return costs
 
