@@ -27,8 +27,8 @@ class FaceMaskDetector:
     """The ``Detector`` (see ``models.detector``) of the face-mask rule.
 
     RetinaFace sees each picture at the network's size; the classifier sees each face at the picture's own
-    resolution, all faces of a batch in one call, and says where each ends, where its weights tell. Not for several
-    threads at once.
+    resolution, all faces of a batch in one call, and has a say in where each ends, where its weights tell. Not for
+    several threads at once.
     """
 
     def __init__(self, faces: RetinaFaceDetector, mask_states: MaskStateClassifier) -> None:
@@ -90,12 +90,13 @@ class FaceMaskDetector:
 def _refined(
     found: Sequence[Faces], boxes_in_crop: NDArray[np.float32], geometry: CropGeometry
 ) -> list[Faces]:
-    """The faces of each picture with the boxes that the classifier tells, in the order of its crops."""
+    """The faces of each picture with the mean of two boxes: the detector's, and what the classifier tells from the
+    crop, in whose order they come. Two looks whose errors have little to do with each other err less together."""
     squares = [geometry.square_xyxy(box) for faces in found for box in faces.boxes_xyxy]
-    boxes = in_picture(boxes_in_crop, squares)
+    told = in_picture(boxes_in_crop, squares)
     ends = np.cumsum([len(faces) for faces in found]).tolist()
     return [
-        replace(faces, boxes_xyxy=boxes[end - len(faces) : end])
+        replace(faces, boxes_xyxy=(faces.boxes_xyxy + told[end - len(faces) : end]) / 2)
         for faces, end in zip(found, ends, strict=True)
     ]
 

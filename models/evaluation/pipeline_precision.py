@@ -1,8 +1,9 @@
 """Average precision of the pipeline as a detector of three states.
 
-Every found face is a detection of each state, with its score times that state's probability: so do two-stage
-detectors, which give every region one score a class. Taking faces as detections of their likeliest state alone hides
-what the second one would have found, and depends on a threshold where average precision must not.
+Every found face is a detection of each state, with its score times the probability that it can be told times that
+state's: so do two-stage detectors, which give every region one score a class and one for none of them. Taking faces as
+detections of their likeliest state alone hides what the second one would have found, and depends on a threshold where
+average precision must not.
 
 Shapes: P pictures; D detections of one state; T thresholds of IoU.
 """
@@ -159,6 +160,8 @@ def precision_of(matches: Sequence[CocoMatches]) -> StatePrecision:
 def _match_state(seen: SeenPicture, state: int) -> CocoMatches:
     probs = seen.detections.face_mask_probs
     scores = seen.detections.scores * (1.0 if probs is None else probs[:, state])
+    if seen.detections.sharpness is not None:
+        scores = scores * seen.detections.sharpness
     # a label of unknown state excuses whatever lies on it; one of another state does not
     rows = (
         (seen.labels.states == state) | seen.labels.ignored & (seen.labels.states < 0) | seen.labels.regions

@@ -12,7 +12,7 @@ from retinaface_builders import made_up_weights
 from models.detector import Detector
 from models.errors import PictureError, WeightsError
 from models.face_mask_detector import FaceMaskDetector
-from models.letterbox import input_hw_for
+from models.letterbox import input_hw_for, letterbox_batch
 from models.loading import load_default_detector, weights_paths
 from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import crop_faces, stack_crops
@@ -44,6 +44,7 @@ def test_faces_carry_how_they_wear_their_masks(reference: Path, shared_data: Pat
     assert len(together) == 4
     assert len(together[1]) == 0
     assert sum(len(found) for found in together) >= 5
+    faces = RetinaFaceDetector(reference, score_threshold=0.5, device="cpu")
     classifier = MaskStateClassifier(MASK_STATE, device="cpu")
     for picture, found in zip([pictures[0], *pictures[1:]], [together[0], *together[2:]], strict=True):
         assert found.image_hw == picture.image_hw
@@ -54,7 +55,8 @@ def test_faces_carry_how_they_wear_their_masks(reference: Path, shared_data: Pat
         assert found.sharpness is not None
         assert found.landmarks_xy is not None
         # each face's row comes from its own crop of its own picture
-        crops = crop_faces(picture, found.boxes_xyxy, classifier.geometry)
+        (seen,) = faces.detect(letterbox_batch([picture], input_hw))
+        crops = crop_faces(picture, seen.boxes_xyxy, classifier.geometry)
         states = classifier.judge(stack_crops(crops, classifier.geometry))
         np.testing.assert_allclose(found.face_mask_probs, states.probs, atol=1e-4)
         assert (found.sharpness <= states.visibility + 1e-4).all()

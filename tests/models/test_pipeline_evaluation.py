@@ -166,6 +166,8 @@ def published_precision(seen: list[SeenPicture], state: int) -> np.ndarray:
             row = {"bbox": [x, y, right - x, bottom - y], "area": (right - x) * (bottom - y), "iscrowd": 0}
             truth.append(row | {"id": len(truth) + 1, "image_id": index, "category_id": int(other)})
         scores = one.detections.scores * one.detections.face_mask_probs[:, state]
+        if one.detections.sharpness is not None:
+            scores = scores * one.detections.sharpness
         for box, score in zip(one.detections.boxes_xyxy.astype(np.float64), scores, strict=True):
             x, y, right, bottom = np.clip(box, 0, [*IMAGE_HW[::-1]] * 2).tolist()
             found.append(
@@ -191,7 +193,7 @@ def published_precision(seen: list[SeenPicture], state: int) -> np.ndarray:
     return run.eval["precision"][:, :, 0, 0, 2].mean(axis=1)
 
 
-def random_seen(seed: int, pictures: int) -> list[SeenPicture]:
+def random_seen(seed: int, pictures: int, *, blurred: bool = False) -> list[SeenPicture]:
     draw = np.random.default_rng(seed)
     seen = []
     for index in range(pictures):
@@ -210,13 +212,15 @@ def random_seen(seed: int, pictures: int) -> list[SeenPicture]:
             draw.random(12, np.float32),
             probs.argmax(1).astype(np.int32),
             face_mask_probs=probs,
+            sharpness=draw.random(12, np.float32) if blurred else None,
         )
         seen.append(seen_picture(AnnotatedPicture(Path(f"{index}.png"), IMAGE_HW, objects), detections))
     return seen
 
 
-def test_average_precision_agrees_with_pycocotools() -> None:
-    seen = random_seen(5, 8)
+@pytest.mark.parametrize("blurred", [False, True])
+def test_average_precision_agrees_with_pycocotools(*, blurred: bool) -> None:
+    seen = random_seen(5, 8, blurred=blurred)
     for state in range(3):
         np.testing.assert_allclose(
             state_precision(seen, state).by_threshold, published_precision(seen, state), atol=1e-6
