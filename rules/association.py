@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import Detections, Gear, GearEvidence, PersonObservation
-from rules.face_masks import assign_face_masks, judged_face
+from rules.face_masks import NO_FACE, assign_face_masks, judged_faces
 from rules.geometry import Box, center, height, overlap, width
 from rules.hard_hats import hard_hat_evidence
 from rules.headgear import head_of, shows_wearer
@@ -97,7 +97,7 @@ def _under_lone_hats(
             if Gear.HARD_HAT in gears:
                 gear[Gear.HARD_HAT] = hard_hat_evidence(head, clear * _certainty(hat), is_carried=False)
             if Gear.FACE_MASK in gears:
-                gear[Gear.FACE_MASK] = judged_face(None, None, 0.0)
+                gear[Gear.FACE_MASK] = NO_FACE
             score = min(hat.score, lone_hat_score)
             found.append(PersonObservation(body_from_head(head.box), head.box, score, True, gear))
     return found
@@ -154,16 +154,13 @@ def _mask_looks(
     )
     for row, fit in zip(masked, found, strict=True):
         fits[row] = fit
-    looks = []
-    judged = zip(faces, fits, poses, strict=True)
-    for head, view in zip(heads, views, strict=True):
-        if head.face is None:
-            looks.append(judged_face(None, None, 0.0))
-            continue
-        face, fit, pose = next(judged)
-        size = min(view, size_quality(height(face.box), input_scale))
-        looks.append(judged_face(face, fit, size * _certainty(face) * pose))
-    return looks
+    seen = [view for head, view in zip(heads, views, strict=True) if head.face is not None]
+    qualities = [
+        min(view, size_quality(height(face.box), input_scale)) * _certainty(face) * pose
+        for face, view, pose in zip(faces, seen, poses, strict=True)
+    ]
+    judged = iter(judged_faces(faces, fits, qualities))
+    return [NO_FACE if head.face is None else next(judged) for head in heads]
 
 
 def _certainty(*parts: Part | None) -> float:

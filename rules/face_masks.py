@@ -13,7 +13,8 @@ from rules.parts import Part, boxes_of
 
 #: Part of a mask's box that lies on the face when the mask belongs to it.
 _MIN_ON_FACE: Final = 0.5
-_NO_FACE: Final = GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "no face seen")
+#: Of a head whose face is not to be seen.
+NO_FACE: Final = GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "no face seen")
 _NOT_JUDGED: Final = GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "face not judged")
 
 
@@ -21,7 +22,7 @@ def assign_face_masks(face_masks: Sequence[Part], faces: Sequence[Part]) -> dict
     """Index of the garment on, or hanging from, each face that has one; one garment serves one face."""
     if not face_masks or not faces:
         return {}
-    garments, arounds = boxes_of(face_masks), boxes_of(faces)
+    garments, arounds = boxes_of(face_masks), boxes_of(faces).copy()
     widths = arounds[:, 2] - arounds[:, 0]
     # a mask pulled down hangs below the chin
     arounds[:, 3] += (arounds[:, 3] - arounds[:, 1]) / 4
@@ -36,38 +37,55 @@ def assign_face_masks(face_masks: Sequence[Part], faces: Sequence[Part]) -> dict
 def face_mask_evidence(
     face: Part | None, garment: Part | None, quality: float, *, input_scale: float = 1.0
 ) -> GearEvidence:
-    """The evidence of one look at a face with a garment; see ``judged_face``, which takes how it sits instead."""
-    fits = (
-        [None] if face is None or garment is None else mask_fits([face], [garment], input_scale=input_scale)
-    )
-    return judged_face(face, fits[0], quality)
+    """``judged_faces`` of one face with a garment; without a face the quality is 0 and the state UNKNOWN."""
+    if face is None:
+        return NO_FACE
+    fits = [None] if garment is None else mask_fits([face], [garment], input_scale=input_scale)
+    return judged_faces([face], fits, [quality])[0]
 
 
-def judged_face(face: Part | None, fit: MaskFit | None, quality: float) -> GearEvidence:
-    """The evidence of one look: the classifier's probabilities and the garment's place on the face, as one.
+def judged_faces(
+    faces: Sequence[Part], fits: Sequence[MaskFit | None], qualities: Sequence[float]
+) -> list[GearEvidence]:
+    """The evidence of one look at each face: the classifier's probabilities and the garment's place on it, as one.
 
     The two are pooled as independent sources with equal priors (naive Bayes), each to the power of what it can support:
     the classifier's by the face's sharpness, the garment's by ``MaskFit.weight``. The classifier alone decides where no
-    garment was found: a detector may miss one. ``quality`` is what the look supports; without a face, or where the face
-    was not judged, it is 0 and the state UNKNOWN.
+    garment was found: a detector may miss one. ``qualities`` are what the looks support; where a face was not judged,
+    it is 0 and the state UNKNOWN.
     """
-    if face is None:
-        return _NO_FACE
-    judged = _classified(face)
-    if fit is not None:
-        judged = fit.probabilities if judged is None else _pooled(judged, min(1.0, face.sharpness), fit)
-    if judged is None:
-        return _NOT_JUDGED
-    return _evidence(judged, () if fit is None else fit.uncovered, quality, height(face.box))
-
-
-def _pooled(judged: Probabilities, sharpness: float, fit: MaskFit) -> Probabilities:
-    joint = [
-        max(seen, 1e-6) ** sharpness * max(placed, 1e-6) ** fit.weight
-        for seen, placed in zip(judged, fit.probabilities, strict=True)
+    judged = [_classified(face) for face in faces]
+    both = []
+    for row, (probs, fit) in enumerate(zip(judged, fits, strict=True)):
+        if fit is not None and probs is not None:
+            both.append((row, probs, fit))
+        elif fit is not None:
+            judged[row] = fit.probabilities
+    if both:
+        rows, seen, found = zip(*both, strict=True)
+        for row, pooled in zip(
+            rows, _pooled(seen, [faces[row].sharpness for row in rows], found), strict=True
+        ):
+            judged[row] = pooled
+    return [
+        _NOT_JUDGED
+        if probs is None
+        else _evidence(probs, () if fit is None else fit.uncovered, quality, height(face.box))
+        for face, probs, fit, quality in zip(faces, judged, fits, qualities, strict=True)
     ]
-    total = sum(joint)
-    return joint[0] / total, joint[1] / total, joint[2] / total
+
+
+def _pooled(
+    judged: Sequence[Probabilities], sharpness: Sequence[float], fits: Sequence[MaskFit]
+) -> list[Probabilities]:
+    """What the classifier says, by its sharpness, and how the mask sits, as one."""
+    placed = np.array([fit.probabilities for fit in fits])
+    weights = np.array([fit.weight for fit in fits])[:, None]
+    joint = (
+        np.maximum(judged, 1e-6) ** np.minimum(1.0, sharpness)[:, None] * np.maximum(placed, 1e-6) ** weights
+    )
+    joint /= joint.sum(axis=1, keepdims=True)
+    return [(worn, missing, incorrect) for worn, missing, incorrect in joint.tolist()]
 
 
 def _classified(face: Part) -> Probabilities | None:

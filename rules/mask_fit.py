@@ -62,13 +62,12 @@ def mask_fits(
     By the mask's pixels, or its box where it has none. ``input_scale``: network input pixels per original pixel.
     ``poses``: the faces' pose qualities, where they are known already.
     """
-    rows = [
-        row for row, face in enumerate(faces) if face.landmarks_xy is not None and face.landmarks_xy.any()
-    ]
+    rows = [row for row, face in enumerate(faces) if face.landmarks_xy is not None]
     found: list[MaskFit | None] = [None] * len(faces)
     if not rows:
         return found
-    landmarks = np.array([faces[row].landmarks_xy for row in rows], np.float64)
+    measured = [face.landmarks_xy for face in faces if face.landmarks_xy is not None]
+    landmarks = np.stack(measured).astype(np.float64)
     corners = landmarks[:, _MOUTH]
     middle = corners.sum(axis=1, keepdims=True) / 2
     places = np.concatenate(

@@ -57,15 +57,14 @@ def yaws_degrees(landmarks_xy: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def pose_qualities(landmarks_xy: Sequence[NDArray[Any] | None]) -> list[float]:
-    """What faces' poses let us say about a mask; 1 where no landmarks (5, 2) were measured or all are zero."""
+    """What faces' poses let us say about a mask; 1 where no landmarks (5, 2) were measured."""
     found = [1.0] * len(landmarks_xy)
     rows = [row for row, points in enumerate(landmarks_xy) if points is not None]
-    if not rows:
-        return found
-    measured = np.stack([points for points in landmarks_xy if points is not None])
-    clear = ramps(yaws_degrees(measured), PROFILE_YAW_DEG, CLEAR_YAW_DEG)
-    for row, quality in zip(rows, np.where(measured.any(axis=(1, 2)), clear, 1.0).tolist(), strict=True):
-        found[row] = quality
+    if rows:
+        measured = np.stack([points for points in landmarks_xy if points is not None])
+        clear = ramps(yaws_degrees(measured), PROFILE_YAW_DEG, CLEAR_YAW_DEG)
+        for row, quality in zip(rows, clear.tolist(), strict=True):
+            found[row] = quality
     return found
 
 
