@@ -14,6 +14,16 @@ def percentiles_ms(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": round(p50, 1), "p95_ms": round(p95, 1), "p99_ms": round(p99, 1), "count": len(values)}
 
 
+def spread(values: Sequence[float], *, digits: int) -> dict[str, float]:
+    """Median, least and most of repeated measurements, and how many there are."""
+    return {
+        "median": round(float(np.median(values)), digits),
+        "least": round(min(values), digits),
+        "most": round(max(values), digits),
+        "runs": len(values),
+    }
+
+
 def peak_memory_mb() -> float:
     """Largest resident size of this process so far, in MB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

@@ -2,8 +2,8 @@
 
 Persons walk slowly in a grid with trembling boxes, half of them without a mask or without a hard hat, seen by both
 models: face, head, hat, mask and body of each, with pixels. A zone rule and a rule for the whole picture require both.
-Measured in processor time of one core for each ``CameraEngine.observe``; its floor is the
-association alone.
+Measured in processor time of one thread for each ``CameraEngine.observe``; its floor is the association alone. A person
+update is one person in one frame.
 """
 
 import time
@@ -16,8 +16,17 @@ import numpy as np
 from models.structures import Category, Detections, Gear
 from models.structures.joining import joined
 from rules import CameraEngine, Rule, Zone, associate
+from streamer.bench.figures import spread
 
 IMAGE_HW = (1080, 1920)
+#: Frames of a crowd that are not counted.
+_WARM_UP = 20
+#: UTC epoch seconds of the first frame.
+_BEGIN = 1_795_244_400.0
+#: Scenes that the simulated cameras share.
+_SCENES = 16
+#: From so many persons on, updates a second are told.
+_CROWD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +102,12 @@ def faces_of(persons: int, seconds: float, rng: np.random.Generator) -> Detectio
 
 def time_rules(persons: int = 40, frames: int = 300, fps: float = 5.0) -> RulesTiming:
     """Run one camera's rules over a crowd; the first twenty frames warm up and are not counted."""
-    zone = Zone("all", ((-1.0, -1.0), (2.0, -1.0), (2.0, 3.0), (-1.0, 3.0)))
-    both = (Gear.HARD_HAT, Gear.FACE_MASK)
-    rules = [Rule("zone", both, ("all",)), Rule("camera", both, dwell_s=5.0)]
-    engine = CameraEngine("bench", zones=[zone], rules=rules, timezone="Europe/Brussels")
-    rng = np.random.default_rng(0)
-    seen = [crowd(persons, index / fps, rng) for index in range(frames + 20)]
-    times = _times(seen, lambda detections, index: engine.observe(detections, 1_795_244_400.0 + index / fps))[
-        20:
+    engine = _engine("bench")
+    seen = scene(persons, frames + _WARM_UP, fps)
+    times = _times(seen, lambda detections, index: engine.observe(detections, _BEGIN + index / fps))[
+        _WARM_UP:
     ]
-    floor = _times(seen, lambda detections, _: associate(detections))[20:]
+    floor = _times(seen, lambda detections, _: associate(detections))[_WARM_UP:]
     return RulesTiming(
         persons,
         float(np.mean(times)),
@@ -113,19 +118,83 @@ def time_rules(persons: int = 40, frames: int = 300, fps: float = 5.0) -> RulesT
     )
 
 
+def time_updates(persons: int = 40, frames: int = 60, runs: int = 5, fps: float = 5.0) -> list[float]:
+    """Person updates a second of one core in each of ``runs`` stretches of ``frames``, after warming up."""
+    engine = _engine("bench")
+    seen = scene(persons, frames * runs + _WARM_UP, fps)
+    times = _times(seen, lambda detections, index: engine.observe(detections, _BEGIN + index / fps))[
+        _WARM_UP:
+    ]
+    stretches = np.array(times).reshape(runs, frames).sum(axis=1)
+    return [float(persons * frames / (milliseconds / 1000)) for milliseconds in stretches]
+
+
+def time_cameras(
+    cameras: int, persons: int = 3, least_frames: int = 300, runs: int = 5, fps: float = 5.0
+) -> list[float]:
+    """Milliseconds for each frame of ``cameras`` that take turns, in each of ``runs``.
+
+    A run gives every camera the same number of frames, ``least_frames`` or more in all; the first frames of every
+    camera, in which its tracks begin, are not counted. Cameras share a few scenes, so that memory does not grow with
+    their frames.
+    """
+    each = -(-least_frames // cameras)
+    begin = 5
+    scenes = [scene(persons, begin + each * runs, fps, seed=seed) for seed in range(min(cameras, _SCENES))]
+    engines = [_engine(f"bench-{number}") for number in range(cameras)]
+
+    def turn(index: int) -> float:
+        at = _BEGIN + index / fps
+        begun = time.thread_time()
+        for number, engine in enumerate(engines):
+            engine.observe(scenes[number % len(scenes)][index], at)
+        return time.thread_time() - begun
+
+    for index in range(begin):
+        turn(index)
+    return [
+        1000 * sum(turn(begin + run * each + step) for step in range(each)) / (each * cameras)
+        for run in range(runs)
+    ]
+
+
+def scene(persons: int, frames: int, fps: float, *, seed: int = 0) -> list[Detections]:
+    """The frames of a crowd at ``fps``."""
+    rng = np.random.default_rng(seed)
+    return [crowd(persons, index / fps, rng) for index in range(frames)]
+
+
+def _engine(camera_id: str) -> CameraEngine:
+    zone = Zone("all", ((-1.0, -1.0), (2.0, -1.0), (2.0, 3.0), (-1.0, 3.0)))
+    both = (Gear.HARD_HAT, Gear.FACE_MASK)
+    rules = [Rule("zone", both, ("all",)), Rule("camera", both, dwell_s=5.0)]
+    return CameraEngine(camera_id, zones=[zone], rules=rules, timezone="Europe/Brussels")
+
+
 def _times(seen: Sequence[Detections], act: Callable[[Detections, int], object]) -> list[float]:
     times = []
     for index, detections in enumerate(seen):
-        begun = time.process_time()
+        begun = time.thread_time()
         act(detections, index)
-        times.append(1000 * (time.process_time() - begun))
+        times.append(1000 * (time.thread_time() - begun))
     return times
 
 
-def measure_rules(persons: Sequence[int] = (1, 5, 10, 20, 40, 80), *, frames: int = 300) -> dict[str, Any]:
-    """Milliseconds of one core for each frame, by size of crowd, beside the floor: association alone."""
+def measure_rules(
+    persons: Sequence[int] = (1, 5, 10, 20, 40, 80),
+    *,
+    frames: int = 300,
+    cameras: Sequence[int] = (10, 100, 1000),
+    runs: int = 5,
+) -> dict[str, Any]:
+    """What the rules cost one core.
+
+    Milliseconds for each frame by size of crowd, beside the floor: association alone. Person updates a second by size
+    of crowd, and milliseconds for each frame of a camera with three persons by the number of ``cameras``, beside the
+    fewest: the median of ``runs`` with the least and the most.
+    """
     timings = [time_rules(count, frames) for count in persons]
-    return {
+    figures: dict[str, Any] = {
         f"{timing.persons}_persons": {
             "p50_ms": round(timing.p50_ms, 2),
             "p95_ms": round(timing.p95_ms, 2),
@@ -134,3 +203,13 @@ def measure_rules(persons: Sequence[int] = (1, 5, 10, 20, 40, 80), *, frames: in
         }
         for timing in timings
     }
+    for count in (count for count in persons if count >= _CROWD):
+        updates = time_updates(count, max(1, frames // runs), runs)
+        figures[f"updates_per_second_{count}_persons"] = spread(updates, digits=0)
+    fewest = 0.0
+    for count in cameras:
+        times = time_cameras(count, least_frames=frames, runs=runs)
+        fewest = fewest or float(np.median(times))
+        ratio = round(float(np.median(times)) / fewest, 2)
+        figures[f"{count}_cameras_ms_per_frame"] = {**spread(times, digits=3), "ratio": ratio}
+    return figures
