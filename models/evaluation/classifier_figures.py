@@ -1,6 +1,7 @@
 """Figures of the mask-state classifier on one set of labelled faces.
 
-Where a set labels no wrongly worn masks it knows two states: what is not worn as required then counts as no mask.
+Where a set labels no wrongly worn masks it knows two states, with a mask and without, however the mask is worn: the
+likelier one of these two is then the answer.
 
 Shapes: N faces, K states or kinds, P pictures.
 """
@@ -77,7 +78,7 @@ def classifier_figures(name: str, judged: JudgedSet, *, samples: int, seed: int)
     names = [category.label for category in FACE_MASK_CLASSES]
     if not (labels == _INCORRECT).any():
         names = names[:_INCORRECT]
-        probs = np.stack([probs[:, _WITH_MASK], 1 - probs[:, _WITH_MASK]], axis=1)
+        probs = probs[:, :_INCORRECT] / np.maximum(probs[:, :_INCORRECT].sum(axis=1, keepdims=True), 1e-12)
     answers = probs.argmax(axis=1)
     two = labels != _INCORRECT
 
@@ -137,8 +138,8 @@ def classifier_tables(many: Sequence[ClassifierFigures]) -> list[Table]:
                 )
                 for one in many
             ),
-            note="In brackets: 95 % intervals over pictures. Where no wrongly worn masks are labelled, what is not "
-            "worn as required counts as no mask. Kind: accuracy of the kind of mask.",
+            note="In brackets: 95 % intervals over pictures. Where no wrongly worn masks are labelled, the "
+            "likelier of the other two states is the answer. Kind: accuracy of the kind of mask.",
         )
     ]
     for one in many:
