@@ -96,7 +96,7 @@ def _refined(
     told = in_picture(boxes_in_crop, squares)
     ends = np.cumsum([len(faces) for faces in found]).tolist()
     return [
-        replace(faces, boxes_xyxy=(faces.boxes_xyxy + told[end - len(faces) : end]) / 2)
+        replace(faces, boxes_xyxy=((faces.boxes_xyxy + told[end - len(faces) : end]) / 2).astype(np.float32))
         for faces, end in zip(found, ends, strict=True)
     ]
 
