@@ -64,7 +64,8 @@ def associate(
         if mask is not None:
             gear[Gear.FACE_MASK] = mask
         people.append(PersonObservation(body, box, _person_score(head), head.body is None, gear))
-    people += _under_lone_hats(found.loose_hats, people, detections, gears, lone_hat_score)
+    if found.loose_hats:
+        people += _under_lone_hats(found.loose_hats, people, detections, gears, lone_hat_score)
     return sorted(people, key=lambda person: (person.box_xyxy, person.head_xyxy or ()))
 
 

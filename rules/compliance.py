@@ -72,13 +72,13 @@ class ComplianceCounter:
         for sums in self._sums.values():
             sums.now = dict.fromkeys(GearState, 0)
 
-    def add(self, zone: str | None, gear: Gear, now: GearState) -> None:
-        """One person is there in state ``now``."""
-        self._sums[zone, gear].now[now] += 1
-
-    def add_seconds(self, zone: str | None, gear: Gear, state: GearState, seconds: float) -> None:
-        """One person has been there for ``seconds`` in ``state``."""
-        self._sums[zone, gear].seconds[state] += seconds
+    def add(
+        self, zone: str | None, gear: Gear, now: GearState, seconds: float, seconds_state: GearState
+    ) -> None:
+        """One person is there in state ``now``, and has been for ``seconds`` in ``seconds_state``."""
+        sums = self._sums[zone, gear]
+        sums.now[now] += 1
+        sums.seconds[seconds_state] += seconds
 
     def report(self) -> tuple[Compliance, ...]:
         """All counts: the camera's first, then by zone and gear."""

@@ -30,20 +30,24 @@ def count_frame(
     for (zone, gear), (first_rule, _) in asking.items():
         counter.begin(zone, gear, shifts.period_since(first_rule))
     patience = patience_s(moment, tuning)
+    # few sets of places, many persons
+    asked: dict[frozenset[str | None], list[tuple[str | None, Gear]]] = {}
     for person in people:
         followed = person.followed
         if not followed.is_confirmed or person.is_static or followed.unseen_s > patience:
             continue
-        seconds = moment.interval_s if moment.is_outage else moment.passed_s + person.unseen_before_s
+        seconds = 0.0
+        if person.is_seen:
+            seconds = moment.interval_s if moment.is_outage else moment.passed_s + person.unseen_before_s
+        was_hidden = person.unseen_before_s > patience
         states = {gear: belief.state() for gear, belief in person.beliefs.items()}
-        is_seen, was_hidden = person.is_seen, person.unseen_before_s > patience
-        for (zone, gear), (_, places) in asking.items():
-            if person.places.isdisjoint(places):
-                continue
+        if person.places not in asked:
+            asked[person.places] = [
+                sums for sums, (_, places) in asking.items() if not person.places.isdisjoint(places)
+            ]
+        for zone, gear in asked[person.places]:
             state = states.get(gear, GearState.UNKNOWN)
-            counter.add(zone, gear, state)
-            if is_seen:
-                counter.add_seconds(zone, gear, GearState.UNKNOWN if was_hidden else state, seconds)
+            counter.add(zone, gear, state, seconds, GearState.UNKNOWN if was_hidden else state)
 
 
 def _asking(

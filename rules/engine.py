@@ -26,7 +26,7 @@ from rules.track import Track, TrackState
 from rules.tracker import Step, Tracker
 from rules.tuning import Tuning
 from rules.violations import EndReason, Suppression, Violation
-from rules.zones import Zone, anchor_point, signed_distances
+from rules.zones import Outline, Zone, anchor_point
 
 
 class CameraEngine:
@@ -53,6 +53,7 @@ class CameraEngine:
     ) -> None:
         self.camera_id = camera_id
         self._zones = {zone.name: zone for zone in zones}
+        self._outlines: dict[tuple[str, tuple[int, int]], Outline] = {}
         self._rules = tuple(rules)
         _check(zones, self._rules)
         self._tuning = tuning if tuning is not None else Tuning()
@@ -89,7 +90,8 @@ class CameraEngine:
             self._timeline.interval_s,
             passed_s > self._timeline.outage_s,
         )
-        gears = {gear for index, rule in self._active() for gear in rule.require}
+        active = self._active()
+        gears = {gear for _, rule in active for gear in rule.require}
         persons = associate(
             detections,
             gears=[gear for gear in Gear if gear in gears],
@@ -111,14 +113,14 @@ class CameraEngine:
         self._judge.judge(
             self._people,
             moment,
-            active=[index for index, _ in self._active()],
+            active=[index for index, _ in active],
             image_hw=detections.image_hw,
             input_scale=detections.input_scale,
         )
         count_frame(
             self._counter,
             self._people.values(),
-            self._active(),
+            active,
             shifts=self._shifts,
             moment=moment,
             tuning=self._tuning,
@@ -295,8 +297,10 @@ class CameraEngine:
             return
         boxes = [(followed.body_box, followed.head_box) for followed in seen]
         for name, zone in self._zones.items():
+            if (name, image_hw) not in self._outlines:
+                self._outlines[name, image_hw] = Outline(zone.polygon_px(image_hw))
             points = np.array([anchor_point(body, head, zone.anchor) for body, head in boxes], np.float64)
-            distances = signed_distances(points, zone.polygon_px(image_hw)).tolist()
+            distances = self._outlines[name, image_hw].signed_distances(points).tolist()
             for followed, (body, _), distance in zip(seen, boxes, distances, strict=True):
                 presences = self._people[followed.track_id].presences
                 if name not in presences:

@@ -77,4 +77,4 @@ def _cells(
     """The cells in which ``places`` (M, K, P) lie, and which of them lie between ``start`` and ``end`` (M,) at all."""
     start, end = start[:, None, None], end[:, None, None]
     cells = ((places - start) * (count / (end - start))).astype(np.intp)
-    return np.clip(cells, 0, count - 1), (start <= places) & (places < end)
+    return np.minimum(np.maximum(cells, 0), count - 1), (start <= places) & (places < end)

@@ -36,7 +36,7 @@ def size_qualities(heights_px: NDArray[Any], input_scale: float) -> NDArray[np.f
 
 def ramps(values: NDArray[Any], zero_at: float, one_at: float) -> NDArray[np.float64]:
     """``ramp`` of many values."""
-    return np.asarray(np.clip((values - zero_at) / (one_at - zero_at), 0.0, 1.0), np.float64)
+    return np.asarray(np.minimum(1.0, np.maximum(0.0, (values - zero_at) / (one_at - zero_at))), np.float64)
 
 
 def yaws_degrees(landmarks_xy: NDArray[Any]) -> NDArray[np.float64]:

@@ -63,20 +63,32 @@ class Zone:
         return np.asarray(self.polygon_xy, np.float64) * (image_hw[1], image_hw[0])
 
 
-def signed_distances(points_xy: NDArray[np.float64], polygon_xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of each point (N, 2) to the outline of the polygon (P, 2): positive inside, negative outside.
+class Outline:
+    """The outline of a polygon (P, 2), ready to measure many points against."""
 
-    Inside is decided by the even-odd rule. Returns float64 (N,) in the unit of the input.
-    """
-    start = polygon_xy[None, :, :]
-    side = np.roll(polygon_xy, -1, axis=0)[None, :, :] - start
-    offset = points_xy[:, None, :] - start
-    length_sq = (side**2).sum(-1)
-    along = np.clip((offset * side).sum(-1) / np.where(length_sq > 0, length_sq, 1.0), 0.0, 1.0)
-    nearest_sq = ((offset - along[..., None] * side) ** 2).sum(-1).min(axis=1)
-    above_start = offset[..., 1] >= 0
-    above_end = offset[..., 1] - side[..., 1] >= 0
-    rise = np.where(side[..., 1] == 0, 1.0, side[..., 1])
-    crosses_right = offset[..., 0] < side[..., 0] * offset[..., 1] / rise
-    inside = ((above_start != above_end) & crosses_right).sum(axis=1) % 2 == 1
-    return np.asarray(np.where(inside, 1.0, -1.0) * np.sqrt(nearest_sq), np.float64)
+    def __init__(self, polygon_xy: NDArray[np.float64]) -> None:
+        self._start = polygon_xy[None, :, :]
+        self._side = np.roll(polygon_xy, -1, axis=0)[None, :, :] - self._start
+        length_sq = (self._side**2).sum(-1)
+        self._length_sq = np.where(length_sq > 0, length_sq, 1.0)
+        self._rise = np.where(self._side[..., 1] == 0, 1.0, self._side[..., 1])
+
+    def signed_distances(self, points_xy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance of each point (N, 2) to the outline: positive inside, negative outside.
+
+        Inside is decided by the even-odd rule. Returns float64 (N,) in the unit of the input.
+        """
+        side, offset = self._side, points_xy[:, None, :] - self._start
+        x, y = offset[..., 0], offset[..., 1]
+        side_x, side_y = side[..., 0], side[..., 1]
+        along = np.minimum(np.maximum((x * side_x + y * side_y) / self._length_sq, 0.0), 1.0)
+        nearest_sq = ((x - along * side_x) ** 2 + (y - along * side_y) ** 2).min(axis=1)
+        crosses_right = x < side_x * y / self._rise
+        crossings = np.count_nonzero(((y >= 0) != (y - side_y >= 0)) & crosses_right, axis=1)
+        distances = np.sqrt(nearest_sq)
+        return np.asarray(np.where(crossings % 2 == 1, distances, -distances), np.float64)
+
+
+def signed_distances(points_xy: NDArray[np.float64], polygon_xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``Outline.signed_distances`` of points (N, 2) to the outline of a polygon (P, 2)."""
+    return Outline(polygon_xy).signed_distances(points_xy)
