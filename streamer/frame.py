@@ -14,7 +14,8 @@ class Frame:
 
     - ``camera_id``: the configured camera's name.
     - ``index``: number of the frame within its connection, from 0, counting every frame that was decoded,
-      also those that were not due. In a recording it is the frame's number in the file.
+      also those that were not due. In a recording it is the frame's number in the file, unless the decoder left
+      some out (``Source.skip_frame``).
     - ``pts_s``: presentation time in seconds on the stream's own clock, or None. Cameras let it jump:
       use it for nothing but display and the pacing of recordings.
     - ``captured_at``: UTC, seconds since the epoch; the only time that rules may use. Never goes back

@@ -41,7 +41,7 @@ def source_of(camera: CameraSettings) -> Source:
         open_timeout_s=camera.reconnect.connect_timeout_s,
         stall_s=camera.reconnect.stall_s,
         decode_threads=camera.decode.threads,
-        skip_frame="NONKEY" if camera.decode.keyframes_only else "DEFAULT",
+        skip_frame="NONKEY" if camera.decode.keyframes_only else "AUTO",
     )
 
 

@@ -99,11 +99,11 @@ class Attempt:
             self.opened_mono_s = time.monotonic()
         self._changed()
 
-    def progressed(self, received_mono_s: float, good_frames: int) -> None:
+    def progressed(self, received_mono_s: float, good_frames: int, left_out: int = 0) -> None:
         """See ``ConnectionSink``."""
         self.last_packet_mono_s = received_mono_s
         if self.opened_mono_s is not None and received_mono_s - self.opened_mono_s > _BURST_S:
-            for _ in range(good_frames):
+            for _ in range(good_frames + left_out):
                 self._rate.add(received_mono_s)
         if good_frames:
             self.last_good_mono_s = received_mono_s

@@ -52,7 +52,7 @@ class NoSink:
         """Remember the newest format."""
         self.stream = stream
 
-    def progressed(self, received_mono_s: float, good_frames: int) -> None:
+    def progressed(self, received_mono_s: float, good_frames: int, left_out: int = 0) -> None:
         """Nothing to do."""
 
     def frame(self, frame: Frame) -> None:

@@ -15,8 +15,10 @@ class ConnectionSink(Protocol):
         """The first good frame has come, or the format has changed: frames from now on are of this kind."""
         ...
 
-    def progressed(self, received_mono_s: float, good_frames: int) -> None:
-        """A video packet came, and has completed so many good frames, due or not."""
+    def progressed(self, received_mono_s: float, good_frames: int, left_out: int = 0) -> None:
+        """A video packet came, and has completed so many good frames, due or not; ``left_out``: frames of it that the
+        decoder left out on purpose.
+        """
         ...
 
     def frame(self, frame: Frame) -> None:

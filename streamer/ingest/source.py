@@ -35,7 +35,8 @@ class Source:
     - ``open_timeout_s``: limit of connecting and finding the video, in all.
     - ``stall_s``: a connected source that gives no packet for so long has stalled.
     - ``decode_threads``: 1 keeps latency low and cameras apart; 0 lets libav use all cores (recordings).
-    - ``skip_frame``: what the decoder may leave out, in libav's words.
+    - ``skip_frame``: what the decoder leaves out, in libav's words; AUTO: as much as the wanted rate of frames allows,
+      decided while it runs. Frames that it leaves out have no number in ``Frame.index``.
     - ``tls_verify``: check the certificate against ``tls_ca_file``; cameras mostly sign their own.
 
     Raises ``ValueError`` on a scheme that cannot be read, numbers out of range, or user information that
@@ -53,7 +54,7 @@ class Source:
     open_timeout_s: float = 10.0
     stall_s: float = 10.0
     decode_threads: int = 1
-    skip_frame: Literal["DEFAULT", "NONREF", "NONKEY"] = "DEFAULT"
+    skip_frame: Literal["DEFAULT", "NONREF", "NONKEY", "AUTO"] = "DEFAULT"
     tls_verify: bool = False
     tls_ca_file: Path | None = None
     kind: SourceKind = field(init=False)

@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from streamer.ingest.counters import StreamCounters
 from streamer.ingest.errors import UnsupportedCodec
+from streamer.ingest.frame_skipping import SKIPPABLE_CODECS, FrameSkipping, Level
 from streamer.ingest.libav import LogLine
 from streamer.ingest.source import Source
 
@@ -40,14 +41,21 @@ _FAULTFINDING_LIMIT_S: Final = 10.0
 class StreamDecoder:
     """Decodes packets, skips what is damaged until the next key frame, and counts both.
 
-    ``log`` is what libav says in the calling thread. One thread only; with ``source.decode_threads`` of 1
-    frames come out with the packet that completes them.
+    ``log`` is what libav says in the calling thread. ``skipping`` outlives the rounds of a looped recording; it decides
+    what is left out where the source leaves that open (AUTO) and the codec allows it; None: nothing is. One thread
+    only; with ``source.decode_threads`` of 1 frames come out with the packet that completes them.
 
     Raises ``UnsupportedCodec`` when there is no decoder for the stream.
     """
 
     def __init__(
-        self, stream: VideoStream, source: Source, counters: StreamCounters, log: list[LogLine]
+        self,
+        stream: VideoStream,
+        source: Source,
+        counters: StreamCounters,
+        log: list[LogLine],
+        *,
+        skipping: FrameSkipping | None = None,
     ) -> None:
         # PyAV leaves out the context when libav has no decoder; its types do not tell.
         context = getattr(stream, "codec_context", None)
@@ -62,7 +70,11 @@ class StreamDecoder:
         else:
             stream.thread_type = "SLICE" if source.decode_threads > 1 else "NONE"
             context.thread_count = source.decode_threads
-        context.skip_frame = source.skip_frame
+        self._context = context
+        self._level: Level = "DEFAULT" if source.skip_frame == "AUTO" else source.skip_frame
+        context.skip_frame = self._level
+        follows = source.skip_frame == "AUTO" and self.codec in SKIPPABLE_CODECS
+        self._skipping = skipping if follows else None
         self._intra_only = self.codec in _INTRA_ONLY
         self._awaits_key_frame = not self._intra_only
         self._undamaged_since_s: float | None = None
@@ -74,6 +86,8 @@ class StreamDecoder:
 
     def decode(self, packet: "Packet[VideoStream]") -> Iterator[av.VideoFrame]:
         """The good frames that this packet completes; the packet without data at the end gives the rest."""
+        if self._skipping is not None and packet.size:
+            self._follow(self._skipping, packet)
         frames: list[av.VideoFrame] = []
         damaged = packet.is_corrupt
         try:
@@ -89,6 +103,8 @@ class StreamDecoder:
         for frame in frames:
             self.given += 1
             self._counters.decoded += 1
+            if self._skipping is not None:
+                self._skipping.gave(frame.time)
             if not damaged and self._is_whole(frame):
                 self._last_good_s = time.monotonic()
                 yield frame
@@ -96,6 +112,20 @@ class StreamDecoder:
                 self._counters.skipped_damaged += 1
         if damaged and self._heeds_log:
             self._question_log()
+
+    @property
+    def leaves_out(self) -> bool:
+        """Whether packets come now whose frames the decoder leaves out on purpose."""
+        return self._level != "DEFAULT"
+
+    def _follow(self, skipping: FrameSkipping, packet: "Packet[VideoStream]") -> None:
+        """Decode this packet at the level that leaves enough frames."""
+        stamp = packet.pts if packet.dts is None else packet.dts
+        at_s = None if stamp is None else float(stamp * packet.time_base)
+        level = skipping.before(at_s, is_key=packet.is_keyframe, reorders=bool(self._context.has_b_frames))
+        if level != self._level:
+            logger.debug("%s: the decoder goes from %s to %s", self._where, self._level, level)
+            self._context.skip_frame = self._level = level
 
     def _is_whole(self, frame: av.VideoFrame) -> bool:
         """Whether an undamaged frame also builds upon undamaged ones."""

@@ -25,6 +25,7 @@ from streamer.ingest.errors import (
     NoVideo,
     StreamStalled,
 )
+from streamer.ingest.frame_skipping import FrameSkipping
 from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_read, open_container
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source
@@ -83,6 +84,7 @@ class _VideoReader:
         self._session = session
         self._log = log
         self._collapser = collapsing_warnings(logger, session.camera_id)
+        self._skipping = None if session.fps is None else FrameSkipping(session.fps)
         self._timing: LiveTiming | RecordingTiming | None = None
         self._format: StreamFormat | None = None
         self._frame_kind: tuple[int, int, str] | None = None
@@ -97,7 +99,9 @@ class _VideoReader:
         stream = _video_stream(container, source)
         if source.kind is SourceKind.HTTP and container.duration is not None:
             self.is_recording = True
-        decoder = StreamDecoder(stream, source, session.counters, self._log)
+        decoder = StreamDecoder(stream, source, session.counters, self._log, skipping=self._skipping)
+        if self._skipping is not None:
+            self._skipping.begin_again()
         timing = self._timing_for(stream)
         if isinstance(timing, RecordingTiming):
             timing.media_time.begin_again()
@@ -121,7 +125,9 @@ class _VideoReader:
                         received_mono_s=times.received_mono_s,
                         picture=VideoPicture(frame),
                     )
-            session.sink.progressed(received_s, self.shown - shown_before)
+            shown = self.shown - shown_before
+            left_out = int(decoder.leaves_out and packet.size > 0 and not shown)
+            session.sink.progressed(received_s, shown, left_out)
             self.report_log()
             limit_s = max(_RESYNC_LIMIT_S, source.stall_s)
             if not self.is_recording and received_s - last_frame_s > limit_s:

@@ -37,6 +37,7 @@ def write_clip(
     sound: bool = False,
     picture_too: bool = True,
     moves: bool = True,
+    b_frames: int = 0,
 ) -> Path:
     """A clip of ``picture(0)``, ``picture(1)`` and so on; of ``picture(0)`` alone when nothing ``moves``."""
     with av.open(str(path), "w") as container:
@@ -50,7 +51,7 @@ def write_clip(
                 {"x265-params": "log-level=none"} if "265" in codec else {}
             )
             stream.gop_size = gop
-            stream.max_b_frames = 0
+            stream.max_b_frames = b_frames
             if rotation:
                 stream.set_display_rotation(rotation)
             for number in range(frames):
