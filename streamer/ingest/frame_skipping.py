@@ -54,6 +54,7 @@ class FrameSkipping:
         self._last_frame_s: float | None = None
         self._key_times_s: deque[float] = deque(maxlen=_KEY_INTERVALS + 1)
         self._key_frames_fail = False
+        self._is_stopped = False
 
     def before(self, at_s: float | None, *, is_key: bool, reorders: bool) -> Level:
         """The level at which the next packet is to be decoded.
@@ -63,6 +64,8 @@ class FrameSkipping:
         if at_s is None:
             self._key_frames_fail = True
             return self._fall_back(0.0, is_key=is_key)
+        if self._is_stopped:
+            return self._fall_back(at_s, is_key=is_key)
         if self._may_skip_at_s is None:
             self._may_skip_at_s = at_s + self._wait_s
         if is_key:
@@ -86,6 +89,10 @@ class FrameSkipping:
         self._gaps.append(gap_s)
         if self.level == "NONREF" and not 0 <= gap_s <= self._longest_gap_s:
             self._fall_back(at_s, is_key=False)
+
+    def stop(self) -> None:
+        """Leave nothing out any more in this connection, from the next packet, or key frame, on."""
+        self._is_stopped = self._key_frames_fail = True
 
     def begin_again(self) -> None:
         """The recording starts over, and its time with it."""

@@ -105,6 +105,9 @@ class StreamDecoder:
             self._counters.decoded += 1
             if self._skipping is not None:
                 self._skipping.gave(frame.time)
+                if frame.interlaced_frame:
+                    # a field may build on the other one of its frame
+                    self._skipping.stop()
             if not damaged and self._is_whole(frame):
                 self._last_good_s = time.monotonic()
                 yield frame

@@ -102,6 +102,16 @@ def test_key_frames_alone_do_not_where(fps: float, gop: int, reorders: bool):
     assert "NONKEY" not in {level for _, level, _ in shown}
 
 
+@pytest.mark.parametrize(("fps", "gop", "every"), [(5.0, 50, 2), (1.0, 25, 1)])
+def test_a_stream_that_turns_out_unfit_is_decoded_whole(fps: float, gop: int, every: int):
+    skipping = FrameSkipping(fps)
+    before = list(run(skipping, periodic(gop, every), fps=25, seconds=20))
+    assert before[-1][1] != "DEFAULT"
+    skipping.stop()
+    after = list(run(skipping, periodic(gop, every), fps=25, seconds=20, start_s=20))
+    assert {level for _, level, _ in after} == {"DEFAULT"}
+
+
 def test_a_key_frame_that_does_not_come_ends_the_reliance_on_them_for_good():
     """As of encoders that lengthen their groups while nothing moves."""
 
