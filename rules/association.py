@@ -19,8 +19,8 @@ from rules.quality import (
     overlap_qualities,
     pose_qualities,
     ramp,
+    ramps,
     size_qualities,
-    size_quality,
     truncation_qualities,
 )
 
@@ -71,10 +71,8 @@ def associate(
 
 def _person_score(head: Head) -> float:
     """The surest sign that there is a person; a hat is one only where it shows its wearer."""
-    signs = [part.score for part in (head.face, head.bare, head.body) if part is not None]
-    if head.hard_hat is not None and shows_wearer(head.hard_hat):
-        signs.append(head.hard_hat.score)
-    return max(signs)
+    hat = head.hard_hat if head.hard_hat is not None and shows_wearer(head.hard_hat) else None
+    return max(part.score for part in (head.face, head.bare, head.body, hat) if part is not None)
 
 
 def _under_lone_hats(
@@ -155,20 +153,21 @@ def _mask_looks(
     )
     for row, fit in zip(masked, found, strict=True):
         fits[row] = fit
-    seen = [view for head, view in zip(heads, views, strict=True) if head.face is not None]
-    qualities = [
-        min(view, size_quality(height(face.box), input_scale)) * _certainty(face) * pose
-        for face, view, pose in zip(faces, seen, poses, strict=True)
-    ]
+    seen = np.array([view for head, view in zip(heads, views, strict=True) if head.face is not None])
+    heights = np.array([height(face.box) for face in faces])
+    certain = ramps(np.array([face.score for face in faces]), _DOUBTFUL_SCORE, _SURE_SCORE)
+    qualities = (np.minimum(seen, size_qualities(heights, input_scale)) * certain * poses).tolist()
     judged = iter(judged_faces(faces, fits, qualities))
     return [NO_FACE if head.face is None else next(judged) for head in heads]
 
 
 def _certainty(*parts: Part | None) -> float:
     """By how sure the detector is of the surest of the parts: what is hardly seen is badly judged."""
-    return ramp(
-        max((part.score for part in parts if part is not None), default=0.0), _DOUBTFUL_SCORE, _SURE_SCORE
-    )
+    surest = 0.0
+    for part in parts:
+        if part is not None and part.score > surest:
+            surest = part.score
+    return ramp(surest, _DOUBTFUL_SCORE, _SURE_SCORE)
 
 
 def _is_carried(body: Box, head: Box | None, loose: Sequence[Part]) -> bool:

@@ -90,10 +90,10 @@ def _pooled(
 
 def _classified(face: Part) -> Probabilities | None:
     if face.face_mask_probs is not None:
-        total = sum(face.face_mask_probs)
+        worn, missing, incorrect = face.face_mask_probs
+        total = worn + missing + incorrect
         if total <= 0:
             return None
-        worn, missing, incorrect = face.face_mask_probs
         return worn / total, missing / total, incorrect / total
     rest = (1 - face.score) / 2
     by_class = {

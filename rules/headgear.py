@@ -57,7 +57,7 @@ def wear_fits(
     bounds = np.array([hat.pixel_box or hat.box for hat in hats], np.float64)
     slack = 1.5 if is_inferred else 1.0
     head_wh = heads[:, 2:] - heads[:, :2]
-    has_area = (head_wh > 0).all(axis=1)
+    has_area = (head_wh[:, 0] > 0) & (head_wh[:, 1] > 0)
     head_width, head_height = np.where(has_area[:, None], head_wh, 1.0).T
     upper_edge, lower_edge = (bounds[:, 1::2] - heads[:, 1:2]).T / head_height
     aside = np.abs(centers(bounds)[:, 0] - centers(heads)[:, 0]) / (head_width * slack)
@@ -90,7 +90,7 @@ def top_fits(hats: Sequence[Part], bodies: NDArray[np.float64]) -> NDArray[np.fl
     boxes: list[Box] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in bodies.tolist()]
     upright = wear_fits(hats, np.array([head_from_body(box) for box in boxes]), is_inferred=True)
     at_top = np.array([_at_top(head_of(hat), body) for hat, body in zip(hats, boxes, strict=True)])
-    return np.maximum(upright, at_top)
+    return np.asarray(np.maximum(upright, at_top), np.float64)
 
 
 def _at_top(head: Box, body: Box) -> float:

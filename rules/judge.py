@@ -33,27 +33,28 @@ class Judge:
         input_scale: float,
     ) -> None:
         """Judge everybody by the rules that are ``active`` (positions among the camera's)."""
-        ordered = [person for _, person in sorted(people.items())]
+        ordered = sorted(people.items())
+        episodes = self._book.open
         asked: dict[tuple[tuple[Gear, ...], bool], dict[int, Ruling]] = {}
         # those who have an episode come first: what they free may be inherited by the others
         for index in active:
             rule = self._rules[index]
             places = rule.places
-            for person in ordered:
+            for _, person in ordered:
                 person.take_post(index, places)
             # rules that ask the same get the same answer
             asks = (rule.require, rule.allow_incorrect)
             if asks not in asked:
-                asked[asks] = {person.track_id: _ruling(rule, person) for person in ordered}
+                asked[asks] = {track_id: _ruling(rule, person) for track_id, person in ordered}
             rulings = asked[asks]
             for place in places:
                 key = (index, place)
-                for person in ordered:
-                    episode = self._book.of(key, person.track_id)
+                for track_id, person in ordered:
+                    episode = episodes.get((key, track_id))
                     if episode is not None:
-                        self._go_on(episode, person, rulings[person.track_id], moment, input_scale)
-                for person in ordered:
-                    if self._book.of(key, person.track_id) is None:
+                        self._go_on(episode, person, rulings[track_id], moment, input_scale)
+                for track_id, person in ordered:
+                    if (key, track_id) not in episodes:
                         self._begin(
                             key, person, moment, rulings=rulings, image_hw=image_hw, input_scale=input_scale
                         )
@@ -143,10 +144,11 @@ class Judge:
         del person.clocks[key]
 
     def _clock(self, key: Key, person: Person, ruling: Ruling, moment: Moment) -> DwellClock | None:
-        clock = person.clocks.get(key)
+        """The dwell clock of a person whose looks speak against the gear; None while none of them starts it."""
         if not ruling.is_run:
             person.clocks.pop(key, None)
             return None
+        clock = person.clocks.get(key)
         if clock is None or not clock.look(moment, self._tuning):
             person.clocks.pop(key, None)
             if not ruling.supports:

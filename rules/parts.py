@@ -103,7 +103,7 @@ def _fields(
     landmarks: Iterable[Any] = ()
     if detections.landmarks_xy is not None:
         of_faces = detections.landmarks_xy[faces]
-        is_measured = of_faces.any(axis=(1, 2)).tolist()
+        is_measured = np.asarray(of_faces.any(axis=(1, 2)))
         landmarks = [row if found else None for row, found in zip(of_faces, is_measured, strict=True)]
     probs: Iterable[Any] = ()
     if detections.face_mask_probs is not None:

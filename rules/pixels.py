@@ -38,14 +38,15 @@ def likelihoods_around(
     """
     part_boxes = boxes_of(parts)
     first, last = part_boxes[:, None, :2], part_boxes[:, None, 2:]
-    likelihoods = ((first <= points_xy) & (points_xy <= last)).all(axis=-1).astype(np.float64)
+    is_inside = np.all((first <= points_xy) & (points_xy <= last), axis=-1)
+    likelihoods = np.where(is_inside, 1.0, 0.0)
     rows = _with_pixels(parts)
     if len(rows):
         near_xy = points_xy[rows, :, :, None] + radii[rows, None, None, None] * (-1.0, 0.0, 1.0)
-        values, is_inside = _sampled(
+        values, is_within = _sampled(
             _stacked(parts, rows), part_boxes[rows], near_xy[:, :, 0], near_xy[:, :, 1]
         )
-        values[~is_inside] = 0.0
+        values[~is_within] = 0.0
         likelihoods[rows] = values.reshape(*values.shape[:2], 9).sum(axis=-1).astype(np.float64) / 9
     return likelihoods
 
