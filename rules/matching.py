@@ -4,10 +4,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
+
+from rules.linear_assignment import assignment_solver
 
 #: Larger than any sum of real costs, so that a pair beyond the gate is never preferred to one within.
 _FORBIDDEN = 1e6
+
+_linear_sum_assignment = assignment_solver()
 
 
 def optimal_pairs(costs: NDArray[Any]) -> list[tuple[int, int]]:
@@ -45,6 +48,6 @@ def _solved(rows: NDArray[np.intp], columns: NDArray[np.intp], costs: NDArray[An
     column_of, column_places = np.unique(columns, return_inverse=True)
     dense = np.full((len(row_of), len(column_of)), _FORBIDDEN)
     dense[row_places, column_places] = costs
-    chosen = linear_sum_assignment(dense)
+    chosen = _linear_sum_assignment(dense)
     allowed = dense[chosen] < _FORBIDDEN
     return dict(zip(row_of[chosen[0][allowed]].tolist(), column_of[chosen[1][allowed]].tolist(), strict=True))

@@ -68,10 +68,9 @@ class GraphFinder:
         return [self._look(pixels[row : row + 1]) for row in range(len(pixels))]
 
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:  # noqa: ARG002 - one by one
-        """Compile for an input size, and run once, which takes the memory."""
+        """Compile for an input size, and the heads for their usual numbers of boxes."""
         self._trunks.announce(input_hw)
         trunk = self._trunks.at(input_hw)
-        trunk.run(pixels=np.zeros((1, *input_hw, 3), np.uint8))
         some = np.tile(np.array([0, 0, 16, 16], np.float32), (self._proposals.count, 1))
         self._boxes_judged(trunk, some)
         self._segmented(trunk, some[:1])

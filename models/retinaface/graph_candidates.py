@@ -36,6 +36,5 @@ class GraphCandidates:
         return found
 
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:  # noqa: ARG002 - one by one
-        """Compile for an input size, and run once, which takes the memory."""
+        """Compile for an input size."""
         self._sessions.announce(input_hw)
-        self._sessions.at(input_hw).run(pixels=np.zeros((1, *input_hw, 3), np.uint8))

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.runtime.memory import return_free_memory
 from models.runtime.openvino_start import load_openvino, openvino_core
 
 Precision = Literal["f32", "bf16"]
@@ -114,8 +115,10 @@ class SizedSessions:
 
     def announce(self, input_hw: tuple[int, int]) -> None:
         """Compile for a size that will be used again and again."""
-        self._announced[input_hw] = self.at(input_hw)
-        self._passing.pop(input_hw, None)
+        if input_hw not in self._announced:
+            self._announced[input_hw] = self.at(input_hw)
+            self._passing.pop(input_hw, None)
+            return_free_memory()
 
     def at(self, input_hw: tuple[int, int]) -> Session:
         """The session of a size."""

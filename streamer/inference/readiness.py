@@ -60,6 +60,11 @@ class Readiness:
         _, input_hw = min(waiting)
         return input_hw, self._sizes[input_hw].to_warm[0]
 
+    def first_to_warm(self) -> tuple[tuple[int, int], int] | None:
+        """As ``next_to_warm``, of the sizes that nothing is warm of; None: every size can be looked at."""
+        waiting = self.next_to_warm()
+        return None if waiting is None or self.limit(waiting[0]) > 0 else waiting
+
     def warmed(self, input_hw: tuple[int, int], count: int) -> None:
         """A batch size is warm."""
         size = self._sizes[input_hw]

@@ -248,7 +248,8 @@ class InferenceWorker:
         self._batcher.reset_costs()
         self._readiness.begin((*self._initial_sizes, *self._batcher.sizes_to_prepare()))
         self._apply_limits(self._readiness.sizes)
-        while (preparing := self._readiness.next_to_warm()) is not None:
+        # one picture of each size is enough to begin with; larger batches are prepared between those that run
+        while (preparing := self._readiness.first_to_warm()) is not None:
             if self._stop.is_set() or not self._warm_up(detector, *preparing):
                 return
         self._detector = detector

@@ -86,6 +86,11 @@ def test_it_is_ready_only_after_loading_and_warming_in_its_own_thread():
         initial_sizes=[(64, 64), (32, 64)],
         on_status=lambda status: states.append(status.state),
     ) as rig:
+        assert detector.warmed[:2] == [((64, 64), 1), ((32, 64), 1)] or detector.warmed[:2] == [
+            ((32, 64), 1),
+            ((64, 64), 1),
+        ]
+        rig.until(lambda _status: len(detector.warmed) == 6)
         assert [count for hw, count in detector.warmed if hw == (32, 64)] == [1, 2, 4]
         result = rig.look(red=51)
         assert result.frame.camera_id == "a"
@@ -253,8 +258,7 @@ def test_want_of_memory_during_warm_up_keeps_the_sizes_that_fit():
     with running(
         lambda device: BrightnessDetector(warm_up_fault=warm_up_fault), initial_sizes=[(64, 64)]
     ) as rig:
-        status = rig.worker.status()
-        assert status.reason is WorkerReason.OUT_OF_MEMORY
+        status = rig.until(lambda status: status.reason is WorkerReason.OUT_OF_MEMORY)
         assert status.batch_limits == (((64, 64), 2),)
         rig.look()
 

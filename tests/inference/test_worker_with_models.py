@@ -46,6 +46,8 @@ def test_two_cameras_are_looked_at_together_by_the_models_that_ship(pictures):
         batcher.set_camera(CameraDemand(camera_id=camera_id, fps=5), mailboxes[camera_id])
     worker.start()
     try:
+        # exporting the networks may take longer than frames stay fresh
+        assert worker.wait_ready(240).working
         faces = 0
         for index, picture in enumerate(pictures):
             for camera_id, mailbox in mailboxes.items():

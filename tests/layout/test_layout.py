@@ -25,6 +25,16 @@ def test_light_modules_never_load_tensorflow(module):
     assert done.returncode == 0, done.stderr
 
 
+def test_the_rules_solve_assignments_without_the_rest_of_scipy():
+    code = (
+        "import sys, numpy, rules.matching as matching\n"
+        "assert matching.optimal_pairs(numpy.array([[1, 2], [1, 5.0]])) == [(0, 1), (1, 0)]\n"
+        "sys.exit('scipy.optimize' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_value_types_need_numpy_alone():
     heavy = {"cv2", "scipy", "av", "pydantic", "yaml"}
     code = f"import sys, models.structures; sys.exit({heavy} & set(sys.modules) or 0)"
