@@ -137,6 +137,16 @@ install_program() {
     run ln -sfn "$venv/bin/ppewatch" "$link"
 }
 
+# The networks are exported for this machine's processor now, so that the service starts at once. It can do so itself.
+prepare_networks() {
+    [ -n "$live" ] || return 0
+    run install -d -m 0700 -o ppewatch -g ppewatch /var/cache/ppewatch
+    echo "preparing the networks for this machine"
+    run setpriv --reuid ppewatch --regid ppewatch --clear-groups \
+        env HOME=/var/lib/ppewatch "$venv/bin/ppewatch" weights export --out /var/cache/ppewatch ||
+        echo "install.sh: the networks could not be prepared: the first start will take longer" >&2
+}
+
 install_settings() {
     [ -d "$etc" ] || { run install -d -m 0750 "$etc" && owned ppewatch "$etc"; }
     run install -d -m 0700 "$etc/credentials"
@@ -170,6 +180,7 @@ if [ -n "$uninstall" ]; then
 else
     create_user
     install_program
+    prepare_networks
     install_settings
     install_service
 fi
