@@ -9,6 +9,9 @@ from typing import Any
 
 from models.letterbox import default_input_size, input_hw_for, letterbox_batch
 from models.loading import installed_models, weights_paths
+from models.mask_rcnn.detector import MaskRcnnDetector
+from models.retinaface.detector import RetinaFaceDetector
+from models.runtime.choice import chosen_runtime
 from models.structures import ImageBatch
 from streamer.bench.figures import peak_memory_mb
 from streamer.detector_loading import LEAST_SCORE, load_detector
@@ -67,11 +70,7 @@ def measure_inference(
 
 def _network(name: str) -> Callable[[ImageBatch], object]:
     """The network of a model, without what surrounds it in the detector."""
-    path = weights_paths(names=[name])[name]
+    path, runtime = weights_paths(names=[name])[name], chosen_runtime()
     if name == "maskrcnn":
-        from models.mask_rcnn.detector import MaskRcnnDetector  # noqa: PLC0415 - loads TensorFlow
-
-        return MaskRcnnDetector(path, score_threshold=LEAST_SCORE).detect_batch
-    from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415
-
-    return RetinaFaceDetector(path, score_threshold=LEAST_SCORE).detect
+        return MaskRcnnDetector(path, score_threshold=LEAST_SCORE, runtime=runtime).detect_batch
+    return RetinaFaceDetector(path, score_threshold=LEAST_SCORE, runtime=runtime).detect
