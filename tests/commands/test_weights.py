@@ -167,3 +167,24 @@ def _flip(path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-2] ^= 0x01
     path.write_bytes(bytes(data))
+
+
+def test_networks_are_prepared_for_this_machine(tmp_path):
+    need_weights()
+    done = ppewatch("weights", "export", "--out", tmp_path, timeout=280)
+    assert done.code == 0, done.err
+    assert "retinaface: answers as the network does: score" in done.out
+    assert done.out.splitlines()[-1] == str(tmp_path)
+    made = {path.name.partition("-")[0] for path in (tmp_path / "exports").iterdir()}
+    assert made >= {"retinaface", "mask_state"}
+    again = ppewatch("weights", "export", "--out", tmp_path, timeout=60)
+    assert (again.code, again.out) == (0, done.out)
+
+
+def test_an_export_names_what_it_needs(tmp_path):
+    done = ppewatch("weights", "export", tmp_path / "m.safetensors")
+    assert done.code == 2
+    assert "--weights NETWORK=FILE" in one_line_of(done)
+    done = ppewatch("weights", "export", "--format", "matterport")
+    assert done.code == 2
+    assert "FILE.safetensors" in one_line_of(done)
