@@ -1,4 +1,5 @@
-"""``ppewatch weights``: list and verify what ships, import published weights and export to other programs."""
+"""``ppewatch weights``: list and verify what ships, import published weights, average stages, export for this machine
+or other programs."""
 
 import argparse
 import json
@@ -25,6 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind, add in _KINDS.items():
         add(kinds, kind)
     _add_export(actions)
+    averaging = actions.add_parser("average", help="the mean of several stages of one network's training")
+    averaging.add_argument("sources", type=Path, nargs="+", metavar="FILE.safetensors", help="at least two")
+    averaging.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", dest="target")
 
 
 def _add_export(actions: Any) -> None:
@@ -141,6 +145,8 @@ def run(args: argparse.Namespace) -> int:
         return _import(args)
     if args.action == "export":
         return _export(args)
+    if args.action == "average":
+        return _average(args)
     from models.weights import STORE
 
     folder = args.folder or STORE
@@ -149,13 +155,25 @@ def run(args: argparse.Namespace) -> int:
     return _list(folder, as_json=args.json) if args.action == "list" else _verify(folder, as_json=args.json)
 
 
+def _average(args: argparse.Namespace) -> int:
+    from models.weights.averaging import average_weights
+
+    _check_target(args.target)
+    print(f"{args.target}  {average_weights(args.sources, args.target)}")
+    return ExitCode.DONE
+
+
+def _check_target(target: Path) -> None:
+    if target.suffix != ".safetensors":
+        # `weights list` and the store look for that
+        raise UsageError(f"{target} should end in .safetensors")
+
+
 def _import(args: argparse.Namespace) -> int:
     from models.keras_start import load_keras
     from streamer.native_noise import native_noise_hidden
 
-    if args.target.suffix != ".safetensors":
-        # `weights list` and the store look for that
-        raise UsageError(f"{args.target} should end in .safetensors")
+    _check_target(args.target)
     with native_noise_hidden():
         load_keras()
         digest = _imported(args)

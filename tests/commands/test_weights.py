@@ -188,3 +188,14 @@ def test_an_export_names_what_it_needs(tmp_path):
     done = ppewatch("weights", "export", "--format", "matterport")
     assert done.code == 2
     assert "FILE.safetensors" in one_line_of(done)
+
+
+def test_average_writes_the_mean_of_two_stages(folder):
+    mean, file = folder.parent / "mean.safetensors", folder / "small.safetensors"
+    done = ppewatch("weights", "average", file, file, "--out", mean)
+    assert (done.code, done.err) == (0, "")
+    assert load_weights(mean).digest in done.out
+    assert (load_weights(mean).tensors["a/kernel"] == load_weights(file).tensors["a/kernel"]).all()
+    refused = ppewatch("weights", "average", file, file, "--out", mean.with_suffix(".txt"))
+    assert refused.code == 2
+    assert "should end in .safetensors" in refused.err

@@ -12,6 +12,7 @@ import safetensors.numpy
 
 from models.errors import WeightsError
 from models.weights import digest_of, list_weights, load_weights, match_tensors, save_weights, verify_weights
+from models.weights.averaging import average_weights
 from models.weights.store import STORE, card_sha256
 
 TENSORS = {
@@ -169,3 +170,24 @@ def test_what_ships_has_cards_that_speak_of_it() -> None:
         card = (STORE / f"{entry.name}.card.md").read_text()
         for word in ("data", "initialis", "licence", "figures", "command"):
             assert word in card.lower(), f"{entry.name}'s card says nothing on {word}"
+
+
+def test_the_mean_of_stages_is_that_of_every_tensor(tmp_path: Path) -> None:
+    later = {name: np.asarray(3 * tensor + 1, np.float32) for name, tensor in TENSORS.items()}
+    save(tmp_path / "a.safetensors")
+    save(tmp_path / "b.safetensors", tensors=later)
+    files = [tmp_path / "a.safetensors", tmp_path / "b.safetensors"]
+    digest = average_weights(files, tmp_path / "mean.safetensors")
+    stored = load_weights(tmp_path / "mean.safetensors", architecture="net", digest=digest)
+    assert stored.config == {"depth": 3}
+    for name, tensor in TENSORS.items():
+        np.testing.assert_allclose(stored.tensors[name], 2 * tensor + 0.5, rtol=1e-6)
+    with pytest.raises(WeightsError, match="one file"):
+        average_weights(files[:1], tmp_path / "x.safetensors")
+    save(tmp_path / "c.safetensors", config={"depth": 4})
+    with pytest.raises(WeightsError, match=r"c\.safetensors: is of another network"):
+        average_weights([*files, tmp_path / "c.safetensors"], tmp_path / "x.safetensors")
+    save(tmp_path / "d.safetensors", tensors={"conv/kernel": TENSORS["conv/kernel"]})
+    with pytest.raises(WeightsError, match=r"d\.safetensors: holds other tensors"):
+        average_weights([files[0], tmp_path / "d.safetensors"], tmp_path / "x.safetensors")
+    assert not (tmp_path / "x.safetensors").exists()
