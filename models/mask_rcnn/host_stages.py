@@ -1,5 +1,5 @@
-"""What lies between the graphs of an exported network, on the host: ``proposals``, ``detections`` and ``suppression``
-once more, in numpy, for one picture. The rows that nobody needs are never computed.
+"""What lies between the graphs of an exported network, on the host: ``proposals`` and ``detections`` once more, in
+numpy, for one picture. The rows that nobody needs are never computed.
 
 Shapes: A anchors, P proposals, K classes (background being 0), N boxes.
 """
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
 from models.networks.boxes import boxes_from_deltas
+from models.networks.suppression import surviving_rows
 
 #: As in ``boxes.to_centre``.
 _LEAST_SIDE_PX: Final = 1e-2
@@ -57,26 +58,6 @@ def chosen_detections(
     kept = surviving_rows(boxes + apart, settings.iou_threshold, settings.count)
     kept = kept[(boxes[kept, 2:] - boxes[kept, :2]).min(1, initial=np.inf) > 0]
     return boxes[kept], scores[kept], class_ids[kept]
-
-
-def surviving_rows(boxes_xyxy: NDArray[np.float32], iou_threshold: float, most: int) -> NDArray[np.intp]:
-    """Rows of boxes (N, 4), best first, that greedy suppression leaves: the first ``most``.
-
-    A box goes when its IoU with a better one that stays is above ``iou_threshold``.
-    """
-    x1, y1, x2, y2 = np.ascontiguousarray(boxes_xyxy.T)
-    area = (x2 - x1) * (y2 - y1)
-    waiting = np.arange(len(boxes_xyxy))
-    kept: list[int] = []
-    while len(waiting) and len(kept) < most:
-        best = int(waiting[0])
-        kept.append(best)
-        waiting = waiting[1:]
-        width = np.minimum(x2[best], x2[waiting]) - np.maximum(x1[best], x1[waiting])
-        height = np.minimum(y2[best], y2[waiting]) - np.maximum(y1[best], y1[waiting])
-        overlap = np.maximum(width, 0) * np.maximum(height, 0)
-        waiting = waiting[overlap <= iou_threshold * np.maximum(area[best] + area[waiting] - overlap, 1e-6)]
-    return np.array(kept, np.intp)
 
 
 def best_rows(scores: NDArray[np.float32], most: int) -> NDArray[np.intp]:

@@ -14,32 +14,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.mask_state.crops import CropGeometry
+from models.networks.boxes import CENTRE_VARIANCE, SIDE_VARIANCE, boxes_from_deltas, encode_boxes
 
 #: A box is never told more than this factor larger or smaller than the implied one: exp keeps finite.
 _MOST_LOG_SCALE: Final = 2.0
 
+#: The shared coder divides by SSD's variances; these deltas are not divided.
+_VARIANCES: Final = np.array([CENTRE_VARIANCE, CENTRE_VARIANCE, SIDE_VARIANCE, SIDE_VARIANCE], np.float32)
 
-def _implied(geometry: CropGeometry) -> tuple[NDArray[np.float64], float]:
-    """Centre (x, y) and side of the box around which a crop of this geometry is cut."""
-    return np.array([0.5, 0.5 - geometry.lowered / geometry.context]), 1 / geometry.context
+
+def _implied(geometry: CropGeometry) -> NDArray[np.float32]:
+    """The box around which a crop of this geometry is cut, as an anchor (1, 4): centre x, centre y, width, height."""
+    side = 1 / geometry.context
+    return np.array([[0.5, 0.5 - geometry.lowered * side, side, side]], np.float32)
 
 
 def deltas_of(boxes_in_crop: NDArray[np.floating[Any]], geometry: CropGeometry) -> NDArray[np.float32]:
     """What the network learns for boxes (N, 4), (x1, y1, x2, y2) in crops: float32 (N, 4)."""
-    middle, side = _implied(geometry)
-    boxes = np.asarray(boxes_in_crop, np.float64)
-    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, np.maximum(boxes[:, 2:] - boxes[:, :2], 1e-6)
-    scales = np.clip(np.log(sizes / side), -_MOST_LOG_SCALE, _MOST_LOG_SCALE)
-    return np.concatenate([(centres - middle) / side, scales], axis=1).astype(np.float32)
+    boxes = np.asarray(boxes_in_crop, np.float32)
+    # an empty box has no logarithm
+    boxes = np.concatenate([boxes[:, :2], np.maximum(boxes[:, 2:], boxes[:, :2] + 1e-6)], axis=1)
+    deltas = encode_boxes(boxes, _implied(geometry)) * _VARIANCES
+    deltas[:, 2:] = np.clip(deltas[:, 2:], -_MOST_LOG_SCALE, _MOST_LOG_SCALE)
+    return deltas
 
 
 def boxes_of(deltas: NDArray[np.floating[Any]], geometry: CropGeometry) -> NDArray[np.float32]:
     """The boxes in crops that ``deltas`` (N, 4) speak of: float32 (N, 4); the other way round of ``deltas_of``."""
-    middle, side = _implied(geometry)
-    rows = np.asarray(deltas, np.float64)
-    centres = middle + rows[:, :2] * side
-    half = side * np.exp(np.clip(rows[:, 2:], -_MOST_LOG_SCALE, _MOST_LOG_SCALE)) / 2
-    return np.concatenate([centres - half, centres + half], axis=1).astype(np.float32)
+    rows = np.array(deltas, np.float32)
+    rows[:, 2:] = np.clip(rows[:, 2:], -_MOST_LOG_SCALE, _MOST_LOG_SCALE)
+    return boxes_from_deltas(rows / _VARIANCES, _implied(geometry))
 
 
 def in_picture(

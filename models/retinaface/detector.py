@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.networks.suppression import suppress
 from models.retinaface.anchors import anchors_for
 from models.retinaface.candidates import CandidateFinder, Candidates
 from models.retinaface.config import ARCHITECTURE
 from models.retinaface.faces import Faces
-from models.retinaface.nms import suppress
 from models.runtime.choice import Device, Runtime
 from models.runtime.session import SessionOptions
 from models.structures import ImageBatch

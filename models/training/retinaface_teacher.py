@@ -16,10 +16,10 @@ from tqdm import tqdm
 from models.errors import PictureError
 from models.evaluation.coco_faces import LabelledPicture
 from models.letterbox import input_hw_for, letterbox_batch
+from models.networks.suppression import suppress
 from models.pictures import read_picture
 from models.retinaface.detector import RetinaFaceDetector
 from models.retinaface.faces import Faces
-from models.retinaface.nms import suppress
 from models.weights import digest_of
 
 #: Faces below this are nothing to the teacher.

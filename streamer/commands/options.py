@@ -76,6 +76,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PX",
         help="longest side at which the network looks (default: by the picture's size)",
     )
+    add_weights_argument(parser)
+
+
+def add_weights_argument(parser: argparse.ArgumentParser) -> None:
+    """``--weights``, for ``weights_given``."""
     parser.add_argument(
         "--weights",
         type=named_file,

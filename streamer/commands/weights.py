@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streamer.commands import CommandError, ExitCode, UsageError
-from streamer.commands.options import named_file, weights_given
+from streamer.commands.options import add_weights_argument, weights_given
 
 HELP = "list, verify, import and export network weights"
 
@@ -48,14 +48,7 @@ def _add_export(actions: Any) -> None:
         default="openvino",
         help="openvino (default): the graphs that run on a CPU, into the cache, so that the first start is fast",
     )
-    exporting.add_argument(
-        "--weights",
-        type=named_file,
-        action="append",
-        default=[],
-        metavar="NETWORK=FILE",
-        help="other weights than those that are installed, for example retinaface=my.safetensors",
-    )
+    add_weights_argument(exporting)
     exporting.add_argument(
         "--out",
         type=Path,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.errors import InferenceError
 from models.mask_rcnn.detections import choose_detections
-from models.mask_rcnn.host_stages import best_proposals, chosen_detections, surviving_rows
+from models.mask_rcnn.host_stages import best_proposals, chosen_detections
 from models.mask_rcnn.level_geometry import LevelGeometry, suiting_levels
 from models.mask_rcnn.proposals import propose
 from models.mask_rcnn.roi_align import level_of
@@ -16,6 +16,7 @@ from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
 from models.mask_rcnn.suppression import surviving
 from models.networks.boxes import boxes_from_deltas, landmarks_from_deltas
 from models.networks.graph_boxes import decode_boxes, decode_landmarks
+from models.networks.suppression import surviving_rows
 from models.retinaface.candidates import CANDIDATES, best_candidates
 
 HW = (96, 128)

@@ -20,7 +20,7 @@ from models.mask_rcnn.proposals import ProposalSettings, best_kept, propose
 from models.mask_rcnn.roi_align import LevelGeometry, level_of, roi_align
 from models.mask_rcnn.suppression import surviving
 from models.networks.boxes import box_coverage, box_iou
-from models.retinaface.nms import suppress
+from models.networks.suppression import suppress
 
 STRIDES = (4, 8, 16, 32, 64)
 

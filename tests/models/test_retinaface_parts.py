@@ -15,12 +15,12 @@ from models.networks.boxes import (
     encode_landmarks,
 )
 from models.networks.graph_boxes import decode_boxes, decode_landmarks
+from models.networks.suppression import suppress
 from models.retinaface.anchors import anchors_for
 from models.retinaface.config import RetinaFaceConfig
 from models.retinaface.faces import Faces
 from models.retinaface.folding import fold_batch_norms
 from models.retinaface.network import batch_norms_of, build_retinaface
-from models.retinaface.nms import suppress
 from models.weights.keras_variables import assign_tensors
 
 coordinate = st.floats(-2000, 2000, width=32)

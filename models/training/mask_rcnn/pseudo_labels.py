@@ -22,8 +22,8 @@ from models.data.readers.coco import read_coco
 from models.detector import Detector
 from models.errors import DataSetError
 from models.networks.boxes import box_coverage, box_iou
+from models.networks.suppression import suppress
 from models.pictures import ArrayPicture, read_picture
-from models.retinaface.nms import suppress
 from models.structures import Category
 from models.training.mask_rcnn.labels import Example
 
