@@ -165,11 +165,11 @@ def _keras_faces(options: argparse.Namespace) -> Callable[[NDArray[np.uint8]], N
     from models.mask_state.classifier_config import ClassifierConfig
     from models.mask_state.crops import crop_faces, stack_crops
     from models.mask_state.keras_answers import network_of as classifier_of
+    from models.networks.suppression import suppress
     from models.pictures import ArrayPicture
     from models.retinaface.anchors import anchors_for
     from models.retinaface.candidates import best_candidates
     from models.retinaface.keras_candidates import network_of
-    from models.retinaface.nms import suppress
     from models.weights import load_weights
 
     paths = weights_paths()
