@@ -22,7 +22,8 @@ def write_site(
 ) -> Path:
     """Write ``folder/site.yaml`` with a camera for each of ``clips``, looked at ``fps`` times a second by ``models``.
 
-    A rule for each of ``dwells_s``; ``camera`` holds further settings of every camera. State goes to ``folder/state``.
+    A rule for each of ``dwells_s`` and each gear that ``models`` can tell; ``camera`` holds further settings of every
+    camera. State goes to ``folder/state``.
     """
     settings = {
         "site": {"name": "bench"},
@@ -36,13 +37,15 @@ def write_site(
         },
         "rules": [
             {
-                "name": f"dwell {dwell_s}",
+                "name": f"{gear} {dwell_s}",
                 "where": ["*"],
-                "require": ["face_mask" if "retinaface" in models else "hard_hat"],
+                "require": [gear],
                 "dwell": dwell_s,
                 "clear": 1,
                 "cooldown": 0,
             }
+            for model, gear in (("retinaface", "face_mask"), ("maskrcnn", "hard_hat"))
+            if model in models
             for dwell_s in dwells_s
         ],
     }
