@@ -1,17 +1,18 @@
 """The export of a weights file: the one that is there, or a new one."""
 
+import contextlib
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import platformdirs
 
-import models
 from models.errors import ExportError, WeightsError
 from models.runtime.export_files import EXPORT_FORMAT, Export, read_export, write_export
 from models.runtime.openvino_start import openvino_version
@@ -29,6 +30,14 @@ _EXPORT_TIMEOUT_S: Final = 900.0
 WEIGHTS_EXIT_CODE: Final = 3
 
 
+class _Job(NamedTuple):
+    """An export to be made: of ``weights_path``, into the empty folder ``made_in``."""
+
+    network: str
+    weights_path: Path
+    made_in: Path
+
+
 def cache_folder() -> Path:
     """Where exports are kept: ``PPEWATCH_CACHE_DIR``, systemd's ``CacheDirectory=``, or the user's cache."""
     if given := os.environ.get("PPEWATCH_CACHE_DIR"):
@@ -37,6 +46,12 @@ def cache_folder() -> Path:
     if of_service := os.environ.get("CACHE_DIRECTORY", "").partition(":")[0]:
         return Path(of_service)
     return platformdirs.user_cache_path("ppewatch")
+
+
+def export_place(network: str, digest: str, cache: Path) -> Path:
+    """Where below the folder ``cache`` the export of the weights of ``digest`` lies, or is to lie."""
+    version = openvino_version().partition("-")[0]
+    return cache / "exports" / f"{network}-{digest.removeprefix('sha256:')[:24]}-{EXPORT_FORMAT}-{version}"
 
 
 def exported(network: str, weights_path: Path, *, folder: Path | None = None) -> Export:
@@ -48,16 +63,15 @@ def exported(network: str, weights_path: Path, *, folder: Path | None = None) ->
     damaged or of another network, ``ExportError`` when it cannot be exported.
     """
     digest = digest_of(weights_path)
-    place = (folder or cache_folder()) / "exports" / _name(network, digest)
+    place = export_place(network, digest, folder or cache_folder())
     found = read_export(place, network=network, weights_digest=digest)
     if found is not None:
         _mark_as_used(place)
         return found
     load_weights(weights_path)  # says what is wrong with a file before a process is started
-    _log.info("exporting %s for this machine's CPU: once for each weights file", network)
+    _tell([network])
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        made_in = Path(tempfile.mkdtemp(prefix=".export.", dir=place.parent))
+        made_in = _new_folder(place.parent)
     except OSError as error:
         _log.warning("%s cannot be written (%s): each start exports anew", place.parent, error.strerror)
         with tempfile.TemporaryDirectory(prefix="ppewatch-export.") as passing:
@@ -72,9 +86,65 @@ def exported(network: str, weights_path: Path, *, folder: Path | None = None) ->
     return export
 
 
-def _name(network: str, digest: str) -> str:
-    version = openvino_version().partition("-")[0]
-    return f"{network}-{digest.removeprefix('sha256:')[:24]}-{EXPORT_FORMAT}-{version}"
+def make_missing(weights: Mapping[str, Path], *, folder: Path | None = None) -> None:
+    """Make the exports of several weights files (by network) that are not in ``folder``, in one process for all:
+    loading TensorFlow takes most of an export's time.
+
+    It is ``exported`` that says what is wrong: a file or an export with which something is, is left to it, and so is a
+    folder that cannot be written, a single missing export, and all where this process holds TensorFlow anyway.
+    """
+    cache = folder or cache_folder()
+    missing = {name: path for name, path in weights.items() if _is_missing(name, path, cache)}
+    if len(missing) < 2 or _tensorflow_is_here():
+        return
+    _tell(missing)
+    with contextlib.ExitStack() as cleaning:
+        jobs = []
+        for network, path in missing.items():
+            try:
+                made_in = _new_folder(cache / "exports")
+            except OSError:
+                return
+            cleaning.callback(shutil.rmtree, made_in, ignore_errors=True)
+            jobs.append(_Job(network, path, made_in))
+        try:
+            _make_elsewhere(jobs)
+        except (WeightsError, ExportError) as error:
+            _log.debug("not all were exported: %s", error)
+        for job in jobs:
+            _keep(job, cache)
+    _prune(cache / "exports")
+
+
+def _is_missing(network: str, weights_path: Path, cache: Path) -> bool:
+    """Whether there is no export, not even a damaged one, of weights of which there can be one."""
+    try:
+        if export_place(network, digest_of(weights_path), cache).exists():
+            return False
+        load_weights(weights_path)
+    except WeightsError:
+        return False
+    return True
+
+
+def _keep(job: _Job, cache: Path) -> None:
+    """Put an export that was made for ``job`` in its place, unless it is none, or there is one by now."""
+    digest = digest_of(job.weights_path)
+    place = export_place(job.network, digest, cache)
+    if place.exists() or read_export(job.made_in, network=job.network, weights_digest=digest) is None:
+        return
+    with contextlib.suppress(ExportError):
+        _move(job.made_in, place)
+
+
+def _tell(networks: Iterable[str]) -> None:
+    _log.info("exporting %s for this machine's CPU: once for each weights file", ", ".join(networks))
+
+
+def _new_folder(exports: Path) -> Path:
+    """An empty folder beside the exports. Raises ``OSError``."""
+    exports.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix=".export.", dir=exports))
 
 
 def _made(network: str, weights_path: Path, digest: str, folder: Path) -> Export:
@@ -84,7 +154,7 @@ def _made(network: str, weights_path: Path, digest: str, folder: Path) -> Export
 
         write_export(make_export(network, weights_path), folder)
     else:
-        _make_elsewhere(network, weights_path, folder)
+        _make_elsewhere([_Job(network, weights_path, folder)])
     export = read_export(folder, network=network, weights_digest=digest)
     if export is None:
         raise ExportError(f"{folder}: what was written there cannot be read")
@@ -97,16 +167,12 @@ def _tensorflow_is_here() -> bool:
     return keras is not None and "tensorflow" in sys.modules and keras.backend.backend() == "tensorflow"
 
 
-def _make_elsewhere(network: str, weights_path: Path, folder: Path) -> None:
-    """Export into ``folder``, in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "models.runtime.export",
-        network,
-        str(weights_path.resolve()),
-        str(folder.resolve()),
-    ]
+def _make_elsewhere(jobs: Sequence[_Job]) -> None:
+    """Do ``jobs`` in a process of its own; raises what is wrong with the last that failed."""
+    command = [sys.executable, "-m", "models.runtime.export"]
+    for job in jobs:
+        command += [job.network, str(job.weights_path.resolve()), str(job.made_in.resolve())]
+    which = ", ".join(str(job.weights_path) for job in jobs)
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
         "CUDA_VISIBLE_DEVICES": "-1",
@@ -115,22 +181,22 @@ def _make_elsewhere(network: str, weights_path: Path, folder: Path) -> None:
     try:
         done = subprocess.run(
             command,
-            cwd=Path(models.__file__).parents[1],
+            cwd=Path(__file__).parents[2],
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=_EXPORT_TIMEOUT_S,
+            timeout=_EXPORT_TIMEOUT_S * len(jobs),
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ExportError(f"{weights_path}: cannot be exported: {error}") from error
+        raise ExportError(f"{which}: cannot be exported: {error}") from error
     if done.returncode == 0:
         return
     reason = (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
     if done.returncode == WEIGHTS_EXIT_CODE:
         raise WeightsError(reason)
-    raise ExportError(f"{weights_path}: cannot be exported: {reason}")
+    raise ExportError(f"{which}: cannot be exported: {reason}")
 
 
 def _move(made: Path, place: Path) -> None:

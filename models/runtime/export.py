@@ -1,4 +1,5 @@
-"""Makes exports, and is the process that does: ``python -m models.runtime.export NETWORK WEIGHTS FOLDER``.
+"""Makes exports, and is the process that does: ``python -m models.runtime.export NETWORK WEIGHTS FOLDER``, and as many
+more such triples.
 
 Each network knows how it is exported, and what of its answers is compared.
 """
@@ -36,16 +37,18 @@ def make_export(network: str, weights_path: Path) -> Export:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Export; the last line on standard error says why that was not possible."""
+    """Export all, whatever is wrong with one; the last line on standard error says why the last one of those that
+    failed did."""
     from models.runtime.cache import WEIGHTS_EXIT_CODE  # noqa: PLC0415 - which runs this module
 
-    network, weights, folder = arguments
-    try:
-        write_export(make_export(network, Path(weights)), Path(folder))
-    except (ModelError, OSError) as error:
-        print(error, file=sys.stderr)
-        return WEIGHTS_EXIT_CODE if isinstance(error, WeightsError) else 1
-    return 0
+    exit_code = 0
+    for network, weights, folder in zip(arguments[::3], arguments[1::3], arguments[2::3], strict=True):
+        try:
+            write_export(make_export(network, Path(weights)), Path(folder))
+        except (ModelError, OSError) as error:
+            print(error, file=sys.stderr)
+            exit_code = WEIGHTS_EXIT_CODE if isinstance(error, WeightsError) else 1
+    return exit_code
 
 
 if __name__ == "__main__":
