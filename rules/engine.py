@@ -4,29 +4,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
-from models.structures import Detections, Gear
+from models.structures import Detections
 from rules.association import associate
 from rules.book import EpisodeBook
 from rules.compliance import Compliance, ComplianceCounter
 from rules.counting import count_frame
+from rules.demands import Demands
 from rules.dwell import Moment
-from rules.evidence import GearBelief
-from rules.following import FollowedPerson
 from rules.judge import Judge
+from rules.people import People
 from rules.person import Person
-from rules.presence import Presence
 from rules.rule import Rule
 from rules.shifts import Shifts
-from rules.state import VERSION, export_book, export_still, restore_book, restore_still
-from rules.stillness import Stillness, StillPlaces
+from rules.state import VERSION, export_book, export_still, read_state
 from rules.timeline import Timeline
 from rules.track import Track, TrackState
-from rules.tracker import Step, Tracker
+from rules.tracker import Tracker
 from rules.tuning import Tuning
 from rules.violations import EndReason, Suppression, Violation
-from rules.zones import Outline, Zone, anchor_point
+from rules.zone_map import ZoneMap
+from rules.zones import Zone
 
 
 class CameraEngine:
@@ -52,8 +49,6 @@ class CameraEngine:
         tuning: Tuning | None = None,
     ) -> None:
         self.camera_id = camera_id
-        self._zones = {zone.name: zone for zone in zones}
-        self._outlines: dict[tuple[str, tuple[int, int]], Outline] = {}
         self._rules = tuple(rules)
         _check(zones, self._rules)
         self._tuning = tuning if tuning is not None else Tuning()
@@ -63,9 +58,10 @@ class CameraEngine:
             raise ValueError(f"unknown time zone: {timezone}") from error
         self._timeline = Timeline(self._tuning)
         self._shifts = Shifts(self._rules, local)
+        self._demands = Demands(self._rules, ())
+        self._zones = ZoneMap(zones, self._tuning)
         self._tracker = Tracker(self._tuning)
-        self._still_places = StillPlaces(self._tuning)
-        self._people: dict[int, Person] = {}
+        self._people = People(self._tuning)
         self._book = self._new_book()
         self._judge = Judge(self._rules, self._book, self._tuning)
         self._counter = ComplianceCounter()
@@ -90,15 +86,12 @@ class CameraEngine:
             self._timeline.interval_s,
             passed_s > self._timeline.outage_s,
         )
-        active = self._active()
-        gears = {gear for _, rule in active for gear in rule.require}
         persons = associate(
             detections,
-            gears=[gear for gear in Gear if gear in gears],
+            gears=self._demands.gears,
             min_score=self._tuning.low_score,
             lone_hat_score=0.9 * self._tuning.start_score,
         )
-        was_unseen_s = {track_id: person.followed.unseen_s for track_id, person in self._people.items()}
         step = self._tracker.step(
             persons,
             t=moment.t,
@@ -107,20 +100,20 @@ class CameraEngine:
             is_outage=moment.is_outage,
             image_hw=detections.image_hw,
         )
-        self._keep_people(step, was_unseen_s, moment)
-        self._place(step.seen, detections.image_hw, moment.t)
-        self._believe(moment)
+        seen = self._people.take(step, moment)
+        self._zones.place(seen, detections.image_hw, moment.t)
+        self._people.believe(moment, self._demands)
         self._judge.judge(
-            self._people,
+            self._people.by_id,
             moment,
-            active=[index for index, _ in active],
+            active=self._demands.active,
             image_hw=detections.image_hw,
             input_scale=detections.input_scale,
         )
         count_frame(
             self._counter,
-            self._people.values(),
-            active,
+            self._people.by_id.values(),
+            self._demands,
             shifts=self._shifts,
             moment=moment,
             tuning=self._tuning,
@@ -155,7 +148,7 @@ class CameraEngine:
     @property
     def tracks(self) -> tuple[Track, ...]:
         """All tracks as of the latest frame, by id."""
-        return tuple(self._track(person) for _, person in sorted(self._people.items()))
+        return tuple(self._track(person) for _, person in sorted(self._people.by_id.items()))
 
     @property
     def is_engaged(self) -> bool:
@@ -163,8 +156,8 @@ class CameraEngine:
         rule asks something here and now, or who is not confirmed yet. Static things are nobody.
         """
         return bool(self._book.open) or any(
-            not person.followed.is_confirmed or self._asked_of(person)
-            for person in self._people.values()
+            not person.followed.is_confirmed or self._demands.gear_at(person.places)
+            for person in self._people.by_id.values()
             if not person.is_static
         )
 
@@ -184,14 +177,13 @@ class CameraEngine:
         Take it after ``observe``; an episode that is in it needs no end when the daemon stops.
         """
         t = self._timeline.t
-        still = [*self._still_places.places, *(person.still for person in self._people.values())]
         return {
             "version": VERSION,
             "camera_id": self.camera_id,
             "saved_at": self._timeline.wall(t),
             "next_track_id": self._tracker.next_id,
             "book": export_book(self._book, self._rules, t),
-            "still": export_still(still, t),
+            "still": export_still(self._people.still, t),
             "compliance": self._counter.export(),
         }
 
@@ -205,36 +197,22 @@ class CameraEngine:
         """
         if self._timeline.has_begun:
             raise ValueError("a state is restored before the first frame")
-        if state.get("version") != VERSION or state.get("camera_id") != self.camera_id:
-            raise ValueError(f"the state is not one of camera {self.camera_id} in version {VERSION}")
-        book = self._new_book()
-        try:
-            saved_at = float(state["saved_at"])
-            orphans, crowds = restore_book(book, state["book"], self._rules, 0.0)
-            still = restore_still(state["still"], 0.0)
-            counter = ComplianceCounter()
-            counter.restore(state["compliance"])
-            next_track_id = int(state["next_track_id"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError(f"the state of camera {self.camera_id} cannot be read: {error!r}") from error
-        self._book, self._counter = book, counter
-        self._judge = Judge(self._rules, book, self._tuning)
-        self._still_places.places = still
-        self._tracker.next_id = next_track_id
-        self._timeline.resume(saved_at)
-        for episode in (*(orphan for orphan in orphans if not orphan.is_silent), *crowds):
-            book.end(episode, 0.0, ended_t=0.0, reason=EndReason.RELOAD, cool=False)
-        if at - saved_at > self._tuning.clock_jump_s:
+        saved = read_state(state, self.camera_id, self._rules, self._new_book)
+        self._book, self._counter = saved.book, saved.counter
+        self._judge = Judge(self._rules, saved.book, self._tuning)
+        self._people.remember_still(saved.still)
+        self._tracker.next_id = saved.next_track_id
+        self._timeline.resume(saved.saved_at)
+        for episode in saved.orphans:
+            saved.book.end(episode, 0.0, ended_t=0.0, reason=EndReason.RELOAD, cool=False)
+        if at - saved.saved_at > self._tuning.clock_jump_s:
             self._is_lost = True
             self._end_all(EndReason.CAMERA_LOST, ended_t=0.0)
-        self._shifts.update(saved_at)
+        self._shifts.update(saved.saved_at)
         return self._book.take() + self.advance(at)
 
     def _new_book(self) -> EpisodeBook:
         return EpisodeBook(self.camera_id, rules=self._rules, tuning=self._tuning, wall=self._timeline.wall)
-
-    def _active(self) -> list[tuple[int, Rule]]:
-        return [(index, rule) for index, rule in enumerate(self._rules) if self._shifts.is_active(index)]
 
     def _keep_schedules(self) -> None:
         at = self._timeline.schedule_at()
@@ -245,6 +223,9 @@ class CameraEngine:
                 if episode.key[0] == rule:
                     self._book.close(episode, t, ended_t=ended_t, reason=EndReason.SCHEDULE)
         self._book.settle_crowds(t)
+        active = self._shifts.active
+        if active != self._demands.active:
+            self._demands = Demands(self._rules, active)
 
     def _end_all(self, reason: EndReason, *, ended_t: float) -> None:
         t = self._timeline.t
@@ -256,94 +237,15 @@ class CameraEngine:
             else:
                 self._book.close(episode, t, ended_t=ended_t, reason=reason)
         self._book.settle_crowds(t)
-        for person in self._people.values():
-            self._still_places.remember(person.still)
         self._people.clear()
         self._tracker.clear()
         self._counter.clear_now()
-
-    def _keep_people(self, step: Step, was_unseen_s: Mapping[int, float], moment: Moment) -> None:
-        for followed in step.ended:
-            person = self._people.pop(followed.track_id, None)
-            if person is not None:
-                self._still_places.remember(person.still)
-        for followed in step.seen:
-            person = self._people.get(followed.track_id)
-            has_body = not followed.observation.box_is_estimated
-            if person is None:
-                person = self._people[followed.track_id] = self._new_person(followed, moment.t)
-            person.unseen_before_s = was_unseen_s.get(followed.track_id, 0.0)
-            person.still.update(
-                followed.last_point, followed.unit_px, moment.t, has_body=has_body, tuning=self._tuning
-            )
-            person.is_static = person.still.is_static(self._tuning)
-        for pair in step.met:
-            for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
-                person = self._people.get(one.track_id)
-                if person is None:
-                    continue
-                person.met[other.track_id] = moment.t
-                if pair.is_doubtful:
-                    for belief in person.beliefs.values():
-                        belief.doubt()
-
-    def _new_person(self, followed: FollowedPerson, t: float) -> Person:
-        still = self._still_places.recall(followed.last_point, followed.unit_px, t)
-        return Person(followed, still or Stillness.of(followed.last_point, followed.unit_px, t))
-
-    def _place(self, seen: Sequence[FollowedPerson], image_hw: tuple[int, int], t: float) -> None:
-        """Find out who is in which zone."""
-        if not seen:
-            return
-        boxes = [(followed.body_box, followed.head_box) for followed in seen]
-        for name, zone in self._zones.items():
-            if (name, image_hw) not in self._outlines:
-                self._outlines[name, image_hw] = Outline(zone.polygon_px(image_hw))
-            points = np.array([anchor_point(body, head, zone.anchor) for body, head in boxes], np.float64)
-            distances = self._outlines[name, image_hw].signed_distances(points).tolist()
-            for followed, (body, _), distance in zip(seen, boxes, distances, strict=True):
-                presences = self._people[followed.track_id].presences
-                if name not in presences:
-                    presences[name] = Presence()
-                margin = self._tuning.zone_margin * (body[3] - body[1])
-                presences[name].update(t, distance, margin=margin, tuning=self._tuning)
-        for followed in seen:
-            self._people[followed.track_id].settle()
-
-    def _believe(self, moment: Moment) -> None:
-        """Let evidence fade, and take the looks at those of whom a rule asks something where they are."""
-        # few sets of places, many persons
-        asked: dict[frozenset[str | None], list[Gear]] = {}
-        for person in self._people.values():
-            for belief in person.beliefs.values():
-                belief.advance(moment.t, moment.interval_s)
-            if not person.is_seen or person.is_static:
-                continue
-            if person.places not in asked:
-                asked[person.places] = self._asked_of(person)
-            for gear in asked[person.places]:
-                evidence = person.followed.observation.gear.get(gear)
-                if evidence is None:
-                    continue
-                if gear not in person.beliefs:
-                    person.beliefs[gear] = GearBelief(self._tuning)
-                    person.beliefs[gear].advance(moment.t, moment.interval_s)
-                person.beliefs[gear].look(moment.t, evidence)
-
-    def _asked_of(self, person: Person) -> list[Gear]:
-        asked = {
-            gear
-            for _, rule in self._active()
-            if any(person.is_in(place) for place in rule.places)
-            for gear in rule.require
-        }
-        return [gear for gear in Gear if gear in asked]
 
     def _track(self, person: Person) -> Track:
         followed = person.followed
         lost = followed.unseen_s > max(self._tuning.missed_look_s, 2.1 * self._timeline.interval_s)
         state = TrackState.CONFIRMED if followed.is_confirmed else TrackState.TENTATIVE
-        asked = self._asked_of(person)
+        asked = self._demands.gear_at(person.places)
         return Track(
             camera_id=self.camera_id,
             track_id=followed.track_id,
@@ -352,7 +254,7 @@ class CameraEngine:
             last_seen_at=self._timeline.wall(followed.last_seen_t),
             observation=followed.observation,
             gear={gear: person.beliefs[gear].verdict() for gear in asked if gear in person.beliefs},
-            zones=tuple(name for name in self._zones if person.is_in(name)),
+            zones=tuple(name for name in self._zones.names if person.is_in(name)),
             is_static=person.is_static,
             is_relevant=bool(asked),
             violation_ids=self._book.ids_of(followed.track_id),

@@ -31,8 +31,9 @@ class FollowedPerson:
     body: BoxFilter | None = None
     body_seen_t: float = float("-inf")
     sightings: int = 1
-    #: time in which frames came and this person was not in them
+    #: time in which frames came and this person was not in them; and what it was until the latest sighting
     unseen_s: float = 0.0
+    unseen_before_s: float = 0.0
     is_confirmed: bool = False
     last_point: Point = (0.0, 0.0)
 
@@ -108,7 +109,8 @@ def see_people(sightings: Sequence[tuple[FollowedPerson, PersonObservation]], t:
             followed.body_seen_t = t
     correct_all(filters, boxes)
     for followed, person in sightings:
-        followed.observation, followed.last_seen_t, followed.unseen_s = person, t, 0.0
+        followed.observation, followed.last_seen_t = person, t
+        followed.unseen_before_s, followed.unseen_s = followed.unseen_s, 0.0
         followed.last_point = center(followed.head_box)
 
 

@@ -32,7 +32,6 @@ class Person:
     places: frozenset[str | None] = EVERYWHERE
     posts: dict[int, str | None] = field(default_factory=dict)
     is_static: bool = False
-    unseen_before_s: float = 0.0
 
     @property
     def track_id(self) -> int:

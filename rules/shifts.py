@@ -22,6 +22,11 @@ class Shifts:
         span = self._spans[rule]
         return span is not None and span.active
 
+    @property
+    def active(self) -> tuple[int, ...]:
+        """The rules that held at the latest ``update``."""
+        return tuple(rule for rule in range(len(self._spans)) if self.is_active(rule))
+
     def update(self, at: float) -> list[tuple[int, float]]:
         """Take the time (UTC epoch seconds); returns the rules that have just ceased to hold, and when they did."""
         ended = []

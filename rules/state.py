@@ -5,11 +5,13 @@ next run. Tracks and beliefs are not kept: persons are found again, and open epi
 outage of the stream.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from models.structures import Gear, GearState
 from rules.book import EpisodeBook
+from rules.compliance import ComplianceCounter
 from rules.cooldowns import Closed
 from rules.episodes import Episode, Key
 from rules.geometry import Box, Point
@@ -19,6 +21,40 @@ from rules.trace import Trace
 from rules.violations import GearVerdict
 
 VERSION: Final = 1
+
+
+class Saved(NamedTuple):
+    """What was read back: times are those of a timeline that begins at ``saved_at`` (UTC epoch seconds).
+
+    ``orphans`` are the episodes, of persons and of zones, whose rule, or whose place in it, is no more; they have to
+    be closed.
+    """
+
+    saved_at: float
+    next_track_id: int
+    book: EpisodeBook
+    orphans: tuple[Episode, ...]
+    still: list[Stillness]
+    counter: ComplianceCounter
+
+
+def read_state(
+    state: Mapping[str, Any], camera_id: str, rules: tuple[Rule, ...], new_book: Callable[[], EpisodeBook]
+) -> Saved:
+    """Read an exported state. Raises ``ValueError`` when it is of another camera or version, or cannot be read."""
+    if state.get("version") != VERSION or state.get("camera_id") != camera_id:
+        raise ValueError(f"the state is not one of camera {camera_id} in version {VERSION}")
+    book, counter = new_book(), ComplianceCounter()
+    try:
+        saved_at = float(state["saved_at"])
+        orphans, crowds = restore_book(book, state["book"], rules, 0.0)
+        still = restore_still(state["still"], 0.0)
+        counter.restore(state["compliance"])
+        next_track_id = int(state["next_track_id"])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"the state of camera {camera_id} cannot be read: {error!r}") from error
+    ended = (*(orphan for orphan in orphans if not orphan.is_silent), *crowds)
+    return Saved(saved_at, next_track_id, book, ended, still, counter)
 
 
 def export_book(book: EpisodeBook, rules: tuple[Rule, ...], t: float) -> dict[str, Any]:
