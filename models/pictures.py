@@ -36,9 +36,16 @@ class ArrayPicture:
 
         Shrinking averages the covered pixels (no aliasing), enlarging interpolates linearly.
         """
-        if size_hw is None or size_hw == self.image_hw:
-            return self._rgb
-        return _resized(self._rgb, size_hw)
+        return self._rgb if size_hw is None else resized(self._rgb, size_hw)
+
+    def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+        """The part inside ``box_xyxy`` as read-only RGB, uint8 (H, W, 3), scaled to ``size_hw`` as ``rgb`` does.
+
+        Raises ``PictureError`` when the box is empty or reaches out of the picture.
+        """
+        check_part(box_xyxy, self.image_hw)
+        x1, y1, x2, y2 = box_xyxy
+        return resized(self._rgb[y1:y2, x1:x2], size_hw)
 
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` (whole pixels, half-open) as RGB; outside, border pixels repeat.
@@ -84,7 +91,23 @@ def read_picture(path: Path) -> ArrayPicture:
     return ArrayPicture(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8))
 
 
-def _resized(rgb_array: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+def check_part(box_xyxy: tuple[int, int, int, int], image_hw: tuple[int, int]) -> None:
+    """Raise ``PictureError`` unless ``box_xyxy`` is a part of a picture of ``image_hw``."""
+    x1, y1, x2, y2 = box_xyxy
+    if not (0 <= x1 < x2 <= image_hw[1] and 0 <= y1 < y2 <= image_hw[0]):
+        raise PictureError(f"{box_xyxy} is no part of a picture of {image_hw[1]} x {image_hw[0]}")
+
+
+def resized(rgb_array: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale uint8 (H, W, 3) to ``size_hw``; the array itself where it has that size. Read-only.
+
+    Shrinking averages the covered pixels (no aliasing), enlarging interpolates linearly. Raises ``PictureError`` on a
+    size below 1.
+    """
+    if size_hw == rgb_array.shape[:2]:
+        same = rgb_array.view()
+        same.setflags(write=False)
+        return same
     height, width = size_hw
     if height <= 0 or width <= 0:
         raise PictureError(f"cannot scale a picture to {width} x {height}")

@@ -52,7 +52,7 @@ def associate(
     views = _views(found.heads, boxes, detections)
     masks: Sequence[GearEvidence | None] = [None] * len(boxes)
     if Gear.FACE_MASK in gears:
-        masks = _mask_looks(found.heads, parts.face_masks, views, detections.input_scale)
+        masks = _mask_looks(found.heads, parts.face_masks, views)
     people = []
     for head, box, view, mask in zip(found.heads, boxes, views, masks, strict=True):
         body = head.body.box if head.body is not None else body_from_head(head.box)
@@ -122,19 +122,21 @@ def _view_qualities(
     boxes: NDArray[np.float64], heads: Sequence[Head], detections: Detections
 ) -> NDArray[np.float64]:
     """By size, truncation and blur of heads that are seen at ``boxes`` (N, 4); what others hide comes on top."""
-    sharpness = [
-        1.0 if (shown := head.face or head.bare or head.hard_hat or head.hat) is None else shown.sharpness
+    looks = [
+        (1.0, detections.input_scale)
+        if (shown := head.face or head.bare or head.hard_hat or head.hat) is None
+        else (shown.sharpness, shown.input_scale)
         for head in heads
     ]
-    return (
-        size_qualities(boxes[:, 3] - boxes[:, 1], detections.input_scale)
-        * truncation_qualities(boxes, detections.image_hw)
-        * np.minimum(1.0, sharpness)
+    sharpness, scales = np.array(looks).T
+    sizes = size_qualities(boxes[:, 3] - boxes[:, 1], scales)
+    return np.asarray(
+        sizes * truncation_qualities(boxes, detections.image_hw) * np.minimum(1.0, sharpness), np.float64
     )
 
 
 def _mask_looks(
-    heads: Sequence[Head], face_masks: Sequence[Part], views: Sequence[float], input_scale: float
+    heads: Sequence[Head], face_masks: Sequence[Part], views: Sequence[float]
 ) -> list[GearEvidence]:
     """The evidence on the face mask of each head.
 
@@ -148,15 +150,16 @@ def _mask_looks(
     found = mask_fits(
         [faces[row] for row in masked],
         [face_masks[garment_of[row]] for row in masked],
-        input_scale=input_scale,
         poses=[poses[row] for row in masked],
     )
     for row, fit in zip(masked, found, strict=True):
         fits[row] = fit
     seen = np.array([view for head, view in zip(heads, views, strict=True) if head.face is not None])
-    heights = np.array([height(face.box) for face in faces])
+    sizes = size_qualities(
+        np.array([height(face.box) for face in faces]), np.array([face.input_scale for face in faces])
+    )
     certain = ramps(np.array([face.score for face in faces]), _DOUBTFUL_SCORE, _SURE_SCORE)
-    qualities = (np.minimum(seen, size_qualities(heights, input_scale)) * certain * poses).tolist()
+    qualities = (np.minimum(seen, sizes) * certain * poses).tolist()
     judged = iter(judged_faces(faces, fits, qualities))
     return [NO_FACE if head.face is None else next(judged) for head in heads]
 

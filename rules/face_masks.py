@@ -34,13 +34,11 @@ def assign_face_masks(face_masks: Sequence[Part], faces: Sequence[Part]) -> dict
     return pair_up(rows[belongs], columns[belongs], costs[belongs])
 
 
-def face_mask_evidence(
-    face: Part | None, garment: Part | None, quality: float, *, input_scale: float = 1.0
-) -> GearEvidence:
+def face_mask_evidence(face: Part | None, garment: Part | None, quality: float) -> GearEvidence:
     """``judged_faces`` of one face with a garment; without a face the quality is 0 and the state UNKNOWN."""
     if face is None:
         return NO_FACE
-    fits = [None] if garment is None else mask_fits([face], [garment], input_scale=input_scale)
+    fits = [None] if garment is None else mask_fits([face], [garment])
     return judged_faces([face], fits, [quality])[0]
 
 

@@ -54,13 +54,12 @@ def mask_fits(
     faces: Sequence[Part],
     garments: Sequence[Part],
     *,
-    input_scale: float,
     poses: Sequence[float] | None = None,
 ) -> list[MaskFit | None]:
     """How each of ``garments`` sits on its face; None where the face has no landmarks.
 
-    By the mask's pixels, or its box where it has none. ``input_scale``: network input pixels per original pixel.
-    ``poses``: the faces' pose qualities, where they are known already.
+    By the mask's pixels, or its box where it has none. ``poses``: the faces' pose qualities, where they are known
+    already.
     """
     rows = [row for row, face in enumerate(faces) if face.landmarks_xy is not None]
     found: list[MaskFit | None] = [None] * len(faces)
@@ -79,6 +78,6 @@ def mask_fits(
         poses = pose_qualities([face.landmarks_xy for face in faces])
     for row, (nose, *mouth) in zip(rows, covers, strict=True):
         weight = ramp(garments[row].score, _DOUBTFUL_SCORE, _SURE_SCORE)
-        weight *= size_quality(height(garments[row].box), input_scale)
+        weight *= size_quality(height(garments[row].box), garments[row].input_scale)
         found[row] = MaskFit(nose, sum(mouth) / len(mouth), weight * poses[row])
     return found

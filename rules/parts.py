@@ -21,7 +21,8 @@ class Part(NamedTuple):
     landmarks that are all zero.
 
     ``pixel_box`` bounds the pixels of ``seg_mask`` (at least one half), in original pixels like ``box``; both are there
-    for hats and masks that have pixels. Tell parts apart by identity: arrays do not compare as a whole.
+    for hats and masks that have pixels. ``input_scale``: network input pixels per original pixel of the look that saw
+    it. Tell parts apart by identity: arrays do not compare as a whole.
     """
 
     category: Category
@@ -32,6 +33,7 @@ class Part(NamedTuple):
     seg_mask: NDArray[Any] | None = None
     pixel_box: Box | None = None
     sharpness: float = 1.0
+    input_scale: float = 1.0
 
 
 class PartGroup(tuple[Part, ...]):
@@ -126,6 +128,9 @@ def _fields(
         chain(repeat(None, len(faces)), seg_masks, nothing),
         chain(repeat(None, len(faces)), pixel_boxes, nothing),
         repeat(1.0) if detections.sharpness is None else detections.sharpness[order].tolist(),
+        repeat(detections.input_scale)
+        if detections.row_scales is None
+        else detections.row_scales[order].tolist(),
         strict=False,
     )
 

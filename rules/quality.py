@@ -29,9 +29,9 @@ def size_quality(height_px: float, input_scale: float) -> float:
     return ramp(height_px * input_scale, TOO_SMALL_PX, LARGE_ENOUGH_PX)
 
 
-def size_qualities(heights_px: NDArray[Any], input_scale: float) -> NDArray[np.float64]:
-    """``size_quality`` of many heights."""
-    return ramps(heights_px * input_scale, TOO_SMALL_PX, LARGE_ENOUGH_PX)
+def size_qualities(heights_px: NDArray[Any], input_scales: NDArray[Any]) -> NDArray[np.float64]:
+    """``size_quality`` of many heights, each in a look of its own scale."""
+    return ramps(heights_px * input_scales, TOO_SMALL_PX, LARGE_ENOUGH_PX)
 
 
 def ramps(values: NDArray[Any], zero_at: float, one_at: float) -> NDArray[np.float64]:

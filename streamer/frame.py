@@ -40,6 +40,10 @@ class Frame:
         """The whole picture as RGB, uint8 (H, W, 3), scaled to ``size_hw`` or at its own size. Read-only."""
         return self.picture.rgb(size_hw)
 
+    def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+        """The part inside ``box_xyxy``, which lies in the picture, as RGB, scaled to ``size_hw``. Read-only."""
+        return self.picture.part_rgb(box_xyxy, size_hw)
+
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` as RGB, uint8 (y2-y1, x2-x1, 3); border pixels repeat outside."""
         return self.picture.crop_rgb(box_xyxy)

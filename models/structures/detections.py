@@ -26,6 +26,8 @@ class Detections:
     - ``scores``: float32 (N,), 0 to 1, the detector's confidence that the thing is there.
     - ``class_ids``: int32 (N,), values of ``Category``.
     - ``input_scale``: network input pixels per original pixel; a height times this is the height the network saw.
+    - ``row_scales``: float32 (N,), the same of each row, where parts of the picture were looked at in other sizes; or
+      None: ``input_scale`` holds for all. ``input_scales`` reads both alike.
     - ``seg_masks``: float32 (N, 28, 28), 0 to 1, relative to the box; or None.
     - ``landmarks_xy``: float32 (N, 5, 2), original pixels: the person's right eye, left eye (so as seen: left one
       first), nose, right and left mouth corner; rows of things that are no faces are zero; or None.
@@ -46,6 +48,7 @@ class Detections:
     landmarks_xy: NDArray[np.float32] | None = None
     face_mask_probs: NDArray[np.float32] | None = None
     sharpness: NDArray[np.float32] | None = None
+    row_scales: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.boxes_xyxy)
@@ -57,6 +60,7 @@ class Detections:
             "landmarks_xy": (np.float32, (count, 5, 2)),
             "face_mask_probs": (np.float32, (count, 3)),
             "sharpness": (np.float32, (count,)),
+            "row_scales": (np.float32, (count,)),
         }
         for name, (dtype, shape) in fields.items():
             value = getattr(self, name)
@@ -67,6 +71,8 @@ class Detections:
     def _check_ranges(self) -> None:
         if min(self.image_hw) <= 0 or self.input_scale <= 0:
             raise ValueError("image_hw and input_scale must be above 0")
+        if self.row_scales is not None and (self.row_scales <= 0).any():
+            raise ValueError("row_scales must be above 0")
         if (self.boxes_xyxy[:, :2] > self.boxes_xyxy[:, 2:]).any():
             raise ValueError("boxes_xyxy: a box ends before it begins")
         if not np.isin(self.class_ids, [int(category) for category in Category]).all():
@@ -78,6 +84,13 @@ class Detections:
 
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
+
+    @property
+    def input_scales(self) -> NDArray[np.float32]:
+        """Network input pixels per original pixel of each row, float32 (N,)."""
+        if self.row_scales is not None:
+            return self.row_scales
+        return np.full(len(self), self.input_scale, np.float32)
 
     @classmethod
     def empty(cls, image_hw: tuple[int, int], input_scale: float = 1.0) -> Self:
@@ -102,6 +115,7 @@ class Detections:
                 "landmarks_xy",
                 "face_mask_probs",
                 "sharpness",
+                "row_scales",
             )
         }
         return replace(self, **chosen)

@@ -1,6 +1,7 @@
 """What several models saw in one picture, as one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -16,23 +17,27 @@ def joined(parts: Sequence[Detections]) -> Detections:
     """All rows of ``parts`` (at least one), in their order. The parts may lack different fields.
 
     Rows of a part without a field that another has are zero there, as are rows to which it does not apply; of
-    ``sharpness`` they are 1: what was not measured counts as sharp. Raises ``ValueError`` when the parts are not of one
+    ``sharpness`` they are 1: what was not measured counts as sharp. Parts that were looked at in different sizes keep
+    theirs in ``row_scales``; ``input_scale`` is the first part's. Raises ``ValueError`` when the parts are not of one
     picture, or there is none.
     """
     if not parts:
         raise ValueError("nothing to join")
     first = parts[0]
-    if any(part.image_hw != first.image_hw or part.input_scale != first.input_scale for part in parts):
+    if any(part.image_hw != first.image_hw for part in parts):
         raise ValueError("detections of different pictures cannot be joined")
     filled = [part for part in parts if len(part)]
+    scaled = [part for part in filled if part.row_scales is not None or part.input_scale != first.input_scale]
     if len(filled) <= 1:
-        return filled[0] if filled else first
+        (only,) = filled or [first]
+        return replace(only, input_scale=first.input_scale, row_scales=only.input_scales) if scaled else only
     return Detections(
         image_hw=first.image_hw,
         boxes_xyxy=np.concatenate([part.boxes_xyxy for part in filled]),
         scores=np.concatenate([part.scores for part in filled]),
         class_ids=np.concatenate([part.class_ids for part in filled]),
         input_scale=first.input_scale,
+        row_scales=np.concatenate([part.input_scales for part in filled]) if scaled else None,
         **{name: _field(filled, name, missing) for name, missing in _OPTIONAL.items()},
     )
 

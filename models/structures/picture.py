@@ -18,6 +18,12 @@ class Picture(Protocol):
         """The whole picture as RGB, uint8 (H, W, 3), scaled to ``size_hw`` or at its own size. Read-only."""
         ...
 
+    def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+        """The part inside ``box_xyxy`` (whole pixels, half-open, inside the picture) as RGB, uint8 (H, W, 3), scaled to
+        ``size_hw``. Read-only. ``PictureError`` when the box is empty or reaches out of the picture.
+        """
+        ...
+
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` (whole pixels, half-open) as RGB, uint8 (y2-y1, x2-x1, 3).
 

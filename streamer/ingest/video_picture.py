@@ -19,7 +19,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation
 from numpy.typing import NDArray
 
 from models.errors import PictureError
-from models.pictures import crop_with_border
+from models.pictures import check_part, crop_with_border, resized
 
 #: Results up to so many pixels are kept: several readers ask for one frame at the network's size.
 CACHED_PIXELS: Final = 1_500_000
@@ -95,6 +95,23 @@ class VideoPicture:
             grey = self._reformatted(self._frame, stored_hw, "gray")
         return _read_only(_turned(_plane(grey, 0)[:, : stored_hw[1]], self._turns))
 
+    def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+        """The part inside ``box_xyxy`` as read-only RGB, uint8 (H, W, 3), scaled to ``size_hw``.
+
+        Where it shrinks, and the pixel format and the box allow it, the part alone is scaled while it is converted:
+        half the cost of scaling what was converted. Raises ``PictureError`` when the box is empty or reaches out of the
+        picture, or on a size below 1.
+        """
+        check_part(box_xyxy, self.image_hw)
+        x1, y1, x2, y2 = box_xyxy
+        shrinks = 0 < size_hw[0] <= y2 - y1 and 0 < size_hw[1] <= x2 - x1
+        stored = self._to_stored(x1, y1, x2, y2)
+        chroma_step = self._croppable()[1]
+        if not shrinks or not chroma_step or any(side % chroma_step for side in stored):
+            return resized(self.crop_rgb(box_xyxy), size_hw)
+        stored_hw = (size_hw[1], size_hw[0]) if self._turns % 2 else size_hw
+        return _read_only(_turned(self._converted(self._cut(stored), stored_hw), self._turns))
+
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` (whole pixels, half-open) as RGB; what lies outside repeats the
         border.
@@ -115,24 +132,36 @@ class VideoPicture:
         return _read_only(crop_with_border(inside, shifted))
 
     def _existing_part(self, left: int, top: int, right: int, bottom: int) -> NDArray[np.uint8]:
-        planes, chroma_step = _CROPPABLE.get(self._frame.format.name, (0, 1))
-        # With odd sizes libswscale leaves the fast path and interpolates chroma across the cut.
-        if not planes or self._frame.width % chroma_step or self._frame.height % chroma_step:
+        chroma_step = self._croppable()[1]
+        if not chroma_step:
             return self.rgb()[top:bottom, left:right]
         x1, y1, x2, y2 = self._to_stored(left, top, right, bottom)
         wide_x1, wide_y1 = x1 - x1 % chroma_step, y1 - y1 % chroma_step
-        wide_x2, wide_y2 = x2 + x2 % chroma_step, y2 + y2 % chroma_step
-        part = av.VideoFrame(wide_x2 - wide_x1, wide_y2 - wide_y1, self._frame.format.name)
-        for number in range(planes):
-            step = chroma_step if number else 1
-            rows, columns = slice(wide_y1 // step, wide_y2 // step), slice(wide_x1 // step, wide_x2 // step)
-            cut = _plane(self._frame, number)[rows, columns]
-            _plane(part, number)[: cut.shape[0], : cut.shape[1]] = cut
-        with self._lock:
-            part.colorspace, part.color_range = self._frame.colorspace, self._frame.color_range
+        part = self._cut((wide_x1, wide_y1, x2 + x2 % chroma_step, y2 + y2 % chroma_step))
         whole = self._converted(part, (part.height, part.width))
         cut_rgb = whole[y1 - wide_y1 : y2 - wide_y1, x1 - wide_x1 : x2 - wide_x1]
         return _turned(cut_rgb, self._turns)
+
+    def _croppable(self) -> tuple[int, int]:
+        """Planes, and luma pixels per chroma sample each way; both 0 where a part cannot be cut out of the planes."""
+        planes, chroma_step = _CROPPABLE.get(self._frame.format.name, (0, 0))
+        # With odd sizes libswscale leaves the fast path and interpolates chroma across the cut.
+        if not planes or self._frame.width % chroma_step or self._frame.height % chroma_step:
+            return 0, 0
+        return planes, chroma_step
+
+    def _cut(self, stored_xyxy: tuple[int, int, int, int]) -> av.VideoFrame:
+        """The planes of a part in stored pixels, multiples of the chroma step, as a frame of its own."""
+        x1, y1, x2, y2 = stored_xyxy
+        planes, chroma_step = self._croppable()
+        part = av.VideoFrame(x2 - x1, y2 - y1, self._frame.format.name)
+        for number in range(planes):
+            step = chroma_step if number else 1
+            cut = _plane(self._frame, number)[y1 // step : y2 // step, x1 // step : x2 // step]
+            _plane(part, number)[: cut.shape[0], : cut.shape[1]] = cut
+        with self._lock:
+            part.colorspace, part.color_range = self._frame.colorspace, self._frame.color_range
+        return part
 
     def _to_stored(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
         """The box as displayed in stored pixels: the inverse of ``numpy.rot90`` by ``_turns``."""

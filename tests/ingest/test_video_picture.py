@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ingest_clips import picture
 
 from models.errors import PictureError
-from models.pictures import crop_with_border
+from models.pictures import crop_with_border, resized
 from streamer.ingest.video_picture import VideoPicture
 
 #: Kr and Kb of the conversion matrices, ITU-R BT.601-7 and BT.709-6.
@@ -169,3 +169,28 @@ def test_a_real_stream_keeps_its_colours(tmp_path: Path) -> None:
         assert decoded.colorspace == 1
         result = VideoPicture(decoded).rgb()
     assert np.abs(result.astype(int) - picture(0)).mean() < 3
+
+
+@pytest.mark.parametrize("turns", [0, 90, 180, 270])
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "nv12", "yuv422p"])
+@pytest.mark.parametrize("box", [(16, 24, 80, 72), (15, 23, 79, 71), (0, 0, 96, 96)])
+def test_a_part_scaled_is_the_part_of_the_whole_scaled(box, pixel_format: str, turns: int) -> None:
+    smooth = np.kron(np.random.default_rng(3).integers(60, 200, (6, 6, 3)), np.ones((16, 16, 1))).astype(
+        np.uint8
+    )
+    frame = av.VideoFrame.from_ndarray(smooth, format="rgb24").reformat(format=pixel_format)
+    whole = VideoPicture(frame)
+    whole._turns = turns // 90
+    for size_hw in ((24, 32), (60, 60), (100, 130)):
+        part = whole.part_rgb(box, size_hw)
+        x1, y1, x2, y2 = box
+        expected = resized(np.ascontiguousarray(whole.rgb()[y1:y2, x1:x2]), size_hw)
+        assert part.shape == (*size_hw, 3)
+        assert not part.flags.writeable
+        differs = np.abs(part.astype(int) - expected)
+        assert np.median(differs) <= 2, "edges between colours aside"
+        assert differs.mean() < 6
+    with pytest.raises(PictureError, match="no part"):
+        whole.part_rgb((50, 50, 120, 80), (10, 10))
+    with pytest.raises(PictureError):
+        whole.part_rgb(box, (0, 10))

@@ -162,20 +162,24 @@ def some_detections(draw) -> Detections:
         "face_mask_probs": rng.random((count, 3)),
         "sharpness": rng.random(count),
     }
+    optional["row_scales"] = rng.uniform(0.1, 2, count)
     present = {name: value for name, value in optional.items() if draw(st.booleans())}
-    return Detections((60, 80), boxes, rng.random(count), rng.integers(0, 8, count), 0.5, **present)
+    scale = draw(st.sampled_from([0.5, 1.5]))
+    return Detections((60, 80), boxes, rng.random(count), rng.integers(0, 8, count), scale, **present)
 
 
 @given(st.lists(some_detections(), min_size=1, max_size=3))
 def test_joining_keeps_every_row_and_field(parts):
     whole = joined(parts)
     assert len(whole) == sum(len(part) for part in parts)
+    assert whole.input_scale == parts[0].input_scale
     start = 0
     for part in parts:
         rows = whole.select(np.arange(start, start + len(part)))
         start += len(part)
         np.testing.assert_array_equal(rows.boxes_xyxy, part.boxes_xyxy)
         np.testing.assert_array_equal(rows.class_ids, part.class_ids)
+        np.testing.assert_array_equal(rows.input_scales, part.input_scales)
         for name, missing in (
             ("seg_masks", 0),
             ("landmarks_xy", 0),

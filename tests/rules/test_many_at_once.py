@@ -84,8 +84,8 @@ def test_hats_and_masks_sit_together_as_they_do_alone(seed):
     fits = wear_fits(hats, np.array(heads))
     assert fits == pytest.approx([wear_fit(hat, head) for hat, head in zip(hats, heads, strict=True)])
     assert fits.max() > 0
-    together = mask_fits(faces, masks, input_scale=0.5)
-    alone = [mask_fits([face], [mask], input_scale=0.5)[0] for face, mask in zip(faces, masks, strict=True)]
+    together = mask_fits(faces, masks)
+    alone = [mask_fits([face], [mask])[0] for face, mask in zip(faces, masks, strict=True)]
     assert np.array(together) == pytest.approx(np.array(alone))
 
 
