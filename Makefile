@@ -53,7 +53,7 @@ LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashe
 	--no-emit-index-url --no-header --no-annotate --quiet setup.cfg
 lock: $(VENV)/.dev-installed
 	$(LOCK) -o requirements/run.lock
-	$(LOCK) --extra test --extra check --extra evaluate --extra train -c requirements/run.lock -o requirements/dev.lock
+	$(LOCK) --extra test --extra check --extra evaluate --extra train --extra int8 -c requirements/run.lock -o requirements/dev.lock
 
 clean:
 	rm -rf $(VENV) demo-output build *.egg-info .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -193,11 +193,26 @@ class Device(StrEnum):
     GPU = "gpu"
 
 
+class Precision(StrEnum):
+    """How exactly a CPU counts."""
+
+    AUTO = "auto"
+    F32 = "f32"
+    BF16 = "bf16"
+    INT8 = "int8"
+
+
 class InferenceSettings(Settings):
     """The worker that looks at the frames of all cameras."""
 
     device: Device = Field(
         default=Device.AUTO, description="`auto` (a GPU when there is one), `cpu` or `gpu`."
+    )
+    precision: Precision = Field(
+        default=Precision.AUTO,
+        description="How exactly a CPU counts: `f32`, `bf16` (half the time where the processor has it), `int8` "
+        "(networks that `ppewatch weights export --precision int8` has quantised: faster again, a little less exact). "
+        "`auto`: `bf16` where the processor has it, else `f32`.",
     )
     max_batch: int = Field(default=8, ge=1, le=64, description="Most frames that are looked at together.")
     max_wait_s: Seconds = bounded(

@@ -3,10 +3,11 @@
 Importing this module is cheap: the runtime is loaded when a detector is, TensorFlow only where it is the runtime.
 """
 
+import itertools
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from models.errors import ExportError, WeightsError
 from models.keras_start import load_keras
@@ -16,6 +17,7 @@ from models.weights.store import STORE
 
 if TYPE_CHECKING:
     from models.combined_detector import CombinedDetector
+    from models.runtime.precision import PrecisionChoice
     from models.runtime.session import SessionOptions
 
 __all__ = [
@@ -69,13 +71,14 @@ def load_default_detector(
     score_threshold: float = 0.5,
     models: Collection[str] | None = None,
     runtime: RuntimeChoice = "auto",
-    options: "SessionOptions | None" = None,
+    precision: "PrecisionChoice" = "auto",
 ) -> "CombinedDetector":
     """The models in one detector.
 
     - ``device``: ``auto`` takes a GPU when there is one.
     - ``runtime``: see ``models.runtime.choice``. Left to choose, networks that cannot be exported run in Keras.
-    - ``options``: how OpenVINO runs them.
+    - ``precision``: how exactly OpenVINO counts, see ``models.runtime.precision``. Networks that were never quantised
+      run as with ``auto`` where it is ``int8``, and the log says so.
     - ``weights``: weights files in place of the shipped ones, by ``NETWORKS``.
     - ``score_threshold``: least score of a detection.
     - ``models``: which, by ``MODELS``; None takes RetinaFace, and every other that is installed.
@@ -99,53 +102,79 @@ def load_default_detector(
 
     chosen = chosen_runtime(device, runtime)
     _log.info("the networks run in %s", "OpenVINO, on the CPU" if chosen == "openvino" else "Keras")
+    if chosen == "openvino":
+        from models.runtime.cache import make_missing  # noqa: PLC0415
 
-    def load(build: Callable[[Runtime], _Model]) -> _Model:
-        return _in_runtime(build, chosen, insisted=runtime == chosen)
+        make_missing(paths)
 
+    ways = _ways(chosen, precision, insisted=runtime == chosen)
     faces = gear = None
     if "retinaface" in wanted:
         faces = FaceMaskDetector(
-            load(
-                lambda runs_in: RetinaFaceDetector(
+            _loaded(
+                lambda way: RetinaFaceDetector(
                     paths["retinaface"],
                     score_threshold=score_threshold,
                     device=device,
-                    runtime=runs_in,
-                    options=options,
-                )
+                    runtime=way.runtime,
+                    options=way.options,
+                ),
+                ways,
             ),
-            load(
-                lambda runs_in: MaskStateClassifier(
-                    paths["mask_state"], device=device, runtime=runs_in, options=options
-                )
+            _loaded(
+                lambda way: MaskStateClassifier(
+                    paths["mask_state"], device=device, runtime=way.runtime, options=way.options
+                ),
+                ways,
             ),
         )
     if "maskrcnn" in wanted:
-        gear = load(
-            lambda runs_in: MaskRcnnDetector(
+        gear = _loaded(
+            lambda way: MaskRcnnDetector(
                 paths["maskrcnn"],
                 score_threshold=score_threshold,
                 device=device,
-                runtime=runs_in,
-                options=options,
-            )
+                runtime=way.runtime,
+                options=way.options,
+            ),
+            ways,
         )
     return CombinedDetector(faces, gear)
 
 
-def _in_runtime(build: Callable[[Runtime], _Model], runtime: Runtime, *, insisted: bool) -> _Model:
-    """What ``build`` makes for ``runtime``, or for Keras where OpenVINO cannot take the network and is not
-    ``insisted`` on."""
-    if runtime == "openvino":
+class _Way(NamedTuple):
+    """One way to run a network, and what it is called."""
+
+    runtime: Runtime
+    options: "SessionOptions | None"
+    name: str
+
+
+def _ways(runtime: Runtime, precision: "PrecisionChoice", *, insisted: bool) -> list[_Way]:
+    """What is tried, in this order; Keras last where OpenVINO was not ``insisted`` on."""
+    keras = _Way("keras", None, "in Keras, which takes longer and more memory")
+    if runtime == "keras":
+        return [keras]
+    from models.runtime.precision import chosen_precision  # noqa: PLC0415 - OpenVINO
+    from models.runtime.session import SessionOptions  # noqa: PLC0415
+
+    precisions = [chosen_precision(precision)]
+    if precision == "int8":
+        precisions.append(chosen_precision())
+    ways = [_Way("openvino", SessionOptions(name), f"in OpenVINO as {name}") for name in precisions]
+    return ways if insisted else [*ways, keras]
+
+
+def _loaded(build: Callable[[_Way], _Model], ways: Sequence[_Way]) -> _Model:
+    """What ``build`` makes the first of ``ways`` that the network can go. Raises what the last one does."""
+    for way, other in itertools.pairwise(ways):
         try:
-            return build(runtime)
+            return build(way)
         except ExportError as error:
-            if insisted:
-                raise
-            _log.warning("%s; it runs in Keras, which takes longer and more memory", error)
-    load_keras()
-    return build("keras")
+            _log.warning("%s; it runs %s", error, other.name)
+    if ways[-1].runtime == "keras":
+        load_keras()
+    return build(ways[-1])
 
 
 def weights_paths(

@@ -19,6 +19,7 @@ from streamer.attention import Attention
 from streamer.control import CommandDesk
 from streamer.detector_loading import Device, load_detector
 from streamer.errors import StreamerError
+from streamer.followed import FollowedHeads
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.results import ResultQueue
 from streamer.inference.worker import DetectorFactory, InferenceWorker
@@ -240,7 +241,7 @@ class Daemon:
 
     def _add_camera(self, camera_id: str) -> None:
         settings = self._site.cameras[camera_id]
-        attention = Attention()
+        attention, heads = Attention(), FollowedHeads()
         self._judge.set_camera(
             camera_id,
             CameraJudge(
@@ -249,10 +250,11 @@ class Daemon:
                 new_alert_id=random_alert_id,
             ),
             attention,
+            heads if settings.tiles.follow else None,
         )
         station = CameraStation(
             wiring.source_of(settings),
-            demand=wiring.demand_of(self._site, camera_id),
+            demand=wiring.demand_of(self._site, camera_id, heads),
             retry=wiring.retry_of(settings),
             enabled=settings.enabled,
             batcher=self._batcher,
@@ -325,6 +327,7 @@ def detector_factory(present: Callable[[], SiteSettings]) -> DetectorFactory:
             device=cast(Device, device),
             weights=wiring.weights_of(site),
             models=wiring.all_models_of(site),
+            precision=site.inference.precision.value,
         )
 
     return build

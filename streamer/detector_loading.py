@@ -1,7 +1,7 @@
 """Loads the detector for the daemon and the commands, without the noise that its libraries make.
 
-Two environment variables are for those who measure or look for a fault: ``PPEWATCH_RUNTIME`` (``keras`` or
-``openvino``) insists on what runs the networks, ``PPEWATCH_PRECISION`` (``bf16``) lets OpenVINO count less exactly.
+Two environment variables are for those who measure or look for a fault, and stand above settings: ``PPEWATCH_RUNTIME``
+(``keras`` or ``openvino``) insists on what runs the networks, ``PPEWATCH_PRECISION`` on how exactly OpenVINO counts.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar, get_args
 
 from models.runtime.choice import Device, RuntimeChoice
-from models.runtime.session import Precision, SessionOptions
+from models.runtime.precision import PrecisionChoice
 from streamer.errors import StreamerError
 from streamer.native_noise import native_noise_hidden
 
@@ -31,13 +31,14 @@ def load_detector(
     weights: Mapping[str, Path] | None = None,
     score_threshold: float = LEAST_SCORE,
     models: Collection[str] | None = None,
+    precision: PrecisionChoice = "auto",
 ) -> "CombinedDetector":
     """``models.loading.load_default_detector``, quietly; the same arguments and errors, and ``StreamerError`` where an
     environment variable says what it cannot."""
     from models.loading import load_default_detector  # noqa: PLC0415 - OpenCV
 
     runtime: RuntimeChoice = _word("PPEWATCH_RUNTIME", get_args(RuntimeChoice), "auto")
-    precision: Precision = _word("PPEWATCH_PRECISION", get_args(Precision), "f32")
+    precise: PrecisionChoice = _word("PPEWATCH_PRECISION", get_args(PrecisionChoice), precision)
     with native_noise_hidden():
         return load_default_detector(
             device=device,
@@ -45,7 +46,7 @@ def load_detector(
             score_threshold=score_threshold,
             models=models,
             runtime=runtime,
-            options=SessionOptions(precision=precision),
+            precision=precise,
         )
 
 

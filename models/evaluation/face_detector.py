@@ -35,6 +35,7 @@ from models.evaluation.landmarks import evaluate_landmarks
 from models.evaluation.options import add_peers_option, add_report_options, add_set_options, input_size
 from models.evaluation.pages import Section, write_report
 from models.evaluation.plots import Line, plot_lines
+from models.evaluation.runtimes import add_runtime_option
 from models.evaluation.tables import as_text
 
 
@@ -74,7 +75,7 @@ def _evaluate(options: argparse.Namespace, loading: Callable[[], AbstractContext
         raise DataSetError("no faces are labelled in these files")
     with loading():
         files = [(options.weights.stem, options.weights), *options.beside]
-        contenders = own_contenders(files, device=options.device)
+        contenders = own_contenders(files, device=options.device, runtimes=options.runtime)
         if options.peers is not None:
             contenders += peer_contenders(options.peers)
     many = [figures for contender in contenders for figures in _measured(contender, pictures, options)]
@@ -110,6 +111,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add_peers_option(parser)
     add_report_options(parser)
+    add_runtime_option(parser)
     return parser
 
 

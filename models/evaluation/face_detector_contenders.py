@@ -14,6 +14,7 @@ from models.evaluation.peers.aizoo import INPUT_PX as AIZOO_INPUT_PX
 from models.evaluation.peers.aizoo import AizooDetector
 from models.evaluation.peers.yunet import FILE_NAME as YUNET_FILE
 from models.evaluation.peers.yunet import YunetFinder
+from models.evaluation.runtimes import RunsIn
 from models.letterbox import default_input_size, input_hw_for, letterbox_batch
 from models.loading import Device
 from models.retinaface.faces import Faces
@@ -73,16 +74,28 @@ class AizooLooker:
         return Faces(found.boxes_xyxy, found.scores, points), found.input_scale
 
 
-def own_contenders(files: Sequence[tuple[str, Path]], *, device: Device = "auto") -> list[FaceContender]:
-    """RetinaFaces, names with files. Loads TensorFlow. Raises ``WeightsError``, ``DeviceError``, ``ModelError`` when a
-    name is given twice."""
+def own_contenders(
+    files: Sequence[tuple[str, Path]],
+    *,
+    device: Device = "auto",
+    runtimes: Sequence[RunsIn] = (RunsIn("keras", None),),
+) -> list[FaceContender]:
+    """RetinaFaces, names with files, each in all ``runtimes``. Raises ``WeightsError``, ``DeviceError``,
+    ``ExportError``, and ``ModelError`` when a name is given twice."""
     from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415 - loads TensorFlow
 
-    if len({name for name, _ in files}) < len(files):
-        raise ModelError("each name of weights can be given once")
+    named = [(runs_in.named(name), file, runs_in) for name, file in files for runs_in in runtimes]
+    if len({name for name, *_ in named}) < len(named):
+        raise ModelError("each name of weights, and each runtime, can be given once")
     contenders = []
-    for name, file in files:
-        finder = RetinaFaceDetector(file, score_threshold=LEAST_SCORE, device=device)
+    for name, file, runs_in in named:
+        finder = RetinaFaceDetector(
+            file,
+            score_threshold=LEAST_SCORE,
+            device=device,
+            runtime=runs_in.runtime,
+            options=runs_in.options,
+        )
         contenders.append(FaceContender(name, finder.digest, FinderLooker(finder), finder))
     return contenders
 

@@ -29,6 +29,7 @@ from models.evaluation.instances import match_words, words_with_polygons
 from models.evaluation.labelled import read_labelled
 from models.evaluation.options import input_size, share
 from models.evaluation.peers.yolox import KINDS, YoloxDetector
+from models.evaluation.runtimes import add_runtime_option
 from models.letterbox import FILL_RGB, default_input_size
 from models.pictures import ArrayPicture
 from models.structures import Category, Detections
@@ -182,6 +183,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         help="what answers a label, by source (YAML); else the known sources",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "gpu"), default="auto")
+    add_runtime_option(parser)
     return parser
 
 
@@ -200,8 +202,15 @@ def _candidates(
         with loading():
             from models.mask_rcnn.detector import load_mask_rcnn  # noqa: PLC0415 - loads TensorFlow
 
-            detector = load_mask_rcnn(options.weights, score_threshold=LEAST_SCORE, device=options.device)
-        candidates.append(Candidate("maskrcnn", detector, detector.categories))
+            for runs_in in options.runtime:
+                detector = load_mask_rcnn(
+                    options.weights,
+                    score_threshold=LEAST_SCORE,
+                    device=options.device,
+                    runtime=runs_in.runtime,
+                    options=runs_in.options,
+                )
+                candidates.append(Candidate(runs_in.named("maskrcnn"), detector, detector.categories))
     for kind, file in options.peer:
         peer = YoloxDetector(file, KINDS[kind], score_threshold=LEAST_SCORE)
         candidates.append(Candidate(f"yolox {kind}", peer, frozenset(KINDS[kind].values())))
@@ -209,7 +218,7 @@ def _candidates(
         raise ModelError("there is nothing to measure: --only-peers needs at least one --peer")
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
-        raise ModelError("each kind of peer can be given once")
+        raise ModelError("each kind of peer, and each runtime, can be given once")
     return candidates
 
 

@@ -35,6 +35,7 @@ from models.evaluation.pipeline_plots import (
     plot_states,
 )
 from models.evaluation.pipeline_table import label_of, pipeline_tables
+from models.evaluation.runtimes import add_runtime_option
 from models.evaluation.tables import as_text
 from models.letterbox import default_input_size, input_hw_for
 from models.loading import weights_paths
@@ -142,6 +143,7 @@ def _parser(prog: str) -> argparse.ArgumentParser:
     )
     add_peers_option(parser)
     add_report_options(parser)
+    add_runtime_option(parser)
     return parser
 
 
@@ -155,11 +157,14 @@ def _pipelines(
         from models.mask_state.classifier import MaskStateClassifier  # noqa: PLC0415
         from models.retinaface.detector import RetinaFaceDetector  # noqa: PLC0415
 
-        own = FaceMaskDetector(
-            RetinaFaceDetector(paths["retinaface"], score_threshold=LEAST_SCORE, device=options.device),
-            MaskStateClassifier(paths["mask_state"], device=options.device),
-        )
-        pipelines = [Pipeline("ppewatch", own)]
+        pipelines = []
+        for runs_in in options.runtime:
+            how = {"device": options.device, "runtime": runs_in.runtime, "options": runs_in.options}
+            own = FaceMaskDetector(
+                RetinaFaceDetector(paths["retinaface"], score_threshold=LEAST_SCORE, **how),
+                MaskStateClassifier(paths["mask_state"], **how),
+            )
+            pipelines.append(Pipeline(runs_in.named("ppewatch"), own))
         if options.peers is not None:
             peer = AizooDetector(options.peers / AIZOO_FILE, score_threshold=LEAST_SCORE)
             pipelines.append(Pipeline("aizoo", peer, peer.input_size_px))

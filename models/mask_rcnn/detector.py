@@ -3,7 +3,7 @@
 Shapes: B pictures; H, W height and width of the input; N detections of one picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from models.errors import PictureError, WeightsError
 from models.letterbox import INPUT_MULTIPLE, letterbox_batch
 from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
 from models.mask_rcnn.finder import InstanceFinder, Instances
-from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
+from models.mask_rcnn.settings import DetectionSettings, ProposalSettings, usual_proposals
 from models.runtime.choice import Device, Runtime
 from models.runtime.session import SessionOptions
 from models.structures import Category, Detections, ImageBatch, Picture
@@ -76,7 +76,8 @@ class NetworkMaskRcnn(InstanceDetector):
     """Runs a Keras network that is already there, as training and measuring need it.
 
     - ``score_threshold``: least probability of a detection, 0 to 1.
-    - ``proposals``, ``detections``: how many boxes pass; ``detections.score_threshold`` is replaced.
+    - ``proposals``, ``detections``: how many boxes pass (None: ``usual_proposals``, ``DetectionSettings()``);
+      ``detections.score_threshold`` is replaced.
     - ``device``: ``auto`` takes a GPU when there is one; raises ``DeviceError`` when it is not there.
 
     Weights that the network is given later are used.
@@ -94,9 +95,7 @@ class NetworkMaskRcnn(InstanceDetector):
         from models.mask_rcnn.keras_finder import KerasFinder  # noqa: PLC0415 - needs Keras
 
         limits = replace(detections or DetectionSettings(), score_threshold=score_threshold)
-        super().__init__(
-            KerasFinder(network, proposals or ProposalSettings(), limits, device=device), network.config
-        )
+        super().__init__(KerasFinder(network, _chosen(proposals), limits, device=device), network.config)
 
 
 class MaskRcnnDetector(InstanceDetector):
@@ -118,15 +117,15 @@ class MaskRcnnDetector(InstanceDetector):
         runtime: Runtime = "keras",
         options: SessionOptions | None = None,
     ) -> None:
-        chosen = proposals or ProposalSettings()
+        chosen = _chosen(proposals)
         limits = DetectionSettings(score_threshold=score_threshold)
         config: MaskRcnnConfig
         finder: InstanceFinder
         if runtime == "openvino":
             from models.mask_rcnn.graph_finder import GraphFinder  # noqa: PLC0415 - needs OpenVINO
-            from models.runtime.cache import exported  # noqa: PLC0415
+            from models.runtime.quantised import export_for  # noqa: PLC0415
 
-            export = exported(NAME, weights_path)
+            export = export_for(NAME, weights_path, options)
             self.digest = export.weights_digest
             config = MaskRcnnConfig.from_mapping(export.facts["config"], origin=weights_path)
             finder = GraphFinder(export, config, chosen, limits, options=options)
@@ -151,16 +150,27 @@ class MaskRcnnDetector(InstanceDetector):
 
 
 def load_mask_rcnn(
-    path: Path | None = None, *, score_threshold: float = 0.5, device: Device = "auto"
+    path: Path | None = None,
+    *,
+    score_threshold: float = 0.5,
+    device: Device = "auto",
+    runtime: Runtime = "keras",
+    options: SessionOptions | None = None,
 ) -> MaskRcnnDetector:
-    """The detector with the weights of ``path``, or with those that ship with the product.
+    """The detector with the weights of ``path``, or with those that ship with the product; see it for the rest.
 
     Raises ``WeightsError`` when there are none.
     """
     chosen = path or STORE / f"{NAME}.safetensors"
     if not chosen.is_file():
         raise WeightsError(f"{chosen}: the weights of {NAME} are missing")
-    return MaskRcnnDetector(chosen, score_threshold=score_threshold, device=device)
+    return MaskRcnnDetector(
+        chosen, score_threshold=score_threshold, device=device, runtime=runtime, options=options
+    )
+
+
+def _chosen(proposals: ProposalSettings | None) -> Callable[[tuple[int, int]], ProposalSettings]:
+    return usual_proposals if proposals is None else lambda _input_hw: proposals
 
 
 def _class_ids(config: MaskRcnnConfig) -> NDArray[np.int32]:

@@ -5,7 +5,7 @@ Shapes: B pictures, one at a time; h, w height and width of a level; C channels;
 one call of a head; K classes, background being 0.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -37,19 +37,19 @@ MASK_OUTPUT: Final = "seg_logits"
 
 #: Boxes are filled up to multiples of these, for each count that comes up for the first time takes time to prepare;
 #: and what a call of the mask head takes at most.
-_BOX_STEP: Final = 100
+_BOX_STEP: Final = 50
 _MASK_STEP: Final = 8
 _MOST_MASKS: Final = 32
 
 
 class GraphFinder:
-    """An ``InstanceFinder`` of an export."""
+    """An ``InstanceFinder`` of an export; ``proposals`` says how many come through of an input (H, W)."""
 
     def __init__(
         self,
         export: Export,
         config: MaskRcnnConfig,
-        proposals: ProposalSettings,
+        proposals: Callable[[tuple[int, int]], ProposalSettings],
         detections: DetectionSettings,
         *,
         options: SessionOptions | None = None,
@@ -71,7 +71,7 @@ class GraphFinder:
         """Compile for an input size, and the heads for their usual numbers of boxes."""
         self._trunks.announce(input_hw)
         trunk = self._trunks.at(input_hw)
-        some = np.tile(np.array([0, 0, 16, 16], np.float32), (self._proposals.count, 1))
+        some = np.tile(np.array([0, 0, 16, 16], np.float32), (self._proposals(input_hw).count, 1))
         self._boxes_judged(trunk, some)
         self._segmented(trunk, some[:1])
 
@@ -81,7 +81,9 @@ class GraphFinder:
         seen = trunk.run(pixels=pixels)
         logits, deltas = (seen[name][0] for name in RPN_OUTPUTS)
         _check_finite(logits, deltas)
-        proposals = best_proposals(logits, deltas, self._anchors(input_hw), input_hw, self._proposals)
+        proposals = best_proposals(
+            logits, deltas, self._anchors(input_hw), input_hw, self._proposals(input_hw)
+        )
         class_logits, box_deltas = self._boxes_judged(trunk, proposals)
         _check_finite(class_logits, box_deltas)
         boxes, scores, classes = chosen_detections(

@@ -4,7 +4,7 @@ Shapes: B pictures; H, W height and width of the input; D detections kept on the
 all pictures above the threshold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,8 @@ _SEG_MASK_BUCKETS: Final = (8, 32, 128)
 
 
 class KerasFinder:
-    """An ``InstanceFinder`` of a Keras network; weights that it is given later are used.
+    """An ``InstanceFinder`` of a Keras network; weights that it is given later are used. ``proposals`` says how many
+    come through of an input (H, W).
 
     Raises ``DeviceError`` when ``device`` is not there.
     """
@@ -37,7 +38,7 @@ class KerasFinder:
     def __init__(
         self,
         network: MaskRcnn,
-        proposals: ProposalSettings,
+        proposals: Callable[[tuple[int, int]], ProposalSettings],
         detections: DetectionSettings,
         *,
         device: Device = "auto",
@@ -45,7 +46,9 @@ class KerasFinder:
         device_name = resolved_device(device)
         self._score_threshold = detections.score_threshold
         self._find = CompiledFunction(
-            lambda pixels: network.find(pixels, proposals, detections), device_name, _PICTURE_BUCKETS
+            lambda pixels: network.find(pixels, proposals((pixels.shape[1], pixels.shape[2])), detections),
+            device_name,
+            _PICTURE_BUCKETS,
         )
         self._segment = CompiledFunction(
             lambda boxes, image_ids, class_ids, *levels: keras.ops.sigmoid(

@@ -3,7 +3,15 @@
 Shapes: P proposals and D detections of an image.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Final
+
+#: Height and width of the input from which on as many proposals pass as ever do.
+_FULL_HW: Final = (736, 1280)
+
+#: Best anchors for each proposal.
+_CANDIDATES_EACH: Final = 10 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +25,18 @@ class ProposalSettings:
     candidates: int = 1000
     count: int = 300
     iou_threshold: float = 0.7
+
+
+def usual_proposals(input_hw: tuple[int, int]) -> ProposalSettings:
+    """How many come through where nothing else is said: 300 of a picture of 736 x 1280 and above, of smaller ones fewer
+    by their side, 100 at least.
+
+    The head that judges them costs as much as all that is before it, and small inputs show fewer people of a size that
+    can be judged. Average precision is the same (docs/adr/0075-precision.md).
+    """
+    share = math.sqrt(math.prod(input_hw) / math.prod(_FULL_HW))
+    count = round(min(300, max(100, 300 * share)))
+    return ProposalSettings(candidates=round(_CANDIDATES_EACH * count), count=count)
 
 
 @dataclass(frozen=True, slots=True)

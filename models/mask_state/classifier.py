@@ -30,10 +30,10 @@ _Network = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 class MaskStateClassifier:
     """Tells from crops of faces how a face mask is worn, with the weights of one file.
 
-    ``geometry`` says how the crops must be cut (see ``crops``). ``runtime`` says what runs it (see ``models.runtime``):
-    ``keras`` on ``device``, or ``openvino`` on the CPU as ``options`` say. Raises ``WeightsError`` when the file is not
-    one of this classifier, ``DeviceError`` when ``device`` is not there, ``ExportError`` when it cannot be exported for
-    OpenVINO. Not for several threads at once.
+    ``geometry`` says how the crops must be cut (see ``crops``). ``runtime`` says what runs it (see
+    ``models.runtime``): ``keras`` on ``device``, or ``openvino`` on the CPU as ``options`` say, but in 32 bits
+    always. Raises ``WeightsError`` when the file is not one of this classifier, ``DeviceError`` when ``device`` is
+    not there, ``ExportError`` when it cannot be exported for OpenVINO. Not for several threads at once.
     """
 
     def __init__(
@@ -114,7 +114,9 @@ def _from_export(
 
     export = exported("mask_state", weights_path)
     config = ClassifierConfig.from_mapping(export.facts["config"], origin=weights_path)
-    return export.weights_digest, config, GraphAnswers(export, options)
+    # it takes a hundredth of a look: nothing is won by counting less exactly
+    exact = replace(options or SessionOptions(), precision="f32")
+    return export.weights_digest, config, GraphAnswers(export, exact)
 
 
 def _from_weights(

@@ -128,9 +128,9 @@ def _finder(
     """The digest of a file, and its network in ``runtime``."""
     if runtime == "openvino":
         from models.retinaface.graph_candidates import GraphCandidates  # noqa: PLC0415 - needs OpenVINO
-        from models.runtime.cache import exported  # noqa: PLC0415
+        from models.runtime.quantised import export_for  # noqa: PLC0415
 
-        export = exported("retinaface", weights_path)
+        export = export_for("retinaface", weights_path, options)
         return export.weights_digest, GraphCandidates(export, options)
     from models.retinaface.keras_candidates import KerasCandidates, network_of  # noqa: PLC0415 - needs Keras
 

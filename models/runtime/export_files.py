@@ -21,7 +21,7 @@ from typing import Any, Final
 from models.runtime.openvino_start import load_openvino, openvino_core, openvino_version
 
 #: Changes with what is exported, so that older exports are made anew.
-EXPORT_FORMAT: Final = 1
+EXPORT_FORMAT: Final = 2
 
 _MANIFEST: Final = "export.json"
 

@@ -8,15 +8,14 @@ memory. So batches are run picture by picture.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.runtime.memory import return_free_memory
 from models.runtime.openvino_start import load_openvino, openvino_core
-
-Precision = Literal["f32", "bf16"]
+from models.runtime.precision import Precision, processor_has_bf16
 
 #: Sizes that are used without having been announced; of these the last ones stay compiled.
 _PASSING_SIZES: Final = 4
@@ -26,7 +25,9 @@ _PASSING_SIZES: Final = 4
 class SessionOptions:
     """How graphs run.
 
-    - ``precision``: of the sums; ``bf16`` is up to twice as fast where the processor has it, and less exact.
+    - ``precision``: ``bf16`` is up to twice as fast as ``f32`` where the processor has it, and less exact. ``int8``
+      means graphs that were quantised (``models.runtime.quantised``); what is left in them of other sums is ``bf16``
+      where the processor has it.
     - ``threads``: None takes all cores.
     """
 
@@ -37,13 +38,19 @@ class SessionOptions:
     def properties(self) -> dict[str, Any]:
         """What OpenVINO calls them."""
         settings: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": self.precision,
+            "INFERENCE_PRECISION_HINT": self._sums,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             # decoders run on the same cores, and move
             "ENABLE_CPU_PINNING": False,
         }
         return settings if self.threads is None else {**settings, "INFERENCE_NUM_THREADS": self.threads}
+
+    @property
+    def _sums(self) -> str:
+        if self.precision != "int8":
+            return self.precision
+        return "bf16" if processor_has_bf16() else "f32"
 
 
 class Session:

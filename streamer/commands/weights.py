@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from streamer.commands import CommandError, ExitCode, UsageError
-from streamer.commands.options import add_weights_argument, weights_given
+from streamer.commands.options import add_weights_argument, named_file, weights_given, whole_number
 
 HELP = "list, verify, import and export network weights"
 
@@ -48,6 +48,13 @@ def _add_export(actions: Any) -> None:
         default="openvino",
         help="openvino (default): the graphs that run on a CPU, into the cache, so that the first start is fast",
     )
+    exporting.add_argument(
+        "--precision",
+        choices=("usual", "int8"),
+        default="usual",
+        help="openvino: int8 quantises them to 8 bits, for `inference: {precision: int8}`",
+    )
+    _add_quantising(exporting)
     add_weights_argument(exporting)
     exporting.add_argument(
         "--out",
@@ -55,6 +62,37 @@ def _add_export(actions: Any) -> None:
         metavar="PATH",
         dest="target",
         help="openvino: the folder of the cache (default: where this user's is); matterport: the file, .h5",
+    )
+
+
+def _add_quantising(exporting: argparse.ArgumentParser) -> None:
+    quantising = exporting.add_argument_group("with --precision int8")
+    quantising.add_argument(
+        "--pictures",
+        type=Path,
+        metavar="FOLDER",
+        help="pictures like those that will be looked at, from which the ranges of the 8 bits are taken",
+    )
+    quantising.add_argument(
+        "--input-size",
+        type=whole_number(least=64, most=4096),
+        metavar="PX",
+        help="longest side at which they are seen (default: by their size, as the daemon looks)",
+    )
+    quantising.add_argument(
+        "--most",
+        type=whole_number(least=1, most=5000),
+        default=200,
+        metavar="N",
+        help="take N of them, evenly (default 200)",
+    )
+    quantising.add_argument(
+        "--measure",
+        type=named_file,
+        action="append",
+        default=[],
+        metavar="NETWORK=DATA_FILE",
+        help="labelled pictures on which to print the average precision that it costs; can be repeated",
     )
 
 
@@ -216,19 +254,26 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _export_graphs(args: argparse.Namespace) -> int:
+    if args.source is not None:
+        raise UsageError("--format openvino takes weights as --weights NETWORK=FILE")
+    if args.precision == "int8":
+        from streamer.commands.quantising import quantise_networks
+
+        return quantise_networks(args)
+    if args.pictures or args.measure:
+        raise UsageError("--pictures and --measure belong to --precision int8")
     from models.loading import MODELS, installed_models, weights_paths
-    from models.runtime.cache import cache_folder, exported
+    from models.runtime.cache import cache_folder, exported, make_missing
     from models.runtime.equality import LIMITS
     from streamer.native_noise import native_noise_hidden
 
-    if args.source is not None:
-        raise UsageError("--format openvino takes weights as --weights NETWORK=FILE")
     weights = weights_given(args.weights)
     folder = args.target or cache_folder()
     models = installed_models(weights)
     paths = weights_paths(
         weights, names=[name for model in MODELS if model in models for name in MODELS[model]]
     )
+    make_missing(paths, folder=folder)
     for network, path in paths.items():
         with native_noise_hidden():
             differences = exported(network, path, folder=folder).differences

@@ -199,3 +199,21 @@ def test_average_writes_the_mean_of_two_stages(folder):
     refused = ppewatch("weights", "average", file, file, "--out", mean.with_suffix(".txt"))
     assert refused.code == 2
     assert "should end in .safetensors" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--precision", "int8"], "needs --pictures FOLDER"),
+        (["--pictures", "."], "belong to --precision int8"),
+        (
+            ["--precision", "int8", "--pictures", ".", "--measure", "mask_state=x.json"],
+            "there are retinaface, maskrcnn",
+        ),
+        (["--precision", "int8", "--pictures", "/nowhere"], "/nowhere: there are no pictures in it"),
+    ],
+)
+def test_what_quantising_needs(arguments, complaint) -> None:
+    done = ppewatch("weights", "export", *arguments)
+    assert done.code != 0
+    assert complaint in one_line_of(done)
