@@ -1,23 +1,23 @@
 """From the detections of one frame to the persons in it, each with the evidence of this look."""
 
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import Detections, Gear, GearEvidence, PersonObservation
 from rules.face_masks import NO_FACE, assign_face_masks, judged_faces
-from rules.geometry import Box, center, height, overlap, width
+from rules.geometry import Box, Point, center, height, overlap, width
 from rules.hard_hats import hard_hat_evidence
-from rules.headgear import head_of, shows_wearer
-from rules.heads import Head, find_heads
+from rules.headgear import head_of
+from rules.heads import NONE, Heads, find_heads
 from rules.mask_fit import MaskFit, mask_fits
-from rules.parts import Part, parts_of
+from rules.parts import Part, PartGroup, Parts, parts_of
 from rules.proportions import body_from_head
 from rules.quality import (
     overlap_qualities,
-    pose_qualities,
+    poses_of,
     ramp,
     ramps,
     size_qualities,
@@ -48,31 +48,88 @@ def associate(
     """
     parts = parts_of(detections, min_score=min_score)
     found = find_heads(parts)
-    boxes = [head.seen_box for head in found.heads]
-    views = _views(found.heads, boxes, detections)
-    masks: Sequence[GearEvidence | None] = [None] * len(boxes)
+    heads = found.heads
+    scores = _scores(heads, parts)
+    boxes = _seen_boxes(heads, parts)
+    views = _views(heads, boxes, parts, detections)
+    loose = [center(parts.hard_hats.box_tuples[hat]) for hat in found.loose_hats]
+    bodies = [
+        parts.persons.box_tuples[body] if body != NONE else body_from_head(box)
+        for box, body in zip(heads.boxes, heads.body, strict=True)
+    ]
+    gear: list[dict[Gear, GearEvidence]] = [{} for _ in bodies]
+    if Gear.HARD_HAT in gears:
+        carried = [_is_carried(body, box, loose) for body, box in zip(bodies, boxes, strict=True)]
+        for look, evidence in zip(gear, _hat_looks(heads, scores, views, carried), strict=True):
+            look[Gear.HARD_HAT] = evidence
     if Gear.FACE_MASK in gears:
-        masks = _mask_looks(found.heads, parts.face_masks, views)
-    people = []
-    for head, box, view, mask in zip(found.heads, boxes, views, masks, strict=True):
-        body = head.body.box if head.body is not None else body_from_head(head.box)
-        gear: dict[Gear, GearEvidence] = {}
-        if Gear.HARD_HAT in gears:
-            quality = view * _certainty(head.face, head.bare, head.body, head.hard_hat, head.hat)
-            carried = _is_carried(body, box, found.loose_hats)
-            gear[Gear.HARD_HAT] = hard_hat_evidence(head, quality, is_carried=carried)
-        if mask is not None:
-            gear[Gear.FACE_MASK] = mask
-        people.append(PersonObservation(body, box, _person_score(head), head.body is None, gear))
+        for look, evidence in zip(gear, _mask_looks(heads, parts, views), strict=True):
+            look[Gear.FACE_MASK] = evidence
+    people = [
+        PersonObservation(body, box, score, is_estimated == NONE, look)
+        for body, box, score, is_estimated, look in zip(
+            bodies, boxes, _person_scores(heads, parts, scores), heads.body, gear, strict=True
+        )
+    ]
     if found.loose_hats:
-        people += _under_lone_hats(found.loose_hats, people, detections, gears, lone_hat_score)
-    return sorted(people, key=lambda person: (person.box_xyxy, person.head_xyxy or ()))
+        hats = [parts.hard_hats.part(hat) for hat in found.loose_hats]
+        people += _under_lone_hats(hats, people, detections, gears, lone_hat_score)
+    return sorted(people, key=_position)
 
 
-def _person_score(head: Head) -> float:
+def _position(person: PersonObservation) -> tuple[Box, Box | tuple[()]]:
+    return person.box_xyxy, person.head_xyxy or ()
+
+
+class _Scores(NamedTuple):
+    """Scores of what was seen of each head, 0 where it was not."""
+
+    face: list[float]
+    bare: list[float]
+    hard_hat: list[float]
+    hat: list[float]
+    body: list[float]
+
+
+def _scores(heads: Heads, parts: Parts) -> _Scores:
+    return _Scores(
+        _by_head(parts.faces, heads.face),
+        _by_head(parts.bare_heads, heads.bare),
+        _by_head(parts.hard_hats, heads.hard_hat),
+        _by_head(parts.hats, heads.hat),
+        _by_head(parts.persons, heads.body),
+    )
+
+
+def _by_head(group: PartGroup, places: Sequence[int]) -> list[float]:
+    if not len(group):
+        return [0.0] * len(places)
+    # NONE finds the last
+    scores = [*group.scores.tolist(), 0.0]
+    return [scores[place] for place in places]
+
+
+def _person_scores(heads: Heads, parts: Parts, scores: _Scores) -> list[float]:
     """The surest sign that there is a person; a hat is one only where it shows its wearer."""
-    hat = head.hard_hat if head.hard_hat is not None and shows_wearer(head.hard_hat) else None
-    return max(part.score for part in (head.face, head.bare, head.body, hat) if part is not None)
+    shows = [*parts.hard_hats.has_room_below.tolist(), False]
+    return [
+        max(face, bare, body, hard_hat if shows[place] else 0.0)
+        for face, bare, body, hard_hat, place in zip(
+            scores.face, scores.bare, scores.body, scores.hard_hat, heads.hard_hat, strict=True
+        )
+    ]
+
+
+def _seen_boxes(heads: Heads, parts: Parts) -> list[Box | None]:
+    """The heads' boxes; None where neither face nor head nor hat shows where it is."""
+    boxes: list[Box | None] = list(heads.boxes)
+    for place in heads.inferred:
+        hard_hat, hat = heads.hard_hat[place], heads.hat[place]
+        if hard_hat != NONE:
+            boxes[place] = head_of(parts.hard_hats.part(hard_hat))
+        else:
+            boxes[place] = head_of(parts.hats.part(hat)) if hat != NONE else None
+    return boxes
 
 
 def _under_lone_hats(
@@ -85,101 +142,126 @@ def _under_lone_hats(
     """Who may be under the hard hats that lie on nobody's body and in the place of nobody's head."""
     found = []
     for hat in hats:
-        on_somebody = any(_is_carried(person.box_xyxy, person.head_xyxy, [hat]) for person in people)
+        on_somebody = any(
+            _is_carried(person.box_xyxy, person.head_xyxy, [center(hat.box)]) for person in people
+        )
         on_a_head = any(
             person.head_xyxy is not None and overlap(person.head_xyxy, hat.box) for person in people
         )
         if not on_somebody and not on_a_head:
-            head = Head(head_of(hat), hard_hat=hat)
-            (clear,) = _view_qualities(np.array([head.box]), [head], detections).tolist()
+            head = head_of(hat)
+            (clear,) = _view_qualities(
+                np.array([head]), hat.sharpness, hat.input_scale, detections.image_hw
+            ).tolist()
             gear: dict[Gear, GearEvidence] = {}
             if Gear.HARD_HAT in gears:
-                gear[Gear.HARD_HAT] = hard_hat_evidence(head, clear * _certainty(hat), is_carried=False)
+                quality = clear * ramp(hat.score, _DOUBTFUL_SCORE, _SURE_SCORE)
+                gear[Gear.HARD_HAT] = hard_hat_evidence(
+                    hat.score, 0.0, 0.0, quality, has_face=False, is_carried=False
+                )
             if Gear.FACE_MASK in gears:
                 gear[Gear.FACE_MASK] = NO_FACE
             score = min(hat.score, lone_hat_score)
-            found.append(PersonObservation(body_from_head(head.box), head.box, score, True, gear))
+            found.append(PersonObservation(body_from_head(head), head, score, True, gear))
     return found
 
 
-def _views(heads: Sequence[Head], boxes: Sequence[Box | None], detections: Detections) -> list[float]:
-    """What the sight of each head supports; nothing where ``boxes`` has None: it was not seen."""
-    views = [0.0] * len(heads)
+def _views(
+    heads: Heads, boxes: Sequence[Box | None], parts: Parts, detections: Detections
+) -> NDArray[np.float64]:
+    """What the sight of each head (H,) supports; nothing where ``boxes`` has None: it was not seen."""
+    views = np.zeros(len(heads))
     rows = [row for row, box in enumerate(boxes) if box is not None]
     if not rows:
         return views
-    seen = np.array([box for box in boxes if box is not None])
-    qualities = _view_qualities(seen, [heads[row] for row in rows], detections)
+    inferred = heads.inferred
+    seen = np.array([box for box in boxes if box is not None]) if inferred else heads.boxes_xyxy
     # only what was itself seen hides, and is hidden
-    visible = np.array([not heads[row].is_inferred for row in rows])
-    qualities[visible] *= overlap_qualities(seen[visible])
-    for row, quality in zip(rows, qualities.tolist(), strict=True):
-        views[row] = quality
+    shown = _shown(heads, parts, rows)
+    sharpness = None if detections.sharpness is None else detections.sharpness[shown]
+    scales = detections.input_scale if detections.row_scales is None else detections.row_scales[shown]
+    qualities = _view_qualities(seen, sharpness, scales, detections.image_hw)
+    if inferred:
+        visible = [not heads.is_inferred[row] for row in rows]
+        qualities[visible] *= overlap_qualities(seen[visible])
+    else:
+        qualities *= overlap_qualities(seen)
+    views[rows] = qualities
     return views
 
 
+def _shown(heads: Heads, parts: Parts, places: Sequence[int]) -> list[int]:
+    """The rows of the detections that show the heads at ``places`` best."""
+    face, bare = parts.faces.rows.tolist(), parts.bare_heads.rows.tolist()
+    hard_hat, hat = parts.hard_hats.rows.tolist(), parts.hats.rows.tolist()
+    return [
+        face[heads.face[place]]
+        if heads.face[place] != NONE
+        else bare[heads.bare[place]]
+        if heads.bare[place] != NONE
+        else hard_hat[heads.hard_hat[place]]
+        if heads.hard_hat[place] != NONE
+        else hat[heads.hat[place]]
+        for place in places
+    ]
+
+
 def _view_qualities(
-    boxes: NDArray[np.float64], heads: Sequence[Head], detections: Detections
+    boxes: NDArray[np.float64],
+    sharpness: NDArray[Any] | float | None,
+    input_scales: NDArray[Any] | float,
+    image_hw: tuple[int, int],
 ) -> NDArray[np.float64]:
     """By size, truncation and blur of heads that are seen at ``boxes`` (N, 4); what others hide comes on top."""
-    looks = [
-        (1.0, detections.input_scale)
-        if (shown := head.face or head.bare or head.hard_hat or head.hat) is None
-        else (shown.sharpness, shown.input_scale)
-        for head in heads
-    ]
-    sharpness, scales = np.array(looks).T
-    sizes = size_qualities(boxes[:, 3] - boxes[:, 1], scales)
-    return np.asarray(
-        sizes * truncation_qualities(boxes, detections.image_hw) * np.minimum(1.0, sharpness), np.float64
-    )
+    sizes = size_qualities(boxes[:, 3] - boxes[:, 1], input_scales)
+    qualities = sizes * truncation_qualities(boxes, image_hw)
+    return qualities if sharpness is None else np.asarray(qualities * np.minimum(1.0, sharpness))
 
 
-def _mask_looks(
-    heads: Sequence[Head], face_masks: Sequence[Part], views: Sequence[float]
+def _hat_looks(
+    heads: Heads, scores: _Scores, views: NDArray[np.float64], carried: Sequence[bool]
 ) -> list[GearEvidence]:
+    """The evidence on the hard hat of each head. Its quality is that of the sight, by how sure the detector is of the
+    surest of what it saw: what is hardly seen is badly judged.
+    """
+    surest = np.array([max(seen) for seen in zip(*scores, strict=True)])
+    qualities = (views * ramps(surest, _DOUBTFUL_SCORE, _SURE_SCORE)).tolist()
+    columns = (scores.hard_hat, scores.bare, scores.hat, qualities)
+    return [
+        hard_hat_evidence(hard_hat, bare, hat, quality, has_face=face != NONE, is_carried=is_carried)
+        for hard_hat, bare, hat, quality, face, is_carried in zip(*columns, heads.face, carried, strict=True)
+    ]
+
+
+def _mask_looks(heads: Heads, parts: Parts, views: NDArray[np.float64]) -> list[GearEvidence]:
     """The evidence on the face mask of each head.
 
     Its quality is that of the head's sight, but by the size and the score of the face itself, and by its pose.
     """
-    faces = [head.face for head in heads if head.face is not None]
-    poses = pose_qualities([face.landmarks_xy for face in faces])
-    garment_of = assign_face_masks(face_masks, faces)
+    faces = parts.faces
+    if not len(faces):
+        return [NO_FACE] * len(heads)
+    poses = poses_of(faces)
+    garment_of = assign_face_masks(parts.face_masks, faces)
     fits: list[MaskFit | None] = [None] * len(faces)
-    masked = list(garment_of)
-    found = mask_fits(
-        [faces[row] for row in masked],
-        [face_masks[garment_of[row]] for row in masked],
-        poses=[poses[row] for row in masked],
-    )
-    for row, fit in zip(masked, found, strict=True):
-        fits[row] = fit
-    seen = np.array([view for head, view in zip(heads, views, strict=True) if head.face is not None])
-    sizes = size_qualities(
-        np.array([height(face.box) for face in faces]), np.array([face.input_scale for face in faces])
-    )
-    certain = ramps(np.array([face.score for face in faces]), _DOUBTFUL_SCORE, _SURE_SCORE)
-    qualities = (np.minimum(seen, sizes) * certain * poses).tolist()
-    judged = iter(judged_faces(faces, fits, qualities))
-    return [NO_FACE if head.face is None else next(judged) for head in heads]
+    if garment_of:
+        masked, garments = list(garment_of), list(garment_of.values())
+        found = mask_fits(faces.take(masked), parts.face_masks.take(garments), poses=poses[masked])
+        for row, fit in zip(masked, found, strict=True):
+            fits[row] = fit
+    # faces are the first of the heads, in their order
+    seen = views[: len(faces)]
+    sizes = size_qualities(faces.boxes[:, 3] - faces.boxes[:, 1], faces.input_scales)
+    certain = ramps(faces.scores, _DOUBTFUL_SCORE, _SURE_SCORE)
+    judged = judged_faces(faces, fits, (np.minimum(seen, sizes) * certain * poses).tolist())
+    return judged + [NO_FACE] * (len(heads) - len(faces))
 
 
-def _certainty(*parts: Part | None) -> float:
-    """By how sure the detector is of the surest of the parts: what is hardly seen is badly judged."""
-    surest = 0.0
-    for part in parts:
-        if part is not None and part.score > surest:
-            surest = part.score
-    return ramp(surest, _DOUBTFUL_SCORE, _SURE_SCORE)
-
-
-def _is_carried(body: Box, head: Box | None, loose: Sequence[Part]) -> bool:
-    """Whether a hat that nobody wears lies on this body below its head."""
+def _is_carried(body: Box, head: Box | None, loose: Sequence[Point]) -> bool:
+    """Whether the middle of a hat that nobody wears lies on this body below its head."""
     if not loose:
         return False
     chin = head[3] if head is not None else body[1] + height(body) / 6
     return any(
-        body[0] - width(body) / 4 <= center(hat.box)[0] <= body[2] + width(body) / 4
-        and chin <= center(hat.box)[1] <= body[3]
-        for hat in loose
+        body[0] - width(body) / 4 <= x <= body[2] + width(body) / 4 and chin <= y <= body[3] for x, y in loose
     )

@@ -48,6 +48,10 @@ class Compliance:
         return self.observable_s / total if total > 0 else None
 
 
+#: Nobody, in any state.
+_NOBODY = dict.fromkeys(GearState, 0)
+
+
 @dataclass(slots=True)
 class _Sums:
     since: float
@@ -65,12 +69,12 @@ class ComplianceCounter:
         """A period that began at ``since`` (UTC epoch seconds) holds here; a later one starts the sums over."""
         sums = self._sums.get((zone, gear))
         if sums is None or since > sums.since:
-            self._sums[zone, gear] = _Sums(since, dict.fromkeys(GearState, 0.0), dict.fromkeys(GearState, 0))
+            self._sums[zone, gear] = _Sums(since, dict.fromkeys(GearState, 0.0), _NOBODY.copy())
 
     def clear_now(self) -> None:
         """Forget who is there; a new frame is counted."""
         for sums in self._sums.values():
-            sums.now = dict.fromkeys(GearState, 0)
+            sums.now = _NOBODY.copy()
 
     def add(
         self, zone: str | None, gear: Gear, now: GearState, seconds: float, seconds_state: GearState
@@ -120,4 +124,4 @@ class ComplianceCounter:
                 GearState(state): float(value) for state, value in row["seconds"].items()
             }
             key = (row["zone"], Gear(row["gear"]))
-            self._sums[key] = _Sums(float(row["since"]), seconds, dict.fromkeys(GearState, 0))
+            self._sums[key] = _Sums(float(row["since"]), seconds, _NOBODY.copy())

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.structures import Category, GearEvidence, GearState
-from rules.geometry import covered_parts, height, near_pairs
+from rules.geometry import covered_parts, near_pairs
 from rules.mask_fit import MaskFit, Probabilities, mask_fits
 from rules.matching import pair_up
-from rules.parts import Part, boxes_of
+from rules.parts import Part, PartGroup, group_of
 
 #: Part of a mask's box that lies on the face when the mask belongs to it.
 _MIN_ON_FACE: Final = 0.5
@@ -18,11 +19,11 @@ NO_FACE: Final = GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "no face seen")
 _NOT_JUDGED: Final = GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "face not judged")
 
 
-def assign_face_masks(face_masks: Sequence[Part], faces: Sequence[Part]) -> dict[int, int]:
+def assign_face_masks(face_masks: PartGroup, faces: PartGroup) -> dict[int, int]:
     """Index of the garment on, or hanging from, each face that has one; one garment serves one face."""
-    if not face_masks or not faces:
+    if not len(face_masks) or not len(faces):
         return {}
-    garments, arounds = boxes_of(face_masks), boxes_of(faces).copy()
+    garments, arounds = face_masks.boxes, faces.boxes.copy()
     widths = arounds[:, 2] - arounds[:, 0]
     # a mask pulled down hangs below the chin
     arounds[:, 3] += (arounds[:, 3] - arounds[:, 1]) / 4
@@ -30,7 +31,7 @@ def assign_face_masks(face_masks: Sequence[Part], faces: Sequence[Part]) -> dict
     near = garments[columns]
     on_face = covered_parts(near, by=arounds[rows])
     belongs = (on_face >= _MIN_ON_FACE) & (near[:, 2] - near[:, 0] <= 1.5 * widths[rows])
-    costs = 1.0 - on_face * np.array([garment.score for garment in face_masks])[columns]
+    costs = 1.0 - on_face * face_masks.scores[columns]
     return pair_up(rows[belongs], columns[belongs], costs[belongs])
 
 
@@ -52,29 +53,29 @@ def judged_faces(
     garment was found: a detector may miss one. ``qualities`` are what the looks support; where a face was not judged,
     it is 0 and the state UNKNOWN.
     """
-    judged = [_classified(face) for face in faces]
+    faces = group_of(faces)
+    judged = _classified(faces)
     both = []
-    for row, (probs, fit) in enumerate(zip(judged, fits, strict=True)):
-        if fit is not None and probs is not None:
-            both.append((row, probs, fit))
-        elif fit is not None:
+    for row, fit in enumerate(fits):
+        if fit is None:
+            continue
+        if judged[row] is None:
             judged[row] = fit.probabilities
+        else:
+            both.append((row, judged[row], fit))
     if both:
         rows, seen, found = zip(*both, strict=True)
-        for row, pooled in zip(
-            rows, _pooled(seen, [faces[row].sharpness for row in rows], found), strict=True
-        ):
+        for row, pooled in zip(rows, _pooled(seen, faces.sharpness[list(rows)], found), strict=True):
             judged[row] = pooled
+    heights = (faces.boxes[:, 3] - faces.boxes[:, 1]).tolist()
     return [
-        _NOT_JUDGED
-        if probs is None
-        else _evidence(probs, () if fit is None else fit.uncovered, quality, height(face.box))
-        for face, probs, fit, quality in zip(faces, judged, fits, qualities, strict=True)
+        _NOT_JUDGED if probs is None else _evidence(probs, fit, quality, height_px)
+        for height_px, probs, fit, quality in zip(heights, judged, fits, qualities, strict=True)
     ]
 
 
 def _pooled(
-    judged: Sequence[Probabilities], sharpness: Sequence[float], fits: Sequence[MaskFit]
+    judged: Sequence[Probabilities], sharpness: NDArray[np.float64], fits: Sequence[MaskFit]
 ) -> list[Probabilities]:
     """What the classifier says, by its sharpness, and how the mask sits, as one."""
     placed = np.array([fit.probabilities for fit in fits])
@@ -86,25 +87,28 @@ def _pooled(
     return [(worn, missing, incorrect) for worn, missing, incorrect in joint.tolist()]
 
 
-def _classified(face: Part) -> Probabilities | None:
-    if face.face_mask_probs is not None:
-        worn, missing, incorrect = face.face_mask_probs
+def _classified(faces: PartGroup) -> list[Probabilities | None]:
+    """What the classifier says of each face, as far as it was asked; without one the detector's class counts."""
+    if faces.face_mask_probs is not None:
+        worn, missing, incorrect = faces.face_mask_probs.T
         total = worn + missing + incorrect
-        if total <= 0:
-            return None
-        return worn / total, missing / total, incorrect / total
-    rest = (1 - face.score) / 2
-    by_class = {
-        Category.FACE_WITH_MASK: (face.score, rest, rest),
-        Category.FACE_WITHOUT_MASK: (rest, face.score, rest),
-        Category.FACE_MASK_INCORRECT: (rest, rest, face.score),
-    }
-    return by_class[face.category]
+        shares = (faces.face_mask_probs / np.where(total > 0, total, 1.0)[:, None]).tolist()
+        return [
+            tuple(row) if judged else None for row, judged in zip(shares, (total > 0).tolist(), strict=True)
+        ]
+    found: list[Probabilities | None] = []
+    for category, score in zip(faces.categories, faces.scores.tolist(), strict=True):
+        rest = (1 - score) / 2
+        by_class = {
+            Category.FACE_WITH_MASK: (score, rest, rest),
+            Category.FACE_WITHOUT_MASK: (rest, score, rest),
+            Category.FACE_MASK_INCORRECT: (rest, rest, score),
+        }
+        found.append(by_class[category])
+    return found
 
 
-def _evidence(
-    judged: Probabilities, uncovered: tuple[str, ...], quality: float, height_px: float
-) -> GearEvidence:
+def _evidence(judged: Probabilities, fit: MaskFit | None, quality: float, height_px: float) -> GearEvidence:
     worn, missing, incorrect = judged
     # the first of the largest
     if worn >= missing and worn >= incorrect:
@@ -113,8 +117,8 @@ def _evidence(
         state, reason = GearState.MISSING, f"face without mask {missing:.2f}"
     else:
         state, reason = GearState.INCORRECT, f"mask worn incorrectly {incorrect:.2f}"
-    if state is not GearState.WORN and uncovered:
-        reason += f", {' and '.join(uncovered)} not covered"
+    if state is not GearState.WORN and fit is not None and fit.uncovered:
+        reason += f", {' and '.join(fit.uncovered)} not covered"
     if quality <= 0:
         state, reason = GearState.UNKNOWN, f"{reason}, but too unclear to tell"
     score = min(1.0, worn)

@@ -5,6 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+#: Turns the far edges of boxes around, so that all four are compared alike.
+_SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
+_ENDS_FIRST = np.array([2, 3, 0, 1])
+
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
@@ -78,10 +82,9 @@ def near_pairs(
     """
     if not len(boxes) or not len(others):
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
-    x1, y1, x2, y2 = boxes.T[:, :, None]
     if reach:
-        grow = reach * (y2 - y1)
-        x1, y1, x2, y2 = x1 - grow, y1 - grow, x2 + grow, y2 + grow
-    left, top, right, bottom = others.T
-    rows, columns = ((x1 < right) & (left < x2) & (y1 < bottom) & (top < y2)).nonzero()
+        boxes = boxes - (reach * (boxes[:, 3:] - boxes[:, 1:2])) * _SIGNS
+    # two boxes overlap where each begins before the other ends, across and down
+    begins = (boxes * _SIGNS).T[:, :, None] < (others[:, _ENDS_FIRST] * _SIGNS).T[:, None, :]
+    rows, columns = begins.all(axis=0).nonzero()
     return rows, columns

@@ -3,7 +3,6 @@
 from typing import Final
 
 from models.structures import GearEvidence, GearState
-from rules.heads import Head
 
 #: What a carried hat says of a head that was seen but not judged bare: weak, and with little weight.
 _CARRIED_SCORE: Final = 0.35
@@ -28,22 +27,22 @@ def worn_score(hard_hat: float, bare: float, hat: float) -> float:
     return hard_hat / (hard_hat + against)
 
 
-def hard_hat_evidence(head: Head, quality: float, *, is_carried: bool) -> GearEvidence:
-    """The evidence of one look at ``head``; ``quality`` is what the look supports.
+def hard_hat_evidence(
+    hard_hat: float, bare: float, hat: float, quality: float, *, has_face: bool, is_carried: bool
+) -> GearEvidence:
+    """The evidence of one look at a head; ``quality`` is what the look supports.
 
-    ``is_carried``: a hat that nobody wears is on this person's body. Where no detection judges the top of the head the
-    state is UNKNOWN: a face alone says nothing of a hat.
+    ``hard_hat``, ``bare``, ``hat``: scores of what was detected of the top of the head, 0 where it was not.
+    ``has_face``: the face was. ``is_carried``: a hat that nobody wears is on this person's body. Where no detection
+    judges the top of the head the state is UNKNOWN: a face alone says nothing of a hat.
     """
-    bare = 0.0 if head.bare is None else head.bare.score
-    hat = 0.0 if head.hat is None else head.hat.score
-    hard_hat = 0.0 if head.hard_hat is None else head.hard_hat.score
     score = worn_score(hard_hat, bare, hat)
     against = _named(bare, hat)
     if hard_hat > 0:
         reason = f"hard hat {hard_hat:.2f} on the head" + (f", against {against}" if against else "")
     elif against:
         reason = f"{against}, no hard hat on it" + (", one is carried" if is_carried else "")
-    elif is_carried and head.face is not None:
+    elif is_carried and has_face:
         score, quality = _CARRIED_SCORE, quality * _CARRIED_QUALITY
         reason = "hard hat carried, not worn"
     else:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rules.geometry import Box, center, centers, height, near_pairs, width
 from rules.matching import lone_pairs, pair_up
-from rules.parts import Part, boxes_of
+from rules.parts import ROOM_BELOW, Part, PartGroup, group_of
 from rules.pixels import covers_of
 from rules.proportions import head_from_body, head_under_hat
 
@@ -16,8 +16,6 @@ from rules.proportions import head_from_body, head_under_hat
 MIN_COVER: Final = 0.4
 #: The same where the head was not seen and its place is taken from the body.
 MIN_COVER_INFERRED: Final = 0.2
-#: A box whose hat pixels end above this part of its height shows a face, or a neck, below the hat.
-_ROOM_BELOW: Final = 0.8
 #: A hat that shows whose head it is on goes to another head only where it fits that one better than this.
 _OWN_HEAD_FIT: Final = 0.5
 #: The head below a hat is at the top of a body when their upper edges are no farther apart, in head heights.
@@ -31,7 +29,7 @@ def shows_wearer(hat: Part) -> bool:
     """
     if hat.pixel_box is None:
         return False
-    return (hat.pixel_box[3] - hat.box[1]) <= _ROOM_BELOW * height(hat.box)
+    return (hat.pixel_box[3] - hat.box[1]) <= ROOM_BELOW * height(hat.box)
 
 
 def head_of(hat: Part) -> Box:
@@ -54,7 +52,8 @@ def wear_fits(
     of the hat or, as detectors are often taught, of the whole head with the hat on it. ``is_inferred``: the heads were
     not seen, only the bodies below them, so the bounds are wider.
     """
-    bounds = np.array([hat.pixel_box or hat.box for hat in hats], np.float64)
+    hats = group_of(hats)
+    bounds = hats.pixel_boxes
     slack = 1.5 if is_inferred else 1.0
     head_wh = heads[:, 2:] - heads[:, :2]
     has_area = (head_wh[:, 0] > 0) & (head_wh[:, 1] > 0)
@@ -70,7 +69,7 @@ def wear_fits(
     if len(rows):
         upper = heads[rows]
         upper[:, 3] = upper[:, 1] + head_height[rows] / 3
-        covers = covers_of(upper, [hats[row] for row in rows.tolist()])
+        covers = covers_of(upper, hats if len(rows) == len(hats) else hats.take(rows))
         least = MIN_COVER_INFERRED if is_inferred else MIN_COVER
         fits[rows] = np.where(covers < least, 0.0, covers * (1.0 - aside[rows]))
     return fits
@@ -105,27 +104,27 @@ def _at_top(head: Box, body: Box) -> float:
 
 def assign_hats(
     hats: Sequence[Part],
-    places: Sequence[Box],
-    fits_of: Callable[[Sequence[Part], NDArray[np.float64]], NDArray[np.float64]] = wear_fits,
+    places: Sequence[Box] | NDArray[np.float64],
+    fits_of: Callable[[PartGroup, NDArray[np.float64]], NDArray[np.float64]] = wear_fits,
 ) -> dict[int, int]:
     """Index of the hat on each of ``places``, heads (``wear_fits``) or bodies (``top_fits``), where one is worn.
 
     One hat serves one head and one head wears one hat, so that as much as possible fits in all (Hungarian method). A
     hat that shows its wearer stays with the head in its own box unless it clearly sits on one of ``places``.
     """
-    if not hats or not places:
+    if not len(hats) or not len(places):
         return {}
-    rows, columns = near_pairs(np.array(places, np.float64), boxes_of(hats))
+    hats, places = group_of(hats), np.asarray(places, np.float64)
+    rows, columns = near_pairs(places, hats.boxes)
     if not len(rows):
         return {}
-    fits = fits_of([hats[column] for column in columns.tolist()], np.array(places, np.float64)[rows])
-    worn = fits > 0
-    rows, columns = rows[worn], columns[worn]
-    if not len(rows):
-        return {}
-    costs = 1.0 - fits[worn] * np.array([hat.score for hat in hats])[columns]
     # what a hat may do instead: stay nobody's, or its own wearer's
-    instead = np.array([1.0 - (_OWN_HEAD_FIT * hat.score if shows_wearer(hat) else 0.0) for hat in hats])
+    instead = 1.0 - _OWN_HEAD_FIT * hats.scores * hats.has_room_below
+    fits = fits_of(hats.take(columns), places[rows])
+    worn = fits > 0
+    if not worn.all():
+        rows, columns, fits = rows[worn], columns[worn], fits[worn]
+    costs = 1.0 - fits * hats.scores[columns]
     lone = lone_pairs(rows, columns)
     sure = lone & (costs < instead[columns])
     assigned = dict(zip(rows[sure].tolist(), columns[sure].tolist(), strict=True))

@@ -1,55 +1,83 @@
 """The heads of one frame: what was seen of each, by either model, and the body that carries it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rules.geometry import Box, area, centers, covered_parts, near_pairs, overlap
-from rules.headgear import assign_hats, head_of, shows_wearer, top_fits
+from rules.headgear import assign_hats, shows_wearer, top_fits
 from rules.matching import pair_up
-from rules.parts import Part, Parts, boxes_of
+from rules.parts import PartGroup, Parts
 from rules.proportions import head_from_body, head_from_face
 
 #: Two heads that share more than this part of the smaller one are in one place.
 _SAME_PLACE: Final = 0.7
+#: Stands for a part that was not seen.
+NONE: Final = -1
 
 
-@dataclass(slots=True, eq=False)
-class Head:
-    """One head and what speaks of it; filled while parts are put together, and left alone from then on.
+class Heads:
+    """The heads of a frame as columns, filled while parts are put together, and left alone from then on.
 
-    - ``face``, ``bare``: seen as a face, as a bare head.
-    - ``hard_hat``, ``hat``: what it wears, hard hat and ordinary headwear; competing detections of one thing
-      may both be there.
+    - ``boxes``: of each head.
+    - ``face``, ``bare``: seen as a face, as a bare head; the place of the part in its group, ``NONE`` where there is
+      none, like all that follow.
+    - ``hard_hat``, ``hat``: what it wears, hard hat and ordinary headwear; competing detections of one thing may both
+      be there.
     - ``body``: that it belongs to.
-    - ``is_inferred``: no detection shows the head itself; ``box`` is taken from the body.
+    - ``is_inferred``: no detection shows the head itself; its box is taken from the body.
     """
 
-    box: Box
-    face: Part | None = None
-    bare: Part | None = None
-    hard_hat: Part | None = None
-    hat: Part | None = None
-    body: Part | None = None
-    is_inferred: bool = False
+    def __init__(self) -> None:
+        self.boxes: list[Box] = []
+        self.face: list[int] = []
+        self.bare: list[int] = []
+        self.hard_hat: list[int] = []
+        self.hat: list[int] = []
+        self.body: list[int] = []
+        self.is_inferred: list[bool] = []
+        self._boxes_xyxy = np.zeros((0, 4))
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def add(
+        self, box: Box, *, face: int = NONE, bare: int = NONE, hard_hat: int = NONE, body: int = NONE
+    ) -> None:
+        """Add a head; one of which nothing but the body was seen is inferred."""
+        self.boxes.append(box)
+        self.face.append(face)
+        self.bare.append(bare)
+        self.hard_hat.append(hard_hat)
+        self.hat.append(NONE)
+        self.body.append(body)
+        self.is_inferred.append(body != NONE)
 
     @property
-    def seen_box(self) -> Box | None:
-        """The head's box, or None where neither face nor head nor hat shows where it is."""
-        if not self.is_inferred:
-            return self.box
-        hat = self.hard_hat or self.hat
-        return head_of(hat) if hat is not None else None
+    def boxes_xyxy(self) -> NDArray[np.float64]:
+        """``boxes`` (H, 4)."""
+        if len(self._boxes_xyxy) != len(self.boxes):
+            self._boxes_xyxy = np.array(self.boxes, np.float64)
+        return self._boxes_xyxy
+
+    @property
+    def inferred(self) -> list[int]:
+        """Places of the heads that were not seen themselves."""
+        return [place for place, is_inferred in enumerate(self.is_inferred) if is_inferred]
+
+    @property
+    def seen(self) -> list[int]:
+        """Places of the others."""
+        return [place for place, is_inferred in enumerate(self.is_inferred) if not is_inferred]
 
 
 class HeadsFound(NamedTuple):
-    """The heads of a frame, and the hard hats that nobody wears, as far as seen."""
+    """The heads of a frame, and the places of the hard hats that nobody wears, as far as seen."""
 
-    heads: tuple[Head, ...]
-    loose_hats: tuple[Part, ...]
+    heads: Heads
+    loose_hats: list[int]
 
 
 def find_heads(parts: Parts) -> HeadsFound:
@@ -61,48 +89,48 @@ def find_heads(parts: Parts) -> HeadsFound:
     any kind.
     """
     heads = _merged(parts.faces, parts.bare_heads)
-    worn = assign_hats(parts.hard_hats, [head.box for head in heads])
+    worn = assign_hats(parts.hard_hats, heads.boxes_xyxy)
     for row, column in worn.items():
-        heads[row].hard_hat = parts.hard_hats[column]
+        heads.hard_hat[row] = column
     left = []
-    for hat in _left_over(parts.hard_hats, worn):
+    for column in _left_over(parts.hard_hats, worn):
+        hat = parts.hard_hats.part(column)
         if not shows_wearer(hat):
-            left.append(hat)
+            left.append(column)
         # in the place of a head that does not wear it, it is neither worn by somebody else nor carried
-        elif not any(_in_one_place(hat.box, head.box) for head in heads):
-            heads.append(Head(hat.box, hard_hat=hat))
+        elif not any(_in_one_place(hat.box, box) for box in heads.boxes):
+            heads.add(hat.box, hard_hat=column)
     _give_bodies(heads, parts.persons)
-    headless = [head for head in heads if head.is_inferred]
-    found = assign_hats(left, _bodies_of(headless), top_fits)
-    for row, column in found.items():
-        headless[row].hard_hat = left[column]
-    _give_hats(heads, parts.hats)
-    return HeadsFound(tuple(heads), tuple(_left_over(left, found)))
+    left = _wear_on_bodies(parts.hard_hats, left, heads.hard_hat, heads, parts.persons)
+    _give_hats(heads, parts.hats, parts.persons)
+    return HeadsFound(heads, left)
 
 
-def _merged(faces: Sequence[Part], bare_heads: Sequence[Part]) -> list[Head]:
+def _merged(faces: PartGroup, bare_heads: PartGroup) -> Heads:
     """Faces and bare heads, a face and the bare head around it as one."""
-    face_boxes, bare_boxes = boxes_of(faces), boxes_of(bare_heads)
-    rows, columns = near_pairs(face_boxes, bare_boxes)
-    face, bare = face_boxes[rows], bare_boxes[columns]
-    inside = covered_parts(face, by=bare)
-    face_height, bare_height = face[:, 3] - face[:, 1], bare[:, 3] - bare[:, 1]
-    is_around = (inside >= 0.6) & (bare_height <= 2.5 * face_height)
-    costs = 1.0 - inside + np.abs(bare_height / face_height - 1.25)
-    bare_of = pair_up(rows[is_around], columns[is_around], costs[is_around])
-    heads = []
-    for row, found in enumerate(faces):
-        around = bare_heads[bare_of[row]] if row in bare_of else None
-        heads.append(Head(around.box if around is not None else head_from_face(found.box), found, around))
-    heads += [Head(part.box, bare=part) for part in _left_over(bare_heads, bare_of)]
+    rows, columns = near_pairs(faces.boxes, bare_heads.boxes)
+    bare_of: dict[int, int] = {}
+    if len(rows):
+        face, bare = faces.boxes[rows], bare_heads.boxes[columns]
+        inside = covered_parts(face, by=bare)
+        face_height, bare_height = face[:, 3] - face[:, 1], bare[:, 3] - bare[:, 1]
+        is_around = (inside >= 0.6) & (bare_height <= 2.5 * face_height)
+        costs = 1.0 - inside + np.abs(bare_height / face_height - 1.25)
+        bare_of = pair_up(rows[is_around], columns[is_around], costs[is_around])
+    heads, bare_boxes = Heads(), bare_heads.box_tuples
+    for row, box in enumerate(faces.box_tuples):
+        around = bare_of.get(row, NONE)
+        heads.add(head_from_face(box) if around == NONE else bare_boxes[around], face=row, bare=around)
+    for column in _left_over(bare_heads, bare_of):
+        heads.add(bare_boxes[column], bare=column)
     return heads
 
 
-def _give_bodies(heads: list[Head], bodies: Sequence[Part]) -> None:
+def _give_bodies(heads: Heads, bodies: PartGroup) -> None:
     """Give heads the bodies they belong to, and add an inferred head for every body without one."""
-    if not bodies:
+    if not len(bodies):
         return
-    head_boxes, body_boxes = np.array([head.box for head in heads], np.float64), boxes_of(bodies)
+    head_boxes, body_boxes = heads.boxes_xyxy, bodies.boxes
     rows, columns = near_pairs(head_boxes, body_boxes, reach=1.0)
     body_of: dict[int, int] = {}
     if len(rows):
@@ -110,10 +138,9 @@ def _give_bodies(heads: list[Head], bodies: Sequence[Part]) -> None:
         allowed = np.isfinite(costs)
         body_of = pair_up(rows[allowed], columns[allowed], costs[allowed])
     for row, column in body_of.items():
-        heads[row].body = bodies[column]
-    heads += [
-        Head(head_from_body(body.box), body=body, is_inferred=True) for body in _left_over(bodies, body_of)
-    ]
+        heads.body[row] = column
+    for column in _left_over(bodies, body_of):
+        heads.add(head_from_body(bodies.box_tuples[column]), body=column)
 
 
 def _body_costs(heads: NDArray[np.float64], bodies: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -131,28 +158,36 @@ def _body_costs(heads: NDArray[np.float64], bodies: NDArray[np.float64]) -> NDAr
     return np.where(fits, (np.abs(below_top) + aside) / np.maximum(head_height, 1e-9), np.inf)
 
 
-def _give_hats(heads: Sequence[Head], hats: Sequence[Part]) -> None:
+def _give_hats(heads: Heads, hats: PartGroup, bodies: PartGroup) -> None:
     """Put ordinary hats on heads; heads that were seen come first."""
-    if not hats:
+    if not len(hats):
         return
-    seen = [head for head in heads if not head.is_inferred]
-    headless = [head for head in heads if head.is_inferred]
-    worn = assign_hats(hats, [head.box for head in seen])
+    seen = heads.seen
+    worn = assign_hats(hats, heads.boxes_xyxy[seen])
     for row, column in worn.items():
-        seen[row].hat = hats[column]
-    left = _left_over(hats, worn)
-    for row, column in assign_hats(left, _bodies_of(headless), top_fits).items():
-        headless[row].hat = left[column]
+        heads.hat[seen[row]] = column
+    _wear_on_bodies(hats, _left_over(hats, worn), heads.hat, heads, bodies)
 
 
-def _bodies_of(heads: Sequence[Head]) -> list[Box]:
-    """The bodies of inferred heads."""
-    return [head.body.box for head in heads if head.body is not None]
+def _wear_on_bodies(
+    hats: PartGroup, left: list[int], worn: list[int], heads: Heads, bodies: PartGroup
+) -> list[int]:
+    """Put the hats that are ``left`` on inferred heads, into the column ``worn``; returns those that are left still."""
+    headless = heads.inferred if left else []
+    if not headless:
+        return left
+    tops = bodies.boxes[[heads.body[place] for place in headless]]
+    found = assign_hats(hats.take(left), tops, top_fits)
+    for row, column in found.items():
+        worn[headless[row]] = left[column]
+    taken = set(found.values())
+    return [hat for place, hat in enumerate(left) if place not in taken]
 
 
-def _left_over(parts: Sequence[Part], used: dict[int, int]) -> list[Part]:
+def _left_over(parts: Sequence[object], used: dict[int, int]) -> list[int]:
+    """Places of the parts that are nobody's yet."""
     taken = set(used.values())
-    return [part for column, part in enumerate(parts) if column not in taken]
+    return [place for place in range(len(parts)) if place not in taken]
 
 
 def _in_one_place(box: Box, other: Box) -> bool:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from rules.geometry import height
-from rules.parts import Part
+from rules.parts import Part, group_of
 from rules.pixels import likelihoods_around
-from rules.quality import pose_qualities, ramp, size_quality
+from rules.quality import poses_of, ramps, size_qualities
 
 #: Rows of ``Detections.landmarks_xy``.
 _NOSE: Final = 2
@@ -54,30 +54,32 @@ def mask_fits(
     faces: Sequence[Part],
     garments: Sequence[Part],
     *,
-    poses: Sequence[float] | None = None,
+    poses: NDArray[np.float64] | None = None,
 ) -> list[MaskFit | None]:
     """How each of ``garments`` sits on its face; None where the face has no landmarks.
 
     By the mask's pixels, or its box where it has none. ``poses``: the faces' pose qualities, where they are known
     already.
     """
-    rows = [row for row, face in enumerate(faces) if face.landmarks_xy is not None]
-    found: list[MaskFit | None] = [None] * len(faces)
-    if not rows:
-        return found
-    measured = [face.landmarks_xy for face in faces if face.landmarks_xy is not None]
-    landmarks = np.stack(measured).astype(np.float64)
+    faces, garments = group_of(faces), group_of(garments)
+    has_landmarks = faces.has_landmarks
+    if not has_landmarks.any():
+        return [None] * len(faces)
+    landmarks = faces.landmarks_xy.astype(np.float64)
     corners = landmarks[:, _MOUTH]
     middle = corners.sum(axis=1, keepdims=True) / 2
     places = np.concatenate(
         [landmarks[:, _NOSE, None], middle, corners + _INWARD * (middle - corners)], axis=1
     )
-    radii = _RADIUS * np.array([height(faces[row].box) for row in rows])
-    covers = likelihoods_around(places, radii, [garments[row] for row in rows]).tolist()
+    covers = likelihoods_around(places, _RADIUS * (faces.boxes[:, 3] - faces.boxes[:, 1]), garments).tolist()
     if poses is None:
-        poses = pose_qualities([face.landmarks_xy for face in faces])
-    for row, (nose, *mouth) in zip(rows, covers, strict=True):
-        weight = ramp(garments[row].score, _DOUBTFUL_SCORE, _SURE_SCORE)
-        weight *= size_quality(height(garments[row].box), garments[row].input_scale)
-        found[row] = MaskFit(nose, sum(mouth) / len(mouth), weight * poses[row])
-    return found
+        poses = poses_of(faces)
+    heights = garments.boxes[:, 3] - garments.boxes[:, 1]
+    weights = ramps(garments.scores, _DOUBTFUL_SCORE, _SURE_SCORE)
+    weights = weights * size_qualities(heights, garments.input_scales) * poses
+    return [
+        MaskFit(nose, sum(mouth) / len(mouth), weight) if is_measured else None
+        for (nose, *mouth), weight, is_measured in zip(
+            covers, weights.tolist(), has_landmarks.tolist(), strict=True
+        )
+    ]

@@ -28,8 +28,9 @@ def pair_up(rows: NDArray[np.intp], columns: NDArray[np.intp], costs: NDArray[An
 
     Pairs whose row and column allow nothing else are taken as they are; the rest is solved together.
     """
-    if not len(rows):
-        return {}
+    pairs = dict(zip(rows.tolist(), columns.tolist(), strict=True))
+    if len(pairs) == len(rows) == len(set(pairs.values())):
+        return pairs
     lone = lone_pairs(rows, columns)
     pairs = dict(zip(rows[lone].tolist(), columns[lone].tolist(), strict=True))
     if len(pairs) < len(rows):

@@ -1,8 +1,9 @@
-"""The parts of persons that one frame shows, taken from its detections row by row, before they are put together."""
+"""The parts of persons that one frame shows: its detections by kind, as columns, before they are put together."""
 
-from collections.abc import Iterable, Sequence
-from itertools import chain, pairwise, repeat
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ _CATEGORIES: Final = tuple(Category)
 #: A row or column of a ``seg_mask`` belongs to the thing when it holds at least this part of what the fullest one does:
 #: stray pixels do not move its edges.
 _EDGE_SHARE: Final = 0.25
+#: A box whose hat pixels end above this part of its height shows a face, or a neck, below the hat.
+ROOM_BELOW: Final = 0.8
 
 
 class Part(NamedTuple):
@@ -36,10 +39,188 @@ class Part(NamedTuple):
     input_scale: float = 1.0
 
 
-class PartGroup(tuple[Part, ...]):
-    """Parts of one kind. ``boxes`` are theirs, float64 (N, 4)."""
+class PartGroup(Sequence[Part]):
+    """Parts of one kind: ``rows`` (N,) of a frame's detections, whose columns are worked out when they are asked for.
 
-    boxes: NDArray[np.float64]
+    A single ``Part`` is made when it is taken from the group, so what goes through a crowd asks for columns.
+    """
+
+    def __init__(self, seen: Detections, rows: NDArray[np.intp]) -> None:
+        self._seen = seen
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Part]:
+        return map(self.part, range(len(self)))
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.take(np.arange(len(self))[place]) if isinstance(place, slice) else self.part(place)
+
+    def part(self, place: int) -> Part:
+        """One of the parts."""
+        category = self.categories[place]
+        box, bounds = self.boxes[place].tolist(), None
+        is_face, has_pixels = (
+            category in FACE_CATEGORIES,
+            category in _PIXEL_CATEGORIES and self.has_pixels[place],
+        )
+        if has_pixels:
+            bounds = tuple(self.pixel_boxes[place].tolist())
+        landmarks = self.landmarks_xy[place] if is_face and self.has_landmarks[place] else None
+        probs = self.face_mask_probs
+        return Part(
+            category,
+            tuple(box),
+            float(self.scores[place]),
+            landmarks,
+            tuple(probs[place].tolist()) if is_face and probs is not None else None,
+            self.seg_masks[place] if has_pixels else None,
+            bounds,
+            float(self.sharpness[place]),
+            float(self.input_scales[place]),
+        )
+
+    def take(self, places: NDArray[np.intp] | Sequence[int]) -> "PartGroup":
+        """Those at ``places`` (P,), in this order, also more than once."""
+        places = np.asarray(places, np.intp)
+        taken = PartGroup(self._seen, self.rows[places])
+        known = self.__dict__
+        for name in _COSTLY:
+            if name in known:
+                taken.__dict__[name] = known[name][places]
+        return taken
+
+    @cached_property
+    def categories(self) -> list[Category]:
+        """What each is."""
+        return [_CATEGORIES[kind] for kind in self._seen.class_ids[self.rows].tolist()]
+
+    @cached_property
+    def boxes(self) -> NDArray[np.float64]:
+        """(N, 4), original pixels."""
+        return self._seen.boxes_xyxy[self.rows].astype(np.float64)
+
+    @cached_property
+    def box_tuples(self) -> list[Box]:
+        """``boxes`` one by one."""
+        return [(x1, y1, x2, y2) for x1, y1, x2, y2 in self.boxes.tolist()]
+
+    @cached_property
+    def scores(self) -> NDArray[np.float64]:
+        """(N,), 0 to 1."""
+        return np.minimum(self._seen.scores[self.rows], 1.0).astype(np.float64)
+
+    @cached_property
+    def sharpness(self) -> NDArray[np.float64]:
+        """(N,), 1 where it was not measured."""
+        measured = self._seen.sharpness
+        return np.ones(len(self)) if measured is None else measured[self.rows].astype(np.float64)
+
+    @cached_property
+    def input_scales(self) -> NDArray[np.float64]:
+        """(N,), network input pixels per original pixel."""
+        scales = self._seen.row_scales
+        if scales is None:
+            return np.full(len(self), self._seen.input_scale, np.float64)
+        return scales[self.rows].astype(np.float64)
+
+    @cached_property
+    def landmarks_xy(self) -> NDArray[Any]:
+        """(N, 5, 2), of faces; see ``has_landmarks``."""
+        measured = self._seen.landmarks_xy
+        return np.zeros((len(self), 5, 2)) if measured is None else measured[self.rows]
+
+    @cached_property
+    def has_landmarks(self) -> NDArray[np.bool_]:
+        """(N,), whether landmarks were measured."""
+        return np.asarray(self.landmarks_xy.any(axis=(1, 2)), np.bool_)
+
+    @cached_property
+    def face_mask_probs(self) -> NDArray[np.float64] | None:
+        """(N, 3), of faces; None where none was judged."""
+        judged = self._seen.face_mask_probs
+        return None if judged is None else judged[self.rows].astype(np.float64)
+
+    @cached_property
+    def seg_masks(self) -> NDArray[Any]:
+        """(N, 28, 28), of hats and masks; see ``has_pixels``."""
+        masks = self._seen.seg_masks
+        return np.zeros((len(self), 0, 0)) if masks is None else masks[self.rows]
+
+    @cached_property
+    def has_pixels(self) -> NDArray[np.bool_]:
+        """(N,), whether there are pixels that belong to it."""
+        if not self.seg_masks.size:
+            return np.zeros(len(self), np.bool_)
+        return np.asarray(self.seg_masks.reshape(len(self), -1).max(axis=1) >= 0.5)
+
+    @cached_property
+    def pixel_boxes(self) -> NDArray[np.float64]:
+        """(N, 4), the bounds of the pixels that belong to it, or the box where it has none."""
+        bounds = self.boxes
+        if self.has_pixels.any():
+            filled = self.seg_masks >= 0.5
+            first, last = _edges(np.stack([_counts(filled, 1), _counts(filled, 2)], axis=1))
+            cell_wh = (bounds[:, 2:] - bounds[:, :2]) / filled.shape[1]
+            inner = np.concatenate([bounds[:, :2] + first * cell_wh, bounds[:, :2] + last * cell_wh], axis=1)
+            bounds = np.where(self.has_pixels[:, None], inner, bounds)
+        return bounds
+
+    @cached_property
+    def has_room_below(self) -> NDArray[np.bool_]:
+        """(N,), whether its pixels leave room below them in the box; see ``ROOM_BELOW``."""
+        top, bottom = self.boxes[:, 1], self.boxes[:, 3]
+        return self.has_pixels & ((self.pixel_boxes[:, 3] - top) <= ROOM_BELOW * (bottom - top))
+
+    def pixels_at(self, down: NDArray[np.intp], across: NDArray[np.intp]) -> NDArray[Any]:
+        """Values of the ``seg_mask`` of each part at cells, both (N, ...); there are some where one ``has_pixels``."""
+        rows = self.rows.reshape(-1, *[1] * (down.ndim - 1))
+        return np.asarray(self._all_seg_masks[rows, down, across])
+
+    @property
+    def _all_seg_masks(self) -> NDArray[Any]:
+        return np.zeros((1, 0, 0)) if self._seen.seg_masks is None else self._seen.seg_masks
+
+
+class ListedParts(PartGroup):
+    """A group that is made of single parts of one kind."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._parts = tuple(parts)
+        self.rows = np.arange(len(self._parts))
+        self.categories = [part.category for part in parts]
+        self.boxes = np.array([part.box for part in parts], np.float64).reshape(-1, 4)
+        self.scores = np.array([part.score for part in parts], np.float64)
+        self.sharpness = np.array([part.sharpness for part in parts], np.float64)
+        self.input_scales = np.array([part.input_scale for part in parts], np.float64)
+        self.has_landmarks = np.array([part.landmarks_xy is not None for part in parts], np.bool_)
+        self.landmarks_xy = _filled([part.landmarks_xy for part in parts], (5, 2))
+        self.face_mask_probs = None
+        if any(part.face_mask_probs is not None for part in parts):
+            self.face_mask_probs = _filled([part.face_mask_probs for part in parts], (3,))
+        self.has_pixels = np.array([part.seg_mask is not None for part in parts], np.bool_)
+        self.seg_masks = _filled([part.seg_mask for part in parts], (28, 28))
+        boxes = [part.pixel_box or part.box for part in parts]
+        self.pixel_boxes = np.array(boxes, np.float64).reshape(-1, 4)
+
+    @property
+    def _all_seg_masks(self) -> NDArray[Any]:
+        return self.seg_masks
+
+    def part(self, place: int) -> Part:
+        """One of the parts."""
+        return self._parts[place]
+
+    def take(self, places: NDArray[np.intp] | Sequence[int]) -> Self:
+        """Those at ``places`` (P,), in this order, also more than once."""
+        return type(self)([self._parts[place] for place in np.asarray(places, np.intp).tolist()])
+
+
+def group_of(parts: Sequence[Part]) -> PartGroup:
+    """Parts of one kind as a group."""
+    return parts if isinstance(parts, PartGroup) else ListedParts(parts)
 
 
 class Parts(NamedTuple):
@@ -53,31 +234,19 @@ class Parts(NamedTuple):
     persons: PartGroup
 
 
-#: By class id: its place among the fields of ``Parts``. Faces come first, then what has pixels.
+#: By class id: its place among the fields of ``Parts``.
 _GROUP: Final = np.array(
     [0 if kind in FACE_CATEGORIES else Parts._fields.index(f"{kind.label}s") for kind in Category]
 )
-_PIXEL_GROUPS: Final = slice(1, 4)
+#: Columns that parts taken from a group take along, once they have been worked out.
+_COSTLY: Final = ("boxes", "scores", "has_pixels", "pixel_boxes")
+_PIXEL_CATEGORIES: Final = (Category.HARD_HAT, Category.HAT, Category.FACE_MASK)
 
 
 def parts_of(detections: Detections, *, min_score: float) -> Parts:
     """Sort the rows of at least ``min_score`` by kind; boxes without area are left out."""
     order, starts = _ordered(detections, min_score)
-    parts = [Part._make(fields) for fields in _fields(detections, order, starts)]
-    boxes = detections.boxes_xyxy[order].astype(np.float64)
-    groups = []
-    for start, end in pairwise(starts):
-        group = PartGroup(parts[start:end])
-        group.boxes = boxes[start:end]
-        groups.append(group)
-    return Parts(*groups)
-
-
-def boxes_of(parts: Sequence[Part]) -> NDArray[np.float64]:
-    """The boxes of parts, float64 (N, 4)."""
-    if isinstance(parts, PartGroup):
-        return parts.boxes
-    return np.array([part.box for part in parts], np.float64).reshape(-1, 4)
+    return Parts._make(PartGroup(detections, order[start:end]) for start, end in pairwise(starts))
 
 
 def _ordered(detections: Detections, min_score: float) -> tuple[NDArray[np.intp], list[int]]:
@@ -97,66 +266,17 @@ def _ordered(detections: Detections, min_score: float) -> tuple[NDArray[np.intp]
     return rows[np.lexsort(keys)], [0, *ends.tolist()]
 
 
-def _fields(
-    detections: Detections, order: NDArray[np.intp], starts: Sequence[int]
-) -> Iterable[tuple[Any, ...]]:
-    """The fields of ``Part`` for the rows in ``order``."""
-    faces, pixels = order[: starts[1]], starts[_PIXEL_GROUPS.start : _PIXEL_GROUPS.stop + 1]
-    landmarks: Iterable[Any] = ()
-    if detections.landmarks_xy is not None:
-        of_faces = detections.landmarks_xy[faces]
-        is_measured = np.asarray(of_faces.any(axis=(1, 2)))
-        landmarks = [row if found else None for row, found in zip(of_faces, is_measured, strict=True)]
-    probs: Iterable[Any] = ()
-    if detections.face_mask_probs is not None:
-        probs = map(tuple, detections.face_mask_probs[faces].tolist())
-    with_pixels = order[pixels[0] : pixels[-1]]
-    pixel_boxes = _pixel_boxes(detections, with_pixels)
-    seg_masks: Iterable[Any] = ()
-    if detections.seg_masks is not None:
-        seg_masks = [
-            None if box is None else detections.seg_masks[row]
-            for row, box in zip(with_pixels.tolist(), pixel_boxes, strict=True)
-        ]
-    nothing = repeat(None)
-    return zip(
-        [_CATEGORIES[kind] for kind in detections.class_ids[order].tolist()],
-        map(tuple, detections.boxes_xyxy[order].tolist()),
-        np.minimum(detections.scores[order], 1.0).tolist(),
-        chain(landmarks, nothing),
-        chain(probs, nothing),
-        chain(repeat(None, len(faces)), seg_masks, nothing),
-        chain(repeat(None, len(faces)), pixel_boxes, nothing),
-        repeat(1.0) if detections.sharpness is None else detections.sharpness[order].tolist(),
-        repeat(detections.input_scale)
-        if detections.row_scales is None
-        else detections.row_scales[order].tolist(),
-        strict=False,
-    )
-
-
-def _pixel_boxes(detections: Detections, rows: NDArray[np.intp]) -> list[Box | None]:
-    """For each of ``rows`` the bounds of its pixels, where it has some; all at once."""
-    found: list[Box | None] = [None] * len(rows)
-    if detections.seg_masks is None or not len(rows):
-        return found
-    # float32 for the sake of the products below, which count exactly
-    filled = (detections.seg_masks[rows] >= 0.5).astype(np.float32)
-    cells = filled.shape[1]
-    ones = np.ones(cells, np.float32)
-    across, down = ones @ filled, filled @ ones
-    some = across.any(axis=1)
-    places = np.flatnonzero(some)
-    first, last = _edges(np.stack([across[some], down[some]], axis=1))
-    boxes = detections.boxes_xyxy[rows[places]].astype(np.float64)
-    cell_wh = (boxes[:, 2:] - boxes[:, :2]) / cells
-    bounds = np.concatenate([boxes[:, :2] + first * cell_wh, boxes[:, :2] + last * cell_wh], axis=1)
-    for place, (x1, y1, x2, y2) in zip(places.tolist(), bounds.tolist(), strict=True):
-        found[place] = x1, y1, x2, y2
-    return found
+def _counts(filled: NDArray[np.bool_], axis: int) -> NDArray[Any]:
+    return np.asarray(np.add.reduce(filled, axis=axis, dtype=np.uint8))
 
 
 def _edges(profiles: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """First cell and the one behind the last of each profile (..., 28) that are filled enough."""
     enough = profiles >= np.maximum(1, _EDGE_SHARE * profiles.max(axis=-1, keepdims=True))
     return enough.argmax(axis=-1), profiles.shape[-1] - enough[..., ::-1].argmax(axis=-1)
+
+
+def _filled(values: Sequence[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """One array of values that are arrays of ``shape`` or None, which becomes zero."""
+    nothing = np.zeros(shape)
+    return np.array([nothing if value is None else value for value in values]).reshape(len(values), *shape)

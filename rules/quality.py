@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.geometry import areas, near_pairs, overlaps
+from rules.parts import PartGroup
 
 #: Heights at the network's input between which quality rises from 0 to 1, in pixels.
 TOO_SMALL_PX: Final = 10.0
@@ -29,8 +30,8 @@ def size_quality(height_px: float, input_scale: float) -> float:
     return ramp(height_px * input_scale, TOO_SMALL_PX, LARGE_ENOUGH_PX)
 
 
-def size_qualities(heights_px: NDArray[Any], input_scales: NDArray[Any]) -> NDArray[np.float64]:
-    """``size_quality`` of many heights, each in a look of its own scale."""
+def size_qualities(heights_px: NDArray[Any], input_scales: NDArray[Any] | float) -> NDArray[np.float64]:
+    """``size_quality`` of many heights, each in a look of its own scale, or all in one."""
     return ramps(heights_px * input_scales, TOO_SMALL_PX, LARGE_ENOUGH_PX)
 
 
@@ -46,7 +47,8 @@ def yaws_degrees(landmarks_xy: NDArray[Any]) -> NDArray[np.float64]:
     ``NOSE_DEPTH`` D sin(a) beside their middle, both measured across the line from the pupils' middle to the mouth's.
     The angle is the arc tangent of the two. Eyes in the wrong order, beyond the profile, give more than 90 degrees.
     """
-    eye_a, eye_b, nose, mouth_a, mouth_b = np.moveaxis(np.asarray(landmarks_xy, np.float64), 1, 0)
+    points = np.asarray(landmarks_xy, np.float64)
+    eye_a, eye_b, nose, mouth_a, mouth_b = (points[:, row] for row in range(5))
     eyes = (eye_a + eye_b) / 2
     down = (mouth_a + mouth_b) / 2 - eyes
     length = np.hypot(down[:, 0], down[:, 1])
@@ -66,6 +68,12 @@ def pose_qualities(landmarks_xy: Sequence[NDArray[Any] | None]) -> list[float]:
         for row, quality in zip(rows, clear.tolist(), strict=True):
             found[row] = quality
     return found
+
+
+def poses_of(faces: PartGroup) -> NDArray[np.float64]:
+    """``pose_qualities`` of a group of faces (N,)."""
+    yaws = yaws_degrees(faces.landmarks_xy)
+    return np.where(faces.has_landmarks, ramps(yaws, PROFILE_YAW_DEG, CLEAR_YAW_DEG), 1.0)
 
 
 def truncation_qualities(boxes: NDArray[np.float64], image_hw: tuple[int, int]) -> NDArray[np.float64]:

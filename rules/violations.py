@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.structures import Gear, GearState
 from rules.geometry import Box
@@ -30,8 +30,7 @@ class EndReason(StrEnum):
     RELOAD = "reload"
 
 
-@dataclass(frozen=True, slots=True)
-class GearVerdict:
+class GearVerdict(NamedTuple):
     """What the looks so far say about one gear of one person.
 
     - ``state``: with hysteresis; UNKNOWN while too little was seen.

@@ -70,7 +70,7 @@ def face_mask(seen):
 
 def part(row):
     parts = parts_of(detections([row]), min_score=0.0)
-    (found,) = parts.hard_hats + parts.hats
+    (found,) = [*parts.hard_hats, *parts.hats]
     return found
 
 
