@@ -107,12 +107,14 @@ class Simulation:
         for camera_id in camera_ids:
             self.schedule.looked(camera_id, started_s)
             self.looks_s[camera_id].append(started_s)
-        took_s = self.cost(input_hw, len(camera_ids)) * self._random.uniform(1 - self.jitter, 1 + self.jitter)
+        # a look at a camera with tiles is several pictures
+        pictures = sum(self.schedule.cameras[camera_id].demand.pictures for camera_id in camera_ids)
+        took_s = self.cost(input_hw, pictures) * self._random.uniform(1 - self.jitter, 1 + self.jitter)
         self.now_s += took_s
         self.busy_s += took_s
-        self.batch_sizes.append(len(camera_ids))
+        self.batch_sizes.append(pictures)
         self._arrive()
-        self.schedule.latencies.observe(input_hw, len(camera_ids), took_s)
+        self.schedule.latencies.observe(input_hw, pictures, took_s)
         for camera_id in camera_ids:
             self.schedule.cameras[camera_id].finished(self.now_s, took_s)
 

@@ -9,6 +9,7 @@ from config.camera_sections import (
     PrivacySettings,
     ReconnectSettings,
     SnapshotSettings,
+    TilesSettings,
     ZoneSettings,
 )
 from config.errors import ConfigError, ConfigProblem
@@ -59,6 +60,7 @@ __all__ = [
     "SiteSettings",
     "SnapshotSettings",
     "StreamUrl",
+    "TilesSettings",
     "Transport",
     "ZoneSettings",
     "config_revision",

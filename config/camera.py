@@ -21,6 +21,7 @@ from config.camera_sections import (
     PrivacySettings,
     ReconnectSettings,
     SnapshotSettings,
+    TilesSettings,
     ZoneSettings,
 )
 from config.errors import LocatedValueError
@@ -29,6 +30,9 @@ from config.urls import StreamUrl, parse_stream_url
 
 #: FFmpeg keeps user and password of an RTSP address, percent-encoded, in 128 bytes and cuts the rest off.
 MAX_RTSP_USER_INFO: Final = 126
+
+#: Cameras of 8K.
+MAX_INPUT_SIZE_PX: Final = 7680
 
 
 class Priority(StrEnum):
@@ -89,7 +93,12 @@ class CommonCameraSettings(Settings):
             {
                 "anyOf": [
                     {"const": "auto"},
-                    {"type": "integer", "minimum": 128, "maximum": 3840, "multipleOf": 32},
+                    {
+                        "type": "integer",
+                        "minimum": 128,
+                        "maximum": MAX_INPUT_SIZE_PX,
+                        "multipleOf": 32,
+                    },
                 ]
             },
             mode="validation",
@@ -98,10 +107,10 @@ class CommonCameraSettings(Settings):
         default=None,
         alias="input_size",
         ge=128,
-        le=3840,
+        le=MAX_INPUT_SIZE_PX,
         multiple_of=32,
-        description="Longest side, in pixels, at which the network sees the picture, a multiple of 32;"
-        " `auto` chooses by the picture's own size. Larger finds smaller faces and costs more time.",
+        description="Longest side, in pixels, at which the network sees the picture, a multiple of 32, up to the"
+        " picture's own size and beyond; `auto` chooses by that size. Larger finds smaller faces and costs more time.",
     )
     models: Annotated[
         tuple[ModelName, ...] | None,
@@ -126,6 +135,10 @@ class CommonCameraSettings(Settings):
     decode: DecodeSettings = Field(default=DecodeSettings(), description="How the stream is decoded.")
     motion: MotionSettings = Field(
         default=MotionSettings(), description="Look only while something moves in the picture."
+    )
+    tiles: TilesSettings = Field(
+        default=TilesSettings(),
+        description="Look at parts of the picture too, for heads that are small and far.",
     )
     privacy: PrivacySettings = Field(
         default=PrivacySettings(),

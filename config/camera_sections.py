@@ -1,7 +1,7 @@
-"""Settings of a camera that form a section: zones, privacy, decoding, motion, snapshots, reconnecting."""
+"""Settings of a camera that form a section: zones, privacy, decoding, motion, tiles, snapshots, reconnecting."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -9,6 +9,9 @@ from config.base import Settings, bounded
 from config.errors import LocatedValueError
 from config.polygons import RelativePolygon
 from config.quantities import Bytes, Seconds
+
+#: A look with more tiles than this costs more than any camera is worth.
+MAX_TILES: Final = 16
 
 
 class Anchor(StrEnum):
@@ -105,6 +108,56 @@ class MotionSettings(Settings):
         le=20,
         description="Look at least this often whatever moves, so that people who stand still are found.",
     )
+
+
+class TilesSettings(Settings):
+    """Parts of the picture that are looked at beside the whole of it, so that small far heads get enough pixels."""
+
+    grid: tuple[Annotated[int, Field(ge=1, le=MAX_TILES)], ...] = Field(
+        default=(1, 1),
+        min_length=2,
+        max_length=2,
+        description="Columns and rows of tiles, each scaled to the size at which the network sees the whole picture,"
+        " which is looked at too: `[2, 2]` shows everything twice as large (less the overlap) and costs five"
+        " looks in place of one. As many rows as columns keep the picture's shape; `[1, 1]` is the whole"
+        " picture alone.",
+    )
+    overlap: float = Field(
+        default=0.2,
+        ge=0,
+        le=0.5,
+        description="Part of a tile that its neighbour shows too. What is no larger than that is seen whole in one"
+        " of them.",
+    )
+    follow: bool = Field(
+        default=False,
+        description="Look again, closer, at the heads of those who are followed and of whom a rule asks something:"
+        " as many as fit share one input, so that this costs one more look as a rule.",
+    )
+    head_px: int = Field(
+        default=32,
+        alias="head",
+        ge=16,
+        le=64,
+        description="`follow` enlarges heads to this height in pixels at the network's input, at most twice their"
+        " own size; those that the whole picture shows as large are not looked at again.",
+    )
+    most_heads: int = Field(
+        default=15,
+        alias="heads",
+        ge=1,
+        le=64,
+        description="Most heads that `follow` looks at again with one frame; when there are more, they take turns.",
+    )
+
+    @model_validator(mode="after")
+    def _check_count(self) -> Self:
+        columns, rows = self.grid
+        if columns * rows > MAX_TILES:
+            raise LocatedValueError(
+                [(("grid",), f"makes {columns * rows} tiles; at most {MAX_TILES} are allowed")]
+            )
+        return self
 
 
 class SnapshotSettings(Settings):

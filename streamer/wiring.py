@@ -22,7 +22,9 @@ from streamer.alerts.broker import Broker, BrokerTls
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
 from streamer.attention import Attention
+from streamer.followed import FollowedHeads
 from streamer.inference.demand import CameraDemand
+from streamer.inference.tiling import TilePolicy, Tiling
 from streamer.ingest.motion_gate import MotionGate, MotionPolicy, motion_gates
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
@@ -86,8 +88,26 @@ def all_models_of(site: SiteSettings) -> frozenset[str]:
     return frozenset().union(*(models_of(site, camera_id) for camera_id in site.cameras))
 
 
-def demand_of(site: SiteSettings, camera_id: str) -> CameraDemand:
-    """What a camera asks of the inference."""
+def tiling_of(camera: CameraSettings, heads: FollowedHeads | None = None) -> Tiling | None:
+    """Which parts of a camera's pictures are looked at too; None: the whole pictures alone.
+
+    ``heads`` is what the judging says of those who are followed.
+    """
+    tiles = camera.tiles
+    columns, rows = tiles.grid
+    policy = TilePolicy(
+        columns=columns,
+        rows=rows,
+        overlap=tiles.overlap,
+        follow=tiles.follow,
+        head_px=tiles.head_px,
+        most_heads=tiles.most_heads,
+    )
+    return None if policy.is_plain else Tiling(policy, heads)
+
+
+def demand_of(site: SiteSettings, camera_id: str, heads: FollowedHeads | None = None) -> CameraDemand:
+    """What a camera asks of the inference; ``heads`` as for ``tiling_of``."""
     camera = site.cameras[camera_id]
     return CameraDemand(
         camera_id=camera_id,
@@ -95,6 +115,7 @@ def demand_of(site: SiteSettings, camera_id: str) -> CameraDemand:
         priority=str(camera.priority),
         longest_side_px=camera.input_size_px,
         models=models_of(site, camera_id),
+        tiling=tiling_of(camera, heads),
     )
 
 

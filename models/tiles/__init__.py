@@ -6,7 +6,7 @@ views of one picture together. Pure: what to look at is chosen elsewhere. See ``
 
 from models.tiles.grid import grid_views
 from models.tiles.heads import head_views, heads_per_view
-from models.tiles.looking import detect_views, pictures_of
+from models.tiles.looking import detect_views, merged_look, pictures_of
 from models.tiles.merging import merge_views
 from models.tiles.views import Cell, View, whole_view
 
@@ -18,6 +18,7 @@ __all__ = [
     "head_views",
     "heads_per_view",
     "merge_views",
+    "merged_look",
     "pictures_of",
     "whole_view",
 ]

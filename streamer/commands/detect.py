@@ -118,7 +118,9 @@ def _look_at(material: "Material", detector: "Detector", args: argparse.Namespac
                 )
             )
         looks = looks_of(material, every=args.every)
-        for look, detections in detections_of(looks, detector, longest_side_px=args.input_size):
+        for look, detections in detections_of(
+            looks, detector, longest_side_px=args.input_size, grid=args.tiles or (1, 1)
+        ):
             yield list(coco_rows(look.file_name, look.frame, detections, min_score=args.min_score))
             if copies is not None:
                 copies.write(look, detections)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 
+#: As a camera's tiles.grid in SITE.yaml.
+MOST_TILES: Final = 16
+
 #: How a password may be given.
 PASSWORD_HELP: Final = "${NAME} or file:/path; the password itself would stay in the shell's history"  # noqa: S105
 
@@ -62,7 +65,7 @@ def whole_number(*, least: int, most: int, multiple_of: int = 1) -> Callable[[st
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """``--device``, ``--input-size`` and ``--weights``, as ``streamer.detector_loading`` takes them."""
+    """``--device``, ``--input-size``, ``--tiles`` and ``--weights``."""
     parser.add_argument(
         "--device",
         choices=("auto", "cpu", "gpu"),
@@ -72,11 +75,27 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-size",
         # as a camera's input_size in SITE.yaml
-        type=whole_number(least=128, most=3840, multiple_of=32),
+        type=whole_number(least=128, most=7680, multiple_of=32),
         metavar="PX",
         help="longest side at which the network looks (default: by the picture's size)",
     )
+    parser.add_argument(
+        "--tiles",
+        type=grid,
+        metavar="COLUMNSxROWS",
+        help="look at so many tiles of the picture too, for small far heads: 2x2",
+    )
     add_weights_argument(parser)
+
+
+def grid(text: str) -> tuple[int, int]:
+    """A type for ``add_argument``: columns and rows of tiles, as a camera's ``tiles.grid`` in SITE.yaml."""
+    columns, _, rows = text.lower().partition("x")
+    if not (columns.isdecimal() and rows.isdecimal() and 1 <= int(columns) * int(rows) <= MOST_TILES):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} should be columns and rows, such as 2x2, of at most {MOST_TILES} tiles"
+        )
+    return int(columns), int(rows)
 
 
 def add_weights_argument(parser: argparse.ArgumentParser) -> None:

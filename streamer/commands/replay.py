@@ -13,7 +13,7 @@ from streamer.commands import CommandError, ExitCode, UsageError
 from streamer.commands.options import add_model_arguments, number, progress_bar, weights_given
 
 if TYPE_CHECKING:
-    from config import SiteSettings
+    from config import CameraSettings, SiteSettings
     from streamer.replay.recording import ReplayedAlert
     from streamer.replay.truth import RaisedAlert
 
@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     """Replay and report."""
     from streamer import wiring
     from streamer.detector_loading import load_detector
+    from streamer.followed import FollowedHeads
     from streamer.judging.alert_ids import repeatable_alert_id
     from streamer.judging.camera_judge import CameraJudge
     from streamer.replay.recording import duration_of, replay
@@ -87,13 +88,14 @@ def run(args: argparse.Namespace) -> int:
     truth = None if args.truth is None else read_truth(args.truth)
     if not args.clip.exists():
         raise CommandError(f"{args.clip}: no such file or folder")
-    camera = site.cameras[camera_id]
+    camera = _with_tiles(site.cameras[camera_id], args.tiles)
     start_epoch_s = 0.0 if args.start is None else args.start
     judge = CameraJudge(
         wiring.engine_of(site, camera_id),
         wiring.view_of(site, camera_id),
         new_alert_id=repeatable_alert_id,
     )
+    heads = FollowedHeads() if camera.tiles.follow else None
     looked = _Looked()
     raised: list[RaisedAlert] = []
     with (
@@ -111,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
             camera_id=camera_id,
             fps=args.fps or camera.fps,
             longest_side_px=args.input_size or camera.input_size_px,
+            tiling=wiring.tiling_of(camera, heads),
+            heads=heads,
             start_epoch_s=start_epoch_s,
             on_looked=looked,
         ):
@@ -180,6 +184,13 @@ def _with_weights(site: "SiteSettings", given: dict[str, Path]) -> "SiteSettings
     weights_paths(given, names=given)
     inference = site.inference.model_copy(update={f"{name}_weights": path for name, path in given.items()})
     return site.model_copy(update={"inference": inference})
+
+
+def _with_tiles(camera: "CameraSettings", grid: tuple[int, int] | None) -> "CameraSettings":
+    """The camera with the grid of ``--tiles``, if that is given."""
+    if grid is None:
+        return camera
+    return camera.model_copy(update={"tiles": camera.tiles.model_copy(update={"grid": grid})})
 
 
 def _warn(site: "SiteSettings", camera_id: str, *, started: bool) -> None:

@@ -7,6 +7,7 @@ from threading import Condition
 
 from models.detector import ModelSet
 from models.letterbox import default_input_size, input_hw_for
+from models.tiles import View, whole_view
 from streamer.frame import Frame
 from streamer.inference.camera_looks import CameraLooks
 from streamer.inference.demand import CameraDemand
@@ -16,11 +17,23 @@ from streamer.ingest.mailbox import Mailbox
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameBatch:
-    """Frames of one network input size, the most urgent one first, one per camera, and who looks at each."""
+    """Frames of one network input size, the most urgent one first, one per camera.
+
+    - ``models``: who looks at each.
+    - ``views``: in which views each is looked at, at least one, the whole picture first.
+    """
 
     input_hw: tuple[int, int]
     frames: tuple[Frame, ...]
     models: tuple[ModelSet, ...]
+    views: tuple[tuple[View, ...], ...]
+
+    @property
+    def shown(self) -> tuple[ModelSet, ...]:
+        """Who looks at each picture that the networks see: at each view of each frame."""
+        return tuple(
+            models for models, views in zip(self.models, self.views, strict=True) for _ in range(len(views))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +128,7 @@ class Batcher:
                 if not isinstance(choice, Wait):
                     frames = self._take(choice.camera_ids, choice.input_hw, now_s)
                     if frames:
-                        models = tuple(self._models_of(frame.camera_id) for frame in frames)
-                        return FrameBatch(choice.input_hw, frames, models)
+                        return self._batch(choice.input_hw, frames)
                     continue
                 if now_s >= give_up_s or self._unprepared():
                     return None
@@ -217,8 +229,15 @@ class Batcher:
             frames.append(frame)
         return tuple(frames)
 
-    def _models_of(self, camera_id: str) -> ModelSet:
-        return self._schedule.cameras[camera_id].demand.models
+    def _batch(self, input_hw: tuple[int, int], frames: tuple[Frame, ...]) -> FrameBatch:
+        demands = [self._schedule.cameras[frame.camera_id].demand for frame in frames]
+        views = tuple(
+            (whole_view(frame.image_hw),)
+            if demand.tiling is None
+            else demand.tiling.views(frame.image_hw, input_hw)
+            for frame, demand in zip(frames, demands, strict=True)
+        )
+        return FrameBatch(input_hw, frames, tuple(demand.models for demand in demands), views)
 
     def _newest(self, camera_id: str, now_s: float) -> Frame | None:
         """A camera's newest frame, unless there is none or it is stale; its slot is empty afterwards."""

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.detector import ModelSet
+from streamer.inference.tiling import Tiling
 
 #: Share of its wish that a camera keeps under overload, relative to the others: each step up is worth twice
 #: the looks.
@@ -23,6 +24,7 @@ class CameraDemand:
     - ``longest_side_px``: the network's longest side in pixels; None takes ``default_input_size`` of the
       picture.
     - ``models``: who looks at its pictures; None: all that are loaded.
+    - ``tiling``: which parts of them are looked at too; None: the whole pictures alone.
 
     Raises ``ValueError`` on an unknown priority or values out of range.
     """
@@ -32,6 +34,7 @@ class CameraDemand:
     priority: str = "normal"
     longest_side_px: int | None = None
     models: ModelSet = None
+    tiling: Tiling | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.fps < float("inf"):
@@ -40,6 +43,16 @@ class CameraDemand:
             raise ValueError(f"priority must be one of {', '.join(PRIORITY_WEIGHTS)}, got {self.priority!r}")
         if self.longest_side_px is not None and self.longest_side_px <= 0:
             raise ValueError(f"longest_side_px must be above 0, got {self.longest_side_px}")
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures the networks see with one look."""
+        return 1 if self.tiling is None else self.tiling.pictures
+
+    @property
+    def shown(self) -> list[ModelSet]:
+        """Who looks at each of them."""
+        return [self.models] * self.pictures
 
     @property
     def weight(self) -> float:

@@ -13,14 +13,18 @@ any monotonic clock, passed in.
   do not count.
 - **Size.** The largest batch after which its first deadline, and those of due cameras of other sizes, can
   still be met; where none can, the size that gives the most looks per second.
+- **Tiles.** A look at a camera with tiles is several pictures (``CameraDemand.pictures``): it fills as much of a batch,
+  and costs as much, as they do. One that is larger than a batch runs alone, in several.
 - **Spare time.** When nobody is due under the plan, cameras that would be due by their own wish are looked
   at: an estimate that is too careful costs nobody a look.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from models.detector import ModelSet
 from streamer.inference.camera_looks import CameraState
 from streamer.inference.demand import CameraDemand
 from streamer.inference.fair_shares import RateDemand, grant_rates, load_of
@@ -191,15 +195,22 @@ class LookSchedule:
             and now_s >= state.due_s - _EARLY_SHARE * state.granted_period_s
         ]
         others.sort(key=lambda state: (state.deadline_s, state.last_look_s))
-        return [first, *others][: self.limit_of(first.input_hw)]
+        members, room = [first], self.limit_of(first.input_hw) - first.demand.pictures
+        for state in others:
+            if state.demand.pictures > room:
+                break
+            members.append(state)
+            room -= state.demand.pictures
+        return members
 
     def _collect_until(self, first: CameraState, members: list[CameraState], now_s: float) -> float | None:
         """When to look again because a frame that would join is about to come; None: do not wait."""
-        if len(members) >= self.limit_of(first.input_hw) or first.waiting_since_s is None:
+        pictures = sum(state.demand.pictures for state in members)
+        if pictures >= self.limit_of(first.input_hw) or first.waiting_since_s is None:
             return None
         until_s = max(min(first.due_s, first.wanted_due_s), first.waiting_since_s) + self._collect_window_s
         # whoever comes may need as much as the first one
-        models = [*(state.demand.models for state in members), first.demand.models]
+        models = _shown([*members, first])
         latest_start_s = first.deadline_s - self.latencies.expected_batch_s(self._size_of(first), models)
         if now_s >= min(until_s, latest_start_s):
             return None
@@ -217,14 +228,13 @@ class LookSchedule:
         latest_end_s = min(
             [members[0].deadline_s]
             + [
-                state.deadline_s - self.latencies.expected_s(self._size_of(state), 1, state.demand.models)
+                state.deadline_s - self.latencies.expected_batch_s(self._size_of(state), state.demand.shown)
                 for state in due
                 if state.input_hw != input_hw
             ]
         )
-        models = [state.demand.models for state in members]
         costs_s = {
-            count: self.latencies.expected_batch_s(input_hw, models[:count])
+            count: self.latencies.expected_batch_s(input_hw, _shown(members[:count]))
             for count in range(len(members), 0, -1)
         }
         for count, cost_s in costs_s.items():
@@ -245,7 +255,9 @@ class LookSchedule:
             if self.limit_of(state.input_hw) > 0 and not self._absent(state, now_s)
         ]
         # a camera costs what its own models cost, whoever shares its batches
-        sharing = Counter((self._size_of(state), state.demand.models) for state in present)
+        sharing: Counter[tuple[tuple[int, int], ModelSet]] = Counter()
+        for state in present:
+            sharing[self._size_of(state), state.demand.models] += state.demand.pictures
         costs = {
             (hw, models): self.latencies.best_cost_s(hw, min(self.limit_of(hw), count), models)
             for (hw, models), count in sharing.items()
@@ -254,7 +266,7 @@ class LookSchedule:
             RateDemand(
                 fps=state.demand.fps,
                 weight=state.demand.weight,
-                cost_s=costs[self._size_of(state), state.demand.models],
+                cost_s=state.demand.pictures * costs[self._size_of(state), state.demand.models],
             )
             for state in present
         ]
@@ -264,3 +276,8 @@ class LookSchedule:
             state.granted_fps = state.demand.fps
         for state, fps in zip(present, granted, strict=True):
             state.granted_fps = fps
+
+
+def _shown(members: Sequence[CameraState]) -> list[ModelSet]:
+    """Who looks at each picture of a batch."""
+    return [models for state in members for models in state.demand.shown]

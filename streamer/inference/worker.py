@@ -10,11 +10,12 @@ from typing import Final, Protocol
 from models.detector import SelectiveDetector
 from models.structures import Detections
 from streamer.frame import Frame
-from streamer.inference.attempts import Outcome, blank_picture, detect_all, detect_with_care, is_out_of_memory
+from streamer.inference.attempts import Outcome, blank_picture, detect_all, is_out_of_memory
 from streamer.inference.batcher import Batcher, FrameBatch
 from streamer.inference.readiness import Readiness
 from streamer.inference.recovery import Recovery
 from streamer.inference.results import InferenceResult, LookTimings
+from streamer.inference.tiled_attempts import detect_views_with_care
 from streamer.inference.worker_status import WorkerReason, WorkerState, WorkerStatus
 from streamer.pulse import Pulse
 
@@ -159,11 +160,18 @@ class InferenceWorker:
 
     def _run_batch(self, detector: SelectiveDetector, batch: FrameBatch) -> None:
         started_s = time.monotonic()
-        outcome = detect_with_care(detector, batch.frames, batch.input_hw, batch.models)
+        outcome = detect_views_with_care(
+            detector,
+            batch.frames,
+            batch.views,
+            batch.input_hw,
+            batch.models,
+            at_most=self._readiness.limit(batch.input_hw),
+        )
         finished_s = time.monotonic()
         detect_s = finished_s - started_s
         if not outcome.errors:
-            self._batcher.record_batch(batch.input_hw, batch.models, detect_s)
+            self._batcher.record_batch(batch.input_hw, batch.shown, detect_s)
         looked = 0
         for index, (frame, detections) in enumerate(zip(batch.frames, outcome.detections, strict=True)):
             if detections is None:

@@ -10,10 +10,12 @@ from typing import Final
 
 from rules import Compliance, EndReason, Track
 from streamer.attention import Attention
+from streamer.followed import FollowedHeads
 from streamer.frame import Frame
 from streamer.inference.results import InferenceResult, ResultQueue
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
+from streamer.judging.heads_to_follow import heads_to_follow
 from streamer.pulse import Pulse
 
 _log = logging.getLogger(__name__)
@@ -29,6 +31,7 @@ class _Seat:
 
     judge: CameraJudge
     attention: Attention
+    heads: FollowedHeads | None = None
     captured_at: float | None = None
     received_mono_s: float = 0.0
 
@@ -43,6 +46,10 @@ class _Seat:
 
     def tell_gate(self) -> None:
         self.attention.wanted = self.judge.is_engaged
+
+    def tell_inference(self) -> None:
+        if self.heads is not None:
+            self.heads.boxes = heads_to_follow(self.judge.tracks)
 
 
 class Judge:
@@ -89,14 +96,21 @@ class Judge:
         for camera_id in list(self._seats):
             self.remove_camera(camera_id, EndReason.SHUTDOWN)
 
-    def set_camera(self, camera_id: str, judge: CameraJudge, attention: Attention | None = None) -> None:
+    def set_camera(
+        self,
+        camera_id: str,
+        judge: CameraJudge,
+        attention: Attention | None = None,
+        heads: FollowedHeads | None = None,
+    ) -> None:
         """Add a camera, or give a known one new rules: its open episodes end with ``reload``.
 
-        ``attention`` is told after each look whether the next one must not be held back.
+        ``attention`` is told after each look whether the next one must not be held back, ``heads`` where the heads are
+        of those who are followed; None: nobody wants to know.
         """
         self.remove_camera(camera_id, EndReason.RELOAD)
         with self._lock:
-            self._seats[camera_id] = _Seat(judge, attention or Attention())
+            self._seats[camera_id] = _Seat(judge, attention or Attention(), heads)
 
     def remove_camera(self, camera_id: str, reason: EndReason) -> None:
         """Forget a camera, if known; its open episodes end with ``reason``."""
@@ -138,6 +152,7 @@ class Judge:
             seat.judge.model_digests = self._model_digests()
             alerts = seat.judge.look(result.frame, result.detections)
             seat.tell_gate()
+            seat.tell_inference()
             self._hand_on(alerts)
 
     def _advance_all(self) -> None:
@@ -157,6 +172,7 @@ class Judge:
             if at is not None:
                 alerts = seat.judge.advance(at)
                 seat.tell_gate()
+                seat.tell_inference()
                 self._hand_on(alerts)
 
     def _hand_on(self, alerts: Sequence[ComposedAlert]) -> None:

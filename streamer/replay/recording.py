@@ -10,13 +10,17 @@ import av
 
 from models.detector import Detector
 from models.letterbox import default_input_size, input_hw_for
+from models.tiles import detect_views, whole_view
 from rules import EndReason
+from streamer.followed import FollowedHeads
 from streamer.frame import Frame
+from streamer.inference.tiling import Tiling
 from streamer.ingest.connection import NoSink, read_frames
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
+from streamer.judging.heads_to_follow import heads_to_follow
 
 #: Frames that are looked at together.
 _BATCH: Final = 4
@@ -43,6 +47,8 @@ def replay(
     camera_id: str,
     fps: float | None,
     longest_side_px: int | None,
+    tiling: Tiling | None = None,
+    heads: FollowedHeads | None = None,
     start_epoch_s: float,
     on_looked: Callable[[int, float], None] = lambda _frames, _seconds: None,
 ) -> Iterator[ReplayedAlert]:
@@ -50,6 +56,8 @@ def replay(
 
     - ``fps``: looks per second of the recording, None for every frame.
     - ``longest_side_px``: as a camera's ``input_size``; None chooses by the picture's size.
+    - ``tiling``: as a camera's ``tiles``; None: the whole pictures alone. ``heads`` is told after each look where the
+      heads of those who are followed are, for this ``tiling``: each look then waits for the one before.
     - ``start_epoch_s``: when the recording began (UTC), for schedules and time stamps.
     - ``on_looked``: told after each batch how many frames it had and how many seconds of the recording are done.
 
@@ -61,13 +69,19 @@ def replay(
     judge.model_digests = dict(detector.digests)
     numbers = itertools.count(1)
     at = start_epoch_s
-    for batch in _batches(frames):
+    for batch in _batches(frames, 1 if heads is not None else _BATCH):
         image_hw = batch[0].image_hw
         input_hw = input_hw_for(image_hw, longest_side_px or default_input_size(image_hw))
-        for frame, detections in zip(batch, detector.detect(batch, input_hw), strict=True):
+        views = [
+            (whole_view(image_hw),) if tiling is None else tiling.views(image_hw, input_hw) for _ in batch
+        ]
+        seen = detect_views(detector, batch, views, input_hw, at_most=_BATCH)
+        for frame, detections in zip(batch, seen, strict=True):
             at = frame.captured_at
             for composed in judge.look(frame, detections):
                 yield ReplayedAlert(next(numbers), at, composed)
+            if heads is not None:
+                heads.boxes = heads_to_follow(judge.tracks)
         on_looked(len(batch), at - start_epoch_s)
     for composed in judge.finish(EndReason.SHUTDOWN, at):
         yield ReplayedAlert(next(numbers), at, composed)
@@ -85,8 +99,8 @@ def duration_of(path: Path) -> float | None:
         return None
 
 
-def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
-    """Neighbours of one size, up to ``_BATCH`` of them."""
+def _batches(frames: Iterator[Frame], at_most: int) -> Iterator[list[Frame]]:
+    """Neighbours of one size, up to ``at_most`` of them."""
     for _, same_size in itertools.groupby(frames, key=lambda frame: frame.image_hw):
-        while batch := list(itertools.islice(same_size, _BATCH)):
+        while batch := list(itertools.islice(same_size, at_most)):
             yield batch
