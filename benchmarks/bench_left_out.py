@@ -5,6 +5,7 @@
 Prints, per encoding and wanted looks per second, the cost of decoding as part of decoding everything.
 """
 
+import statistics
 import tempfile
 from fractions import Fraction
 from pathlib import Path
@@ -46,8 +47,11 @@ def main() -> None:
         for number, (name, (codec, gop, options)) in enumerate(ENCODINGS.items()):
             path = Path(folder) / f"{number}.mp4"
             encode(path, codec, gop, options)
-            costs = ", ".join(f"{fps:g} fps {cost_of_looks(path, fps)}" for fps in (5.0, 1.0, 0.5))
-            print(f"{name:<40} {costs}", flush=True)
+            told = []
+            for fps in (5.0, 1.0, 0.5):
+                costs, frames = cost_of_looks(path, fps)
+                told.append(f"{fps:g} fps {statistics.median(costs):.2f} ({frames})")
+            print(f"{name:<40} {', '.join(told)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """What the detector costs by batch size, and how much of it is not the network."""
 
 import itertools
-import statistics
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from models.mask_rcnn.detector import MaskRcnnDetector
 from models.retinaface.detector import RetinaFaceDetector
 from models.runtime.choice import chosen_runtime
 from models.structures import ImageBatch
-from streamer.bench.figures import peak_memory_mb
+from streamer.bench.figures import peak_memory_mb, spread
 from streamer.detector_loading import LEAST_SCORE, load_detector
 from streamer.ingest.connection import NoSink, read_frames
 from streamer.ingest.session import Session
@@ -27,9 +27,9 @@ def measure_inference(
     repeats: int = 12,
     models: Collection[str] | None = None,
 ) -> dict[str, Any]:
-    """Median milliseconds a picture at each batch size: the networks alone (the floor) and the whole detector.
+    """Milliseconds a picture at each batch size: the networks alone (the floor) and the whole detector, by turns.
 
-    ``models`` look; None: all that are installed.
+    ``models`` look; None: all that are installed. ``ratio_batch_...`` is of processor time, the rest wall clock.
     """
     lookers = sorted(installed_models() if models is None else models)
     source = Source(str(clip), paced=False, start_epoch_s=0.0)
@@ -48,24 +48,27 @@ def measure_inference(
         batch = letterbox_batch(chosen, input_hw)
         detector.warm_up(input_hw, (size,))
         detector.detect(chosen, input_hw)
-        floor_s, whole_s = [], []
+        floor_ms, whole_ms, ratios = [], [], []
         for repeat in range(repeats + 1):
-            started = time.perf_counter()
-            for network in networks:
-                network(batch)
-            between = time.perf_counter()
-            detector.detect(chosen, input_hw)
+            floor, floor_cpu = _timed_ms(networks, batch)
+            whole, whole_cpu = _timed_ms([partial(detector.detect, input_hw=input_hw)], chosen)
             if repeat:  # the first one compiles the networks
-                floor_s.append((between - started) / size)
-                whole_s.append((time.perf_counter() - between) / size)
-        floor, whole = statistics.median(floor_s) * 1000, statistics.median(whole_s) * 1000
-        figures[f"batch_{size}"] = {
-            "floor_ms": round(floor, 1),
-            "whole_ms": round(whole, 1),
-            "ratio": round(whole / floor, 2),
-        }
+                floor_ms.append(floor / size)
+                whole_ms.append(whole / size)
+                ratios.append(whole_cpu / floor_cpu)
+        figures[f"batch_{size}_floor_ms"] = spread(floor_ms, digits=1)
+        figures[f"batch_{size}_whole_ms"] = spread(whole_ms, digits=1)
+        figures[f"ratio_batch_{size}"] = spread(ratios, digits=3)
     figures["peak_memory_mb"] = peak_memory_mb()
     return figures
+
+
+def _timed_ms(work: Sequence[Callable[[Any], object]], given: object) -> tuple[float, float]:
+    """Milliseconds of ``work`` on ``given`` by the clock, and of the processor in all threads."""
+    started, started_cpu = time.perf_counter(), time.process_time()
+    for part in work:
+        part(given)
+    return 1000 * (time.perf_counter() - started), 1000 * (time.process_time() - started_cpu)
 
 
 def _network(name: str) -> Callable[[ImageBatch], object]:

@@ -39,6 +39,8 @@ class RulesTiming:
     p95_ms: float
     max_ms: float
     floor_ms: float
+    #: the rules by the floor, in each of several stretches of frames
+    ratios: tuple[float, ...]
 
 
 def crowd(persons: int, seconds: float, rng: np.random.Generator) -> Detections:
@@ -100,7 +102,7 @@ def faces_of(persons: int, seconds: float, rng: np.random.Generator) -> Detectio
     )
 
 
-def time_rules(persons: int = 40, frames: int = 300, fps: float = 5.0) -> RulesTiming:
+def time_rules(persons: int = 40, frames: int = 300, fps: float = 5.0, runs: int = 5) -> RulesTiming:
     """Run one camera's rules over a crowd; the first twenty frames warm up and are not counted."""
     engine = _engine("bench")
     seen = scene(persons, frames + _WARM_UP, fps)
@@ -115,6 +117,10 @@ def time_rules(persons: int = 40, frames: int = 300, fps: float = 5.0) -> RulesT
         float(np.percentile(times, 95)),
         float(np.max(times)),
         float(np.mean(floor)),
+        tuple(
+            float(np.sum(ours) / np.sum(least))
+            for ours, least in zip(np.array_split(times, runs), np.array_split(floor, runs), strict=True)
+        ),
     )
 
 
@@ -193,7 +199,7 @@ def measure_rules(
     of crowd, and milliseconds for each frame of a camera with three persons by the number of ``cameras``, beside the
     fewest: the median of ``runs`` with the least and the most.
     """
-    timings = [time_rules(count, frames) for count in persons]
+    timings = [time_rules(count, frames, runs=min(runs, frames)) for count in persons]
     figures: dict[str, Any] = {
         f"{timing.persons}_persons": {
             "p50_ms": round(timing.p50_ms, 2),
@@ -202,6 +208,11 @@ def measure_rules(
             "ratio": round(timing.mean_ms / timing.floor_ms, 2),
         }
         for timing in timings
+    }
+    figures |= {
+        f"ratio_{timing.persons}_persons": spread(timing.ratios, digits=3)
+        for timing in timings
+        if timing.persons >= _CROWD
     }
     for count in (count for count in persons if count >= _CROWD):
         updates = time_updates(count, max(1, frames // runs), runs)
@@ -212,4 +223,6 @@ def measure_rules(
         fewest = fewest or float(np.median(times))
         ratio = round(float(np.median(times)) / fewest, 2)
         figures[f"{count}_cameras_ms_per_frame"] = {**spread(times, digits=3), "ratio": ratio}
+    if cameras:
+        figures[f"ratio_{count}_cameras"] = spread([one / fewest for one in times], digits=3)
     return figures

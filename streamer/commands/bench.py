@@ -4,104 +4,231 @@ import argparse
 import json
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TextIO
 
 from streamer.commands import ExitCode
 from streamer.commands.options import number, whole_number
 
-HELP = "measure decode, inference, rules, the pipeline and the memory on this machine"
+HELP = "measure decode, inference, rules, the whole daemon and its memory on this machine"
+
+#: What is measured when an option is not given.
+_DEFAULTS: Final = {
+    "pipeline": {"cameras": 4, "fps": 5.0, "seconds": 60.0, "repeats": 3},
+    "throughput": {"cameras": 4, "fps": 25.0, "seconds": 12.0, "repeats": 5},
+    "starvation": {"cameras": 16, "fps": 1.0, "seconds": 30.0, "repeats": 3},
+    "memory": {"fps": 5.0, "settle": 20.0, "repeats": 3},
+    "growth": {"fps": 1.0, "settle": 300.0},
+    "all": {"repeats": 5, "seconds": 8.0},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("what", choices=("decode", "inference", "pipeline", "rules", "memory", "all"))
-    parser.add_argument("--clip", type=Path, help="a recording (default: the demo's, 1280x720)")
     parser.add_argument(
-        "--cameras", type=whole_number(least=1, most=64), default=4, help="cameras of `pipeline` (default 4)"
+        "what",
+        choices=("decode", "inference", "rules", "pipeline", "throughput", "starvation", "memory", "all"),
+        help="all: a short set of them, in some minutes",
+    )
+    parser.add_argument(
+        "--clip",
+        type=Path,
+        help="a recording (default: the demo's, 1280x720; scaled to a camera's stream where the daemon runs)",
+    )
+    parser.add_argument(
+        "--cameras",
+        type=whole_number(least=1, most=64),
+        help="cameras (pipeline, throughput 4; starvation 16)",
     )
     parser.add_argument(
         "--fps",
-        type=number(above=0, most=30),
-        default=None,
-        help="analysed frames per second of each (default 5; 1 in `memory --seconds`)",
+        type=number(above=0, most=60),
+        help="looks a second of each camera (pipeline 5, throughput 25, starvation 1, memory 5; with --seconds 1)",
     )
     parser.add_argument(
         "--seconds",
-        type=number(least=5, most=86400),
-        default=None,
-        help="how long `pipeline` runs (default 60), or how long `memory` watches one daemon for growth after it "
-        "has settled (default: it does not; an hour is 3600)",
+        type=number(least=1, most=86400),
+        help="how long: all runs of pipeline (60), each run of throughput (12), starvation (30) and all (8); "
+        "memory: watch one daemon for growth, 3600 for an hour (default: it does not)",
     )
     parser.add_argument(
         "--settle",
         type=number(least=0, most=3600),
-        default=None,
-        help="seconds before `memory` counts (default 20; 300 with --seconds)",
+        help="seconds after READY before memory counts (20; 300 with --seconds)",
+    )
+    parser.add_argument(
+        "--repeats", type=whole_number(least=1, most=100), help="runs (5, where the daemon runs 3)"
+    )
+    parser.add_argument(
+        "--input-size",
+        type=whole_number(least=128, most=3840, multiple_of=32),
+        default=640,
+        metavar="PX",
+        help="longest side at which starvation looks (default 640)",
     )
     parser.add_argument(
         "--models",
         nargs="+",
         choices=("retinaface", "maskrcnn"),
-        help="who looks in `pipeline`, `inference` and `memory` (default: all that are installed)",
+        help="who looks where models run (default: all that are installed; throughput: retinaface)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="FILE",
+        help="say which ratios moved from those stored in FILE by more than their spread, and fail where one is worse",
+    )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        metavar="FILE",
+        help="add the ratios to those stored in FILE, made when it is not there",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print."""
+    """Measure, print, and compare."""
     from streamer.bench.figures import as_lines
+    from streamer.bench.ratios import Measured, ratios_in, store_ratios
 
-    wanted = ("decode", "inference", "rules", "pipeline") if args.what == "all" else (args.what,)
-    for what in wanted:
-        figures = _measure(what, args)
+    ratios: dict[str, Measured] = {}
+    for what, figures in _measured(args):
         print(json.dumps({what: figures}) if args.json else as_lines(what, figures), flush=True)
-    return ExitCode.DONE
+        ratios |= ratios_in(what, figures)
+    outcome = ExitCode.DONE
+    if args.compare is not None:
+        # beside JSON it would be no JSON
+        outcome = _compared(args.compare, ratios, tell=sys.stderr if args.json else sys.stdout)
+    if args.store is not None:
+        store_ratios(args.store, ratios)
+    return outcome
 
 
-def _measure(what: str, args: argparse.Namespace) -> dict[str, Any]:
+def _compared(path: Path, ratios: dict[str, Any], *, tell: TextIO) -> ExitCode:
+    from streamer.bench.ratios import Verdict, as_table, compare, read_ratios, this_machine
+
+    machine, stored = read_ratios(path)
+    comparisons = compare(stored, ratios)
+    print(as_table(comparisons), file=tell)
+    if machine != this_machine():
+        print(
+            f"stored on another machine ({machine}); this is {this_machine()}: a move proves nothing",
+            file=tell,
+        )
+        return ExitCode.DONE
+    worse = [one.name for one in comparisons if one.verdict is Verdict.WORSE]
+    if worse:
+        print(f"worse than stored, by more than the spread: {', '.join(worse)}", file=sys.stderr)
+    return ExitCode.FAILED if worse else ExitCode.DONE
+
+
+def _measured(args: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     from streamer.demo.site import CLIP
 
     clip = args.clip or CLIP
-    if what == "decode":
-        from streamer.bench.decode import measure_decode
+    if args.what == "all":
+        from streamer.bench.short_set import short_set
 
-        return measure_decode(clip)
-    if what == "inference":
-        from streamer.bench.inference import measure_inference
+        options = _options(args, "all")
+        yield from short_set(clip, **options)
+        return
+    yield args.what, _MEASURES[args.what](clip, args)
 
-        return measure_inference(clip, models=args.models)
-    if what == "rules":
-        from streamer.bench.rules import measure_rules
 
-        return measure_rules()
-    if what == "memory":
-        return _memory(clip, args)
+def _options(args: argparse.Namespace, what: str) -> dict[str, Any]:
+    """The options of ``what``: those given, else its defaults."""
+    return {
+        name: value if getattr(args, name) is None else getattr(args, name)
+        for name, value in _DEFAULTS[what].items()
+    }
+
+
+def _decode(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.decode import measure_decode
+
+    return measure_decode(clip, repeats=args.repeats or 5)
+
+
+def _inference(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.inference import measure_inference
+
+    return measure_inference(clip, models=args.models, repeats=args.repeats or 12)
+
+
+def _rules(_clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.rules import measure_rules
+
+    return measure_rules() if args.repeats is None else measure_rules(runs=args.repeats)
+
+
+def _pipeline(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench.pipeline import measure_pipeline
 
-    return measure_pipeline(
-        clip, cameras=args.cameras, fps=args.fps or 5.0, seconds=args.seconds or 60.0, models=args.models
-    )
+    return measure_pipeline(clip, models=args.models, **_options(args, "pipeline"))
+
+
+def _throughput(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.throughput import measure_throughput
+
+    with _camera_clip(clip, args, (1080, 1920)) as large:
+        return measure_throughput(large, models=args.models or ["retinaface"], **_options(args, "throughput"))
+
+
+def _starvation(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.starvation import measure_starvation
+
+    with _camera_clip(clip, args, (720, 1280)) as small:
+        return measure_starvation(
+            small, models=_models(args), input_size_px=args.input_size, **_options(args, "starvation")
+        )
 
 
 def _memory(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
-    from models.loading import installed_models
-    from streamer.bench.clips import camera_clip
+    from streamer.bench.memory import measure_memory
+    from streamer.bench.memory_growth import follow_memory
 
-    models = args.models or sorted(installed_models())
-    with tempfile.TemporaryDirectory(prefix="ppewatch-bench-") as folder:
-        large = args.clip or camera_clip(clip, Path(folder))
+    with _camera_clip(clip, args, (1080, 1920)) as large:
         if args.seconds is None:
-            from streamer.bench.memory import measure_memory
-
-            return measure_memory(large, models=models, fps=args.fps or 5.0, settle_s=args.settle or 20.0)
-        from streamer.bench.memory_growth import follow_memory
-
+            options = _options(args, "memory")
+            return measure_memory(large, models=_models(args), settle_s=options.pop("settle"), **options)
+        options = _options(args, "growth")
         return follow_memory(
             [clip, large],
-            models=models,
+            models=_models(args),
             seconds=args.seconds,
-            fps=args.fps or 1.0,
-            settle_s=300.0 if args.settle is None else args.settle,
+            settle_s=options.pop("settle"),
             tell=lambda text: print(text, file=sys.stderr, flush=True),
+            **options,
         )
+
+
+def _models(args: argparse.Namespace) -> list[str]:
+    from models.loading import installed_models
+
+    return args.models or sorted(installed_models())
+
+
+@contextmanager
+def _camera_clip(clip: Path, args: argparse.Namespace, image_hw: tuple[int, int]) -> Iterator[Path]:
+    """The clip that was given, else one like a camera's stream, made for as long as it is needed."""
+    from streamer.bench.clips import camera_clip
+
+    if args.clip is not None:
+        yield clip
+        return
+    with tempfile.TemporaryDirectory(prefix="ppewatch-bench-") as folder:
+        yield camera_clip(clip, Path(folder), image_hw=image_hw)
+
+
+_MEASURES: Final[Mapping[str, Callable[[Path, argparse.Namespace], dict[str, Any]]]] = {
+    "decode": _decode,
+    "inference": _inference,
+    "rules": _rules,
+    "pipeline": _pipeline,
+    "throughput": _throughput,
+    "starvation": _starvation,
+    "memory": _memory,
+}

@@ -24,9 +24,11 @@ def test_the_command_prints_crowds_updates_and_cameras(quick, capsys):
     assert names == [
         "1 persons",
         "20 persons",
+        "ratio 20 persons",
         "updates per second 20 persons",
         "2 cameras ms per frame",
         "3 cameras ms per frame",
+        "ratio 3 cameras",
     ]
     assert all("median" in line and "least" in line and "most" in line for line in lines[3:])
 
