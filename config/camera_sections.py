@@ -62,6 +62,15 @@ class PrivacySettings(Settings):
     )
 
 
+class Hardware(StrEnum):
+    """What decodes, beside the processor."""
+
+    AUTO = "auto"
+    OFF = "off"
+    CUDA = "cuda"
+    VAAPI = "vaapi"
+
+
 class DecodeSettings(Settings):
     """How the stream is decoded."""
 
@@ -76,6 +85,13 @@ class DecodeSettings(Settings):
         default=False,
         description="Decode keyframes alone: far cheaper, but as few looks per second as the camera sends"
         " keyframes.",
+    )
+    hardware: Hardware = Field(
+        default=Hardware.AUTO,
+        description="Graphics device that decodes H.264 and H.265 of live cameras: `cuda` (NVIDIA), `vaapi`"
+        " (Intel, AMD; needs a PyAV that was built with it), `auto` for the first that is there, or `off`. A"
+        " device is used once it has decoded a sample rightly; otherwise, and where it fails, the processor"
+        " decodes.",
     )
 
 

@@ -44,6 +44,7 @@ def source_of(camera: CameraSettings) -> Source:
         stall_s=camera.reconnect.stall_s,
         decode_threads=camera.decode.threads,
         skip_frame="NONKEY" if camera.decode.keyframes_only else "AUTO",
+        hardware=cast(Literal["auto", "off", "cuda", "vaapi"], str(camera.decode.hardware)),
     )
 
 

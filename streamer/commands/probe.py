@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long to watch (default 4)",
     )
+    parser.add_argument(
+        "--hardware",
+        choices=("auto", "off", "cuda", "vaapi"),
+        default="auto",
+        help="graphics device that decodes, as a camera's `decode: {hardware: ...}` (default auto)",
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE.jpg", help="write a sample picture")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -50,7 +56,13 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"--picture: {args.picture} should end in {', '.join(_PICTURE_SUFFIXES)}")
     password = given_password(args.password)
     try:
-        source = Source(given_url(args.url), user=args.user, password=password, rtsp_transport=args.transport)
+        source = Source(
+            given_url(args.url),
+            user=args.user,
+            password=password,
+            rtsp_transport=args.transport,
+            hardware=args.hardware,
+        )
     except ValueError as error:
         raise UsageError(str(error)) from None
     install_redaction(secrets_of(source.url, source.password))

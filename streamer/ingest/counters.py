@@ -39,6 +39,7 @@ class StreamFormat:
     - ``pixel_aspect``: width of a stored pixel divided by its height; other than 1 the picture looks
       squeezed.
     - ``decoder``: the decoder in use, such as ``h264 (software)``.
+    - ``device``: the graphics device that decodes, such as ``cuda``; None where the processor does.
     """
 
     codec: str
@@ -47,8 +48,10 @@ class StreamFormat:
     fps: float | None
     pixel_aspect: Fraction
     decoder: str
+    device: str | None = None
 
     def __str__(self) -> str:
         height, width = self.image_hw
         rate = f", {self.fps:g} fps" if self.fps else ""
-        return f"{self.codec} {width}x{height} {self.pixel_format}{rate}"
+        where = f", decoded on {self.device}" if self.device else ""
+        return f"{self.codec} {width}x{height} {self.pixel_format}{rate}{where}"

@@ -37,6 +37,8 @@ class Source:
     - ``decode_threads``: 1 keeps latency low and cameras apart; 0 lets libav use all cores (recordings).
     - ``skip_frame``: what the decoder leaves out, in libav's words; AUTO: as much as the wanted rate of frames allows,
       decided while it runs. Frames that it leaves out have no number in ``Frame.index``.
+    - ``hardware``: the graphics device that decodes H.264 and H.265 of a live source, where it has shown that it can
+      (see ``streamer.ingest.hardware``); software does the rest.
     - ``tls_verify``: check the certificate against ``tls_ca_file``; cameras mostly sign their own.
 
     Raises ``ValueError`` on a scheme that cannot be read, numbers out of range, or user information that
@@ -55,6 +57,7 @@ class Source:
     stall_s: float = 10.0
     decode_threads: int = 1
     skip_frame: Literal["DEFAULT", "NONREF", "NONKEY", "AUTO"] = "DEFAULT"
+    hardware: Literal["auto", "off", "cuda", "vaapi"] = "off"
     tls_verify: bool = False
     tls_ca_file: Path | None = None
     kind: SourceKind = field(init=False)

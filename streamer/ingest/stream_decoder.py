@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import av
@@ -12,6 +12,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from streamer.ingest.counters import StreamCounters
+from streamer.ingest.device_decoding import Device, DeviceDecoder
 from streamer.ingest.errors import UnsupportedCodec
 from streamer.ingest.frame_skipping import SKIPPABLE_CODECS, FrameSkipping, Level
 from streamer.ingest.libav import LogLine
@@ -42,8 +43,9 @@ class StreamDecoder:
     """Decodes packets, skips what is damaged until the next key frame, and counts both.
 
     ``log`` is what libav says in the calling thread. ``skipping`` outlives the rounds of a looped recording; it decides
-    what is left out where the source leaves that open (AUTO) and the codec allows it; None: nothing is. One thread
-    only; with ``source.decode_threads`` of 1 frames come out with the packet that completes them.
+    what is left out where the source leaves that open (AUTO) and the codec allows it; None: nothing is. ``devices``:
+    those that decode, by codec; where one fails, software goes on from the next key frame. One thread only; with
+    ``source.decode_threads`` of 1 frames come out with the packet that completes them.
 
     Raises ``UnsupportedCodec`` when there is no decoder for the stream.
     """
@@ -56,6 +58,7 @@ class StreamDecoder:
         log: list[LogLine],
         *,
         skipping: FrameSkipping | None = None,
+        devices: Mapping[str, Device] | None = None,
     ) -> None:
         # PyAV leaves out the context when libav has no decoder; its types do not tell.
         context = getattr(stream, "codec_context", None)
@@ -70,9 +73,10 @@ class StreamDecoder:
         else:
             stream.thread_type = "SLICE" if source.decode_threads > 1 else "NONE"
             context.thread_count = source.decode_threads
-        self._context = context
+        self._on_device = self._device_decoder((devices or {}).get(self.codec), source)
+        self._context = context if self._on_device is None else self._on_device.context
         self._level: Level = "DEFAULT" if source.skip_frame == "AUTO" else source.skip_frame
-        context.skip_frame = self._level
+        self._context.skip_frame = self._level
         follows = source.skip_frame == "AUTO" and self.codec in SKIPPABLE_CODECS
         self._skipping = skipping if follows else None
         self._intra_only = self.codec in _INTRA_ONLY
@@ -91,7 +95,7 @@ class StreamDecoder:
         frames: list[av.VideoFrame] = []
         damaged = packet.is_corrupt
         try:
-            frames = packet.decode()
+            frames = packet.decode() if self._on_device is None else self._on_device.decode(packet)
         except (av.FFmpegError, ValueError, MemoryError):
             self._counters.decode_errors += 1
             damaged = True
@@ -100,6 +104,7 @@ class StreamDecoder:
         if damaged:
             self._undamaged_since_s = None
             self._awaits_key_frame = not self._intra_only
+        whole = 0
         for frame in frames:
             self.given += 1
             self._counters.decoded += 1
@@ -110,9 +115,13 @@ class StreamDecoder:
                     self._skipping.stop()
             if not damaged and self._is_whole(frame):
                 self._last_good_s = time.monotonic()
+                whole += 1
                 yield frame
             else:
                 self._counters.skipped_damaged += 1
+        if self._on_device is not None:
+            self._on_device.follow(packet, self._log, is_whole=whole > 0)
+            self._leave_failed(self._on_device)
         if damaged and self._heeds_log:
             self._question_log()
 
@@ -120,6 +129,36 @@ class StreamDecoder:
     def leaves_out(self) -> bool:
         """Whether packets come now whose frames the decoder leaves out on purpose."""
         return self._level != "DEFAULT"
+
+    @property
+    def device(self) -> Device | None:
+        """What decodes, unless that is the processor."""
+        return None if self._on_device is None else self._on_device.device
+
+    def _device_decoder(self, device: Device | None, source: Source) -> DeviceDecoder | None:
+        if device is None:
+            return None
+        try:
+            return DeviceDecoder(device, self._stream)
+        except (av.FFmpegError, OSError, ValueError, NotImplementedError) as error:
+            logger.warning("%s: decoding on %s is not possible (%s)", source.display, device, error)
+            return None
+
+    def _leave_failed(self, on_device: DeviceDecoder) -> None:
+        """Go on in software once the device has failed; a new connection begins on the device again."""
+        if on_device.failure is None:
+            return
+        logger.warning(
+            "%s: decoding on %s failed (%s); it goes on in software",
+            self._where,
+            on_device.device,
+            on_device.failure,
+        )
+        self._on_device = None
+        self._context = self._stream.codec_context
+        self._context.skip_frame = self._level
+        self._undamaged_since_s = None
+        self._awaits_key_frame = not self._intra_only
 
     def _follow(self, skipping: FrameSkipping, packet: "Packet[VideoStream]") -> None:
         """Decode this packet at the level that leaves enough frames."""

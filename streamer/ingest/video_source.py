@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from fractions import Fraction
 from typing import Final
@@ -17,6 +17,8 @@ from av.video.stream import VideoStream
 from streamer.frame import Frame
 from streamer.ingest.collapse import collapsing_warnings
 from streamer.ingest.counters import StreamFormat
+from streamer.ingest.device_decoding import Device, pixel_format
+from streamer.ingest.device_picture import picture_of
 from streamer.ingest.errors import (
     ConnectionLost,
     CorruptStream,
@@ -26,6 +28,7 @@ from streamer.ingest.errors import (
     StreamStalled,
 )
 from streamer.ingest.frame_skipping import FrameSkipping
+from streamer.ingest.hardware import HARDWARE
 from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_read, open_container
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source
@@ -85,6 +88,9 @@ class _VideoReader:
         self._log = log
         self._collapser = collapsing_warnings(logger, session.camera_id)
         self._skipping = None if session.fps is None else FrameSkipping(session.fps)
+        self._devices: Mapping[str, Device] = (
+            {} if source.kind is SourceKind.FILE else HARDWARE.devices(source.hardware)
+        )
         self._timing: LiveTiming | RecordingTiming | None = None
         self._format: StreamFormat | None = None
         self._frame_kind: tuple[int, int, str] | None = None
@@ -99,7 +105,15 @@ class _VideoReader:
         stream = _video_stream(container, source)
         if source.kind is SourceKind.HTTP and container.duration is not None:
             self.is_recording = True
-        decoder = StreamDecoder(stream, source, session.counters, self._log, skipping=self._skipping)
+        decoder = StreamDecoder(
+            stream,
+            source,
+            session.counters,
+            self._log,
+            skipping=self._skipping,
+            # a recording may be turned, which a decoder of its own would not hear of
+            devices=None if self.is_recording else self._devices,
+        )
         if self._skipping is not None:
             self._skipping.begin_again()
         timing = self._timing_for(stream)
@@ -123,7 +137,7 @@ class _VideoReader:
                         pts_s=frame.time,
                         captured_at=times.captured_at,
                         received_mono_s=times.received_mono_s,
-                        picture=VideoPicture(frame),
+                        picture=picture_of(frame),
                     )
             shown = self.shown - shown_before
             left_out = int(decoder.leaves_out and packet.size > 0 and not shown)
@@ -211,7 +225,8 @@ class _VideoReader:
 
     def _tell_format(self, frame: av.VideoFrame, stream: VideoStream, decoder: StreamDecoder) -> None:
         """Announce the format with the first frame and whenever it changes."""
-        kind = frame.width, frame.height, frame.format.name
+        device = None if frame.sw_format is None else decoder.device
+        kind = frame.width, frame.height, f"{pixel_format(frame)} {device}"
         if kind == self._frame_kind:
             return
         self._frame_kind = kind
@@ -219,10 +234,11 @@ class _VideoReader:
         self._format = StreamFormat(
             codec=decoder.codec,
             image_hw=VideoPicture(frame).image_hw,
-            pixel_format=frame.format.name,
+            pixel_format=pixel_format(frame),
             fps=_declared_fps(stream),
             pixel_aspect=stream.sample_aspect_ratio or Fraction(1),
-            decoder=f"{decoder.codec} (software)",
+            decoder=f"{decoder.codec} ({device or 'software'})",
+            device=device,
         )
         if known is not None:
             self._session.counters.format_changes += 1
