@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from config import load_site
 from models.letterbox import default_input_size, input_hw_for
+from models.runtime.memory import keep_no_large_blocks
 from models.structures import Detections
 from streamer import wiring
 from streamer.app import Daemon
@@ -235,5 +236,6 @@ def _verdicts_to(told: Callable[[Frame], None]) -> Iterator[None]:
 
 if __name__ == "__main__":
     _side, _load = sys.argv[1:]
+    keep_no_large_blocks()  # as `ppewatch run` does
     _given = Load(**json.loads(_load))
     print(json.dumps(asdict(run_daemon(_given) if _side == "daemon" else run_floor(_given))))

@@ -19,6 +19,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads SITE.yaml."""
+    from models.runtime.memory import keep_no_large_blocks
+
+    # before anything large is made
+    keep_no_large_blocks()
     from config import load_site
     from streamer.app import Daemon
     from streamer.service.sd_notify import ServiceNotifier
