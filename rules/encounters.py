@@ -4,9 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
 
-import numpy as np
-from numpy.typing import NDArray
-
 from models.structures import PersonObservation
 from rules.following import FollowedPerson, distance_in_heads, seen_head
 from rules.geometry import Point, center
@@ -31,41 +28,36 @@ class Encounter:
 def encounters(
     people: Sequence[FollowedPerson],
     persons: Sequence[PersonObservation],
-    pairs: Sequence[tuple[int, int]],
+    pairs: Mapping[int, int],
     *,
-    costs: NDArray[np.float64],
-    before: Mapping[int, Point],
+    costs: Mapping[tuple[int, int], float],
     ambiguous_cost: float,
 ) -> list[Encounter]:
-    """Pairs of tracks that meet, where an exchange lies within the gates.
+    """Pairs of tracks that meet, where an exchange lies within the gates; before the tracks take what is seen.
 
-    ``pairs`` are the assigned (row of ``people``, column of ``persons``) by ``costs`` (T, N); ``before`` holds where
-    each track was at the frame before; an exchange that costs less than ``ambiguous_cost`` more is about as
-    likely as what was assigned, and the pair doubtful.
+    ``pairs`` are the assigned (row of ``people`` to column of ``persons``) by ``costs``, of the pairs within the gates;
+    an exchange that costs less than ``ambiguous_cost`` more is about as likely as what was assigned, and the pair
+    doubtful.
     """
     found = []
-    column_of = dict(pairs)
-    row_of = {column: row for row, column in pairs}
-    # pairs that only the last stage of the assignment allowed lie beyond the gate
-    is_rival = np.isfinite(costs)
-    bounded = np.where(is_rival, costs, _BEYOND_GATE)
-    is_rival[list(column_of), list(row_of)] = False
+    row_of = {column: row for row, column in pairs.items()}
     rivals = [
         (row_of[column], column, other)
-        for other, column in np.argwhere(is_rival).tolist()
-        if column in row_of
+        for other, column in costs
+        if column in row_of and pairs.get(other) != column
     ]
     for row, column, other in sorted(rivals):
-        theirs = column_of.get(other)
+        theirs = pairs.get(other)
         if theirs is not None and other < row:
             continue
         first, second = people[row], people[other]
         seen_second = None if theirs is None else persons[theirs]
-        if _meet(first, second, persons[column], seen_second, before):
-            extra = bounded[other, column] - bounded[row, column]
+        if _meet(first, second, persons[column], seen_second):
+            # pairs that only the last stage of the assignment allowed lie beyond the gate
+            extra = costs[other, column] - costs.get((row, column), _BEYOND_GATE)
             if theirs is not None:
-                extra += bounded[row, theirs] - bounded[other, theirs]
-            found.append(Encounter(first, second, bool(extra < ambiguous_cost)))
+                extra += costs.get((row, theirs), _BEYOND_GATE) - costs.get((other, theirs), _BEYOND_GATE)
+            found.append(Encounter(first, second, extra < ambiguous_cost))
     return found
 
 
@@ -74,11 +66,10 @@ def _meet(
     second: FollowedPerson,
     seen_first: PersonObservation,
     seen_second: PersonObservation | None,
-    before: Mapping[int, Point],
 ) -> bool:
     """Whether two heads came together since the frame before, on the ways assigned to them or on exchanged ones."""
     unit = max(first.unit_px, second.unit_px)
-    a0, b0 = before[first.track_id], before[second.track_id]
+    a0, b0 = first.last_point, second.last_point
     a1 = center(seen_head(seen_first))
     if seen_second is None:
         return distance_in_heads(a1, center(second.head_box), unit) < _MET

@@ -1,4 +1,4 @@
-"""One followed person: the filters of head and body, and when each was seen."""
+"""The persons who are followed: where their heads and bodies are, and when each was seen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.structures import PersonObservation
 from rules.geometry import Box, Point, center
-from rules.motion import BoxFilter, correct_all, predict_all, spreads_of
+from rules.motion import BoxFilters
 from rules.proportions import HEADS_PER_STATURE, body_from_head, head_from_body
 
 #: Standard deviations of detections, in head heights: a head's box, and a body's.
@@ -21,14 +21,20 @@ _BODY_MEMORY_S = 1.0
 
 @dataclass(eq=False, slots=True)
 class FollowedPerson:
-    """The tracker's side of one track. Times are seconds of the camera's timeline."""
+    """One track, as it is believed to be now. Times are seconds of the camera's timeline.
+
+    - ``head_box``, ``body_box``: the one is estimated from the other where it was not seen, the body also when it was
+      seen too long ago.
+    - ``unit_px``: one head height in pixels. ``middle``, ``velocity``: of the head, pixels and pixels per second.
+    - ``last_point``: the middle of the head when the person was last seen.
+    """
 
     track_id: int
     observation: PersonObservation
     first_seen_t: float
     last_seen_t: float
-    head: BoxFilter | None = None
-    body: BoxFilter | None = None
+    has_head: bool = False
+    has_body: bool = False
     body_seen_t: float = float("-inf")
     sightings: int = 1
     #: time in which frames came and this person was not in them; and what it was until the latest sighting
@@ -36,6 +42,11 @@ class FollowedPerson:
     unseen_before_s: float = 0.0
     is_confirmed: bool = False
     last_point: Point = (0.0, 0.0)
+    head_box: Box = (0.0, 0.0, 0.0, 0.0)
+    body_box: Box = (0.0, 0.0, 0.0, 0.0)
+    unit_px: float = 1.0
+    middle: Point = (0.0, 0.0)
+    velocity: Point = (0.0, 0.0)
 
     @property
     def is_seen(self) -> bool:
@@ -43,75 +54,103 @@ class FollowedPerson:
         return self.unseen_s == 0
 
     @property
-    def unit_px(self) -> float:
-        """One head height in pixels."""
-        return (self.head or self.known).unit_px
-
-    @property
-    def head_box(self) -> Box:
-        """The head as it is believed to be now."""
-        return self.head.box if self.head is not None else head_from_body(self.known.box)
-
-    @property
-    def body_box(self) -> Box:
-        """The body as it is believed to be now; estimated from the head unless it was itself seen just now."""
-        if self.body is not None and (
-            self.head is None or self.last_seen_t - self.body_seen_t <= _BODY_MEMORY_S
-        ):
-            return self.body.box
-        return body_from_head(self.head_box)
-
-    @property
     def speed(self) -> float:
         """Head heights per second."""
-        return (self.head or self.known).speed
+        return hypot(*self.velocity) / self.unit_px
 
     def ahead(self, dt_s: float) -> Point:
         """The middle of the head ``dt_s`` seconds from now, if the person goes on like this."""
-        if self.head is not None:
-            return self.head.ahead(dt_s)
-        x, y = center(self.head_box)
-        dx, dy = self.known.velocity[:2].tolist()
-        return x + dt_s * dx, y + dt_s * dy
-
-    @property
-    def known(self) -> BoxFilter:
-        """The filter of the body, or where there is none of the head."""
-        part = self.body or self.head
-        if part is None:
-            raise ValueError("a followed person has been seen by head or by body")
-        return part
+        return self.middle[0] + dt_s * self.velocity[0], self.middle[1] + dt_s * self.velocity[1]
 
 
-def predict_people(people: Sequence[FollowedPerson], dt_s: float, *, stop: bool) -> None:
-    """Move everybody on by ``dt_s``; with ``stop`` the velocities are forgotten first."""
-    filters = [part for followed in people for part in (followed.head, followed.body) if part is not None]
-    predict_all(filters, dt_s, stop=stop)
+class Following:
+    """Everybody who is followed, with the filters of their heads and bodies: rows 2 n and 2 n + 1 for person n."""
 
+    def __init__(self) -> None:
+        self.people: list[FollowedPerson] = []
+        self._filters = BoxFilters()
 
-def see_people(sightings: Sequence[tuple[FollowedPerson, PersonObservation]], t: float) -> None:
-    """Give each followed person its sighting at ``t``."""
-    filters: list[BoxFilter] = []
-    boxes: list[Box] = []
-    for followed, person in sightings:
-        if person.head_xyxy is not None:
-            if followed.head is None:
-                followed.head = BoxFilter(person.head_xyxy, units_high=1.0, noise=_HEAD_NOISE)
+    def predict(self, dt_s: float, *, stop: bool) -> None:
+        """Move everybody on by ``dt_s``; with ``stop`` the velocities are forgotten first."""
+        self._filters.predict(dt_s, stop=stop)
+        self._show()
+
+    def begin(self, sightings: Sequence[tuple[FollowedPerson, PersonObservation]], t: float) -> None:
+        """Follow new persons too."""
+        if sightings:
+            many = len(sightings)
+            self._filters.add(
+                units_high=[1.0, HEADS_PER_STATURE] * many, noise=[_HEAD_NOISE, _BODY_NOISE] * many
+            )
+            first = len(self.people)
+            self.people += [followed for followed, _ in sightings]
+            self.see([(first + place, person) for place, (_, person) in enumerate(sightings)], t)
+
+    def see(self, sightings: Sequence[tuple[int, PersonObservation]], t: float) -> None:
+        """Give persons, by their rows, their sightings at ``t``."""
+        known: dict[int, Box] = {}
+        new: dict[int, Box] = {}
+        for row, person in sightings:
+            followed = self.people[row]
+            if person.head_xyxy is not None:
+                (known if followed.has_head else new)[2 * row] = person.head_xyxy
+                followed.has_head = True
+            if not person.box_is_estimated:
+                (known if followed.has_body else new)[2 * row + 1] = person.box_xyxy
+                followed.has_body, followed.body_seen_t = True, t
+            followed.observation, followed.last_seen_t = person, t
+            followed.unseen_before_s, followed.unseen_s = followed.unseen_s, 0.0
+        self._filters.begin(list(new), list(new.values()))
+        self._filters.correct(list(known), list(known.values()))
+        self._show()
+        for row, _ in sightings:
+            self.people[row].last_point = center(self.people[row].head_box)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Follow the persons of these rows alone."""
+        self.people = [self.people[row] for row in rows]
+        heads = 2 * np.array(rows, np.intp)
+        self._filters.keep(np.stack([heads, heads + 1], axis=1).reshape(-1))
+
+    def head_spreads(self) -> NDArray[np.float64]:
+        """Variances (N, 4) of the next head boxes; wide where the head is only known from the body."""
+        spreads = self._filters.spreads().reshape(-1, 2, 4)
+        found = spreads[:, 0]
+        for row, followed in enumerate(self.people):
+            if not followed.has_head:
+                found[row] = spreads[row, 1]
+                found[row, 2:] = (0.3 * followed.unit_px) ** 2
+                found[row] += (0.5 * followed.unit_px) ** 2
+        return found
+
+    def body_spreads(self) -> NDArray[np.float64]:
+        """Variances (N, 4) of the next body boxes; much wider where only the head is known."""
+        spreads = self._filters.spreads().reshape(-1, 2, 4)
+        found = spreads[:, 1]
+        for row, followed in enumerate(self.people):
+            if not followed.has_body:
+                found[row] = spreads[row, 0] * 60
+        return found
+
+    def _show(self) -> None:
+        """Read off the filters where everybody is."""
+        boxes, units = self._filters.boxes.tolist(), self._filters.units_px[:, 0].tolist()
+        places = np.concatenate(list(self._filters.state[:2, :, :2]), axis=1).tolist()
+        for row, followed in enumerate(self.people):
+            head, body = 2 * row, 2 * row + 1
+            if followed.has_head:
+                followed.head_box, known = tuple(boxes[head]), head
             else:
-                filters.append(followed.head)
-                boxes.append(person.head_xyxy)
-        if not person.box_is_estimated:
-            if followed.body is None:
-                followed.body = BoxFilter(person.box_xyxy, units_high=HEADS_PER_STATURE, noise=_BODY_NOISE)
+                followed.head_box, known = head_from_body(tuple(boxes[body])), body
+            is_recent = not followed.has_head or followed.last_seen_t - followed.body_seen_t <= _BODY_MEMORY_S
+            if followed.has_body and is_recent:
+                followed.body_box = tuple(boxes[body])
             else:
-                filters.append(followed.body)
-                boxes.append(person.box_xyxy)
-            followed.body_seen_t = t
-    correct_all(filters, boxes)
-    for followed, person in sightings:
-        followed.observation, followed.last_seen_t = person, t
-        followed.unseen_before_s, followed.unseen_s = followed.unseen_s, 0.0
-        followed.last_point = center(followed.head_box)
+                followed.body_box = body_from_head(followed.head_box)
+            followed.unit_px = units[known]
+            x, y, dx, dy = places[known]
+            followed.middle = (x, y) if followed.has_head else center(followed.head_box)
+            followed.velocity = dx, dy
 
 
 def seen_head(person: PersonObservation) -> Box:
@@ -127,22 +166,3 @@ def distance_in_heads(a: Point, b: Point, unit_px: float) -> float:
 def alike(height_px: float, other_px: float) -> bool:
     """Whether two heads may be one by their size."""
     return 0.6 <= (height_px + 1e-9) / (other_px + 1e-9) <= 1.67
-
-
-def head_spreads(people: Sequence[FollowedPerson]) -> NDArray[np.float64]:
-    """Variances (N, 4) of the next head boxes; wide where the head is only known from the body."""
-    spreads = spreads_of([followed.head or followed.known for followed in people])
-    for row, followed in enumerate(people):
-        if followed.head is None:
-            spreads[row, 2:] = (0.3 * followed.unit_px) ** 2
-            spreads[row] += (0.5 * followed.unit_px) ** 2
-    return spreads
-
-
-def body_spreads(people: Sequence[FollowedPerson]) -> NDArray[np.float64]:
-    """Variances (N, 4) of the next body boxes; much wider where only the head is known."""
-    spreads = spreads_of([followed.body or followed.known for followed in people])
-    for row, followed in enumerate(people):
-        if followed.body is None:
-            spreads[row] *= 60
-    return spreads

@@ -16,23 +16,24 @@ from models.structures import PersonObservation
 from rules.encounters import Encounter, encounters
 from rules.following import (
     FollowedPerson,
+    Following,
     alike,
-    body_spreads,
     distance_in_heads,
-    head_spreads,
-    predict_people,
-    see_people,
     seen_head,
 )
-from rules.geometry import Box, center, height, ious
+from rules.geometry import Box, center, height, ious, near_pairs
 from rules.matching import optimal_pairs, pair_up
-from rules.motion import mahalanobis, measures
+from rules.motion import log_spreads, mahalanobis, measures
 from rules.tuning import Tuning
 
 #: Predictions reach no further ahead than this when something lost is sought.
 _MAX_REACH_S = 2.0
 #: Overlap that makes up for a place beyond the gate.
 _GATE_IOU = 0.3
+
+
+#: Rows of tracks, columns of persons and costs, all (P,).
+_Candidates = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,12 @@ class Tracker:
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
         self._next_id = 1
-        self.people: list[FollowedPerson] = []
+        self._following = Following()
+
+    @property
+    def people(self) -> list[FollowedPerson]:
+        """Everybody who is followed."""
+        return self._following.people
 
     @property
     def next_id(self) -> int:
@@ -75,45 +81,41 @@ class Tracker:
 
         After an outage velocities are forgotten and its time does not count as unseen: nobody looked.
         """
-        predict_people(self.people, passed_s, stop=is_outage)
-        before = {person.track_id: person.last_point for person in self.people}
+        self._following.predict(passed_s, stop=is_outage)
         pairs, costs = self._assign(persons, t)
-        met = encounters(
-            self.people,
-            persons,
-            pairs,
-            costs=costs,
-            before=before,
-            ambiguous_cost=self._tuning.ambiguous_cost,
-        )
-        see_people([(self.people[row], persons[column]) for row, column in pairs], t)
-        for row, _ in pairs:
-            self.people[row].sightings += 1
-        matched_rows = {row for row, _ in pairs}
-        for row, followed in enumerate(self.people):
-            if row not in matched_rows:
-                followed.unseen_s += max(interval_s, 1e-9) if is_outage else max(passed_s, 1e-9)
-        taken = {column for _, column in pairs}
-        for column, observation in enumerate(persons):
-            if column not in taken and observation.score >= self._tuning.start_score:
-                self._begin(observation, t)
-        for followed in self.people:
+        people = self._following.people
+        met = encounters(people, persons, pairs, costs=costs, ambiguous_cost=self._tuning.ambiguous_cost)
+        missed_s = max(interval_s if is_outage else passed_s, 1e-9)
+        for row, followed in enumerate(people):
+            if row in pairs:
+                followed.sightings += 1
+            else:
+                followed.unseen_s += missed_s
+        self._following.see([(row, persons[column]) for row, column in pairs.items()], t)
+        self._begin(persons, set(pairs.values()), t)
+        people = self._following.people
+        ended = []
+        for followed in people:
             followed.is_confirmed = followed.is_confirmed or followed.sightings >= self._tuning.confirm_looks
-        over = [self._is_over(followed, interval_s, image_hw) for followed in self.people]
-        ended = [followed for followed, is_over in zip(self.people, over, strict=True) if is_over]
-        self.people = [followed for followed, is_over in zip(self.people, over, strict=True) if not is_over]
+            if self._is_over(followed, interval_s, image_hw):
+                ended.append(followed)
+        if ended:
+            self._following.keep([row for row, followed in enumerate(people) if followed not in ended])
         return Step([followed for followed in self.people if followed.is_seen], ended, met)
 
     def clear(self) -> list[FollowedPerson]:
         """Give all tracks up; returns them."""
-        ended, self.people = self.people, []
+        ended, self._following = self.people, Following()
         return ended
 
-    def _begin(self, person: PersonObservation, t: float) -> None:
-        followed = FollowedPerson(self._next_id, person, t, t)
-        see_people([(followed, person)], t)
-        self._next_id += 1
-        self.people.append(followed)
+    def _begin(self, persons: Sequence[PersonObservation], taken: set[int], t: float) -> None:
+        """Start tracks of those who are not ``taken`` by one, if they are sure enough."""
+        begun = []
+        for column, person in enumerate(persons):
+            if column not in taken and person.score >= self._tuning.start_score:
+                begun.append((FollowedPerson(self._next_id, person, t, t), person))
+                self._next_id += 1
+        self._following.begin(begun, t)
 
     def _is_over(self, followed: FollowedPerson, interval_s: float, image_hw: tuple[int, int]) -> bool:
         """Whether a track is given up: unseen for too long, or on its way out of the picture."""
@@ -128,17 +130,20 @@ class Tracker:
 
     def _assign(
         self, persons: Sequence[PersonObservation], t: float
-    ) -> tuple[list[tuple[int, int]], NDArray[np.float64]]:
-        """Pairs (row of ``people``, column of ``persons``), and the costs they were chosen by."""
-        costs = self._costs(persons)
+    ) -> tuple[dict[int, int], dict[tuple[int, int], float]]:
+        """Columns of ``persons`` by rows of ``people``, in their order, and the costs of the pairs within the gates."""
+        if not persons or not self.people:
+            return {}, {}
         scores = np.array([person.score for person in persons])
         sure = scores >= self._tuning.high_score
         fresh = np.array([followed.unseen_s <= self._tuning.tentative_s for followed in self.people], bool)
         # who was lost is found again only by what would also start a track: near a lost person there is always some
         # thing that looks a little like a face
         strong = scores >= self._tuning.start_score
-        costs[~fresh[:, None] & ~strong] = np.inf
-        rows, columns = np.nonzero(np.isfinite(costs))
+        rows, columns, costs = self._gated(persons)
+        allowed = fresh[rows] | strong[columns]
+        if not allowed.all():
+            rows, columns, costs = rows[allowed], columns[allowed], costs[allowed]
         free_rows, free_columns = np.ones(len(fresh), bool), np.ones(len(scores), bool)
         pairs: dict[int, int] = {}
 
@@ -148,45 +153,62 @@ class Tracker:
 
         for allowed in (sure[columns], fresh[rows]):
             stage = allowed & free_rows[rows] & free_columns[columns]
-            take(pair_up(rows[stage], columns[stage], costs[rows[stage], columns[stage]]))
+            if stage.any():
+                take(pair_up(rows[stage], columns[stage], costs[stage]))
         last_rows, last_columns = np.flatnonzero(free_rows), np.flatnonzero(strong & free_columns)
         if len(last_rows) and len(last_columns):
             reach = self._reach(last_rows.tolist(), [persons[column] for column in last_columns.tolist()], t)
             take({int(last_rows[row]): int(last_columns[column]) for row, column in optimal_pairs(reach)})
-        return sorted(pairs.items()), costs
+        places = zip(rows.tolist(), columns.tolist(), strict=True)
+        return dict(sorted(pairs.items())), dict(zip(places, costs.tolist(), strict=True))
 
-    def _costs(self, persons: Sequence[PersonObservation]) -> NDArray[np.float64]:
-        """Twice the negative log-likelihood (T, N) up to a constant; infinite beyond the gate."""
-        if not len(persons) or not self.people:
-            return np.full((len(self.people), len(persons)), np.inf)
-        has_head = np.array([followed.head is not None for followed in self.people], bool)
-        has_body = np.array([followed.body is not None for followed in self.people], bool)
-        by_head = np.array([person.head_xyxy is not None for person in persons], bool)
-        by_body = np.array([not person.box_is_estimated for person in persons], bool)
-        by_bodies = has_body[:, None] & by_body & ~(has_head[:, None] & by_head)
-        costs = self._gated(
+    def _gated(self, persons: Sequence[PersonObservation]) -> _Candidates:
+        """The pairs within the gates, by row, then column; by their bodies where a head is known of only one side."""
+        heads = self._candidates(
             [followed.head_box for followed in self.people],
-            head_spreads(self.people),
+            self._following.head_spreads(),
             [seen_head(person) for person in persons],
         )
-        if by_bodies.any():
-            bodies = self._gated(
-                [followed.body_box for followed in self.people],
-                body_spreads(self.people),
-                [person.box_xyxy for person in persons],
-            )
-            costs = np.where(by_bodies, bodies, costs)
-        return costs
+        headless = np.array([not followed.has_head for followed in self.people], bool)
+        faceless = np.array([person.head_xyxy is None for person in persons], bool)
+        if not headless.any() and not faceless.any():
+            return heads
+        has_body = np.array([followed.has_body for followed in self.people], bool)
+        by_body = np.array([not person.box_is_estimated for person in persons], bool)
+        by_bodies = has_body[:, None] & by_body & (headless[:, None] | faceless)
+        bodies = self._candidates(
+            [followed.body_box for followed in self.people],
+            self._following.body_spreads(),
+            [person.box_xyxy for person in persons],
+        )
+        chosen = ~by_bodies[heads[:2]], by_bodies[bodies[:2]]
+        rows, columns, costs = (
+            np.concatenate([one[chosen[0]], other[chosen[1]]])
+            for one, other in zip(heads, bodies, strict=True)
+        )
+        order = np.lexsort((columns, rows))
+        return rows[order], columns[order], costs[order]
 
-    def _gated(self, boxes: list[Box], spreads: NDArray[np.float64], seen: list[Box]) -> NDArray[np.float64]:
+    def _candidates(self, boxes: list[Box], spreads: NDArray[np.float64], seen: list[Box]) -> _Candidates:
+        """Pairs of predicted ``boxes`` (T) and ``seen`` ones (N) within the gate, with twice the negative
+        log-likelihood up to a constant.
+        """
+        gate = self._tuning.gate
         predicted, found = np.array(boxes, np.float64), np.array(seen, np.float64)
-        distances, log_spread = mahalanobis(measures(predicted), spreads, measures(found))
-        costs = np.minimum(distances, self._tuning.gate) + log_spread[:, None]
-        beyond = distances > self._tuning.gate
-        rows, columns = np.nonzero(beyond & (distances <= 40 * self._tuning.gate))
-        beyond[rows, columns] = ious(predicted[rows], found[columns]) < _GATE_IOU
-        costs[beyond] = np.inf
-        return costs
+        means = measures(predicted)
+        # a box whose middle lies beyond the gate counts only where the two overlap
+        reach = np.sqrt(gate * spreads[:, :2]) + 1e-3
+        first = np.minimum(predicted[:, :2], means[:, :2] - reach)
+        last = np.maximum(predicted[:, 2:], means[:, :2] + reach)
+        rows, columns = near_pairs(np.concatenate([first, last], axis=1), found)
+        distances = mahalanobis(means[rows], spreads[rows], measures(found)[columns])
+        costs = np.minimum(distances, gate) + log_spreads(means[:, 3:], spreads)[rows]
+        within = distances <= gate
+        if not within.all():
+            far = np.flatnonzero(~within & (distances <= 40 * gate))
+            within[far] = ious(predicted[rows[far]], found[columns[far]]) >= _GATE_IOU
+            rows, columns, costs = rows[within], columns[within], costs[within]
+        return rows, columns, costs
 
     def _reach(
         self, rows: Sequence[int], persons: Sequence[PersonObservation], t: float

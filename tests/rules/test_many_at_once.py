@@ -10,7 +10,7 @@ from models.structures import Category
 from rules.headgear import wear_fit, wear_fits
 from rules.mask_fit import mask_fits
 from rules.matching import pair_up
-from rules.motion import BoxFilter, correct_all, predict_all, spreads_of
+from rules.motion import BoxFilters
 from rules.parts import Part
 from rules.quality import pose_qualities
 
@@ -40,23 +40,27 @@ def test_filters_move_together_as_they_do_alone(seed):
         first = rng.uniform(0, 900, (6, 2))
         return [tuple(box) for box in np.hstack([first, first + rng.uniform(5, 300, (6, 2))]).tolist()]
 
+    def filters(rows):
+        made = BoxFilters()
+        made.add(units_high=[1.0 + row % 2 for row in rows], noise=[0.08] * len(rows))
+        made.begin(list(range(len(rows))), [begun[row] for row in rows])
+        return made
+
     begun, seen = boxes(), boxes()
-    alone, together = (
-        [BoxFilter(box, units_high=1 + row % 2, noise=0.08) for row, box in enumerate(begun)]
-        for _ in range(2)
-    )
+    alone, together = [filters([row]) for row in range(6)], filters(range(6))
     for stop in (False, True, False):
-        predict_all(together, 0.2, stop=stop)
-        correct_all(together[1:4], seen[1:4])
+        together.predict(0.2, stop=stop)
+        together.correct([1, 2, 3], seen[1:4])
         for row, one in enumerate(alone):
-            predict_all([one], 0.2, stop=stop)
+            one.predict(0.2, stop=stop)
             if 1 <= row < 4:
-                one.correct(seen[row])
-    for one, other in zip(alone, together, strict=True):
-        assert other.state == pytest.approx(one.state)
-        assert other.box == pytest.approx(one.box)
-        assert other.unit_px == pytest.approx(one.unit_px)
-    assert spreads_of(together) == pytest.approx(np.array([one.spread() for one in alone]))
+                one.correct([0], [seen[row]])
+    together.keep(np.array([5, 3, 1]))
+    for row, one in enumerate(alone[5:0:-2]):
+        assert together.state[:, row : row + 1] == pytest.approx(one.state)
+        assert together.boxes[row : row + 1] == pytest.approx(one.boxes)
+        assert together.units_px[row] == pytest.approx(one.units_px[0])
+        assert together.spreads()[row : row + 1] == pytest.approx(one.spreads())
 
 
 def somebody(rng, has_pixels):

@@ -8,7 +8,7 @@ from scenario import Actor, Scene, engine, play, standing, walking
 
 from rules import Rule
 from rules.matching import optimal_pairs
-from rules.motion import BoxFilter
+from rules.motion import BoxFilters
 from rules.timeline import Timeline
 from rules.tuning import Tuning
 
@@ -72,40 +72,49 @@ def box(x, y=300.0, h=60.0):
     return (x - 0.4 * h, y - h / 2, x + 0.4 * h, y + h / 2)
 
 
+def following(first):
+    """The filter of one box, seen for the first time."""
+    filters = BoxFilters()
+    filters.add(units_high=[1.0], noise=[0.05])
+    filters.begin([0], [first])
+    return filters
+
+
 @pytest.mark.parametrize("dt", [1 / 15, 0.2, 1.0])
 def test_the_filter_learns_the_velocity_in_pixels_per_second_at_any_rate(dt):
-    follow = BoxFilter(box(0), units_high=1, noise=0.05)
+    follow = following(box(0))
     for step in range(1, 1 + int(4 / dt)):
         follow.predict(dt)
-        follow.correct(box(90 * step * dt))
-    assert follow.velocity[0] == pytest.approx(90, abs=3)
-    assert follow.ahead(1.0)[0] == pytest.approx(90 * (int(4 / dt) * dt + 1), abs=5)
+        follow.correct([0], [box(90 * step * dt)])
+    x, velocity = follow.state[:2, 0, 0]
+    assert velocity == pytest.approx(90, abs=3)
+    assert x + velocity == pytest.approx(90 * (int(4 / dt) * dt + 1), abs=5)
 
 
 @given(st.floats(0.01, 5.0), st.integers(1, 20))
 def test_predicting_in_pieces_is_predicting_at_once(dt, pieces):
-    whole, parts = (BoxFilter(box(0), units_high=1, noise=0.05) for _ in range(2))
+    whole, parts = (following(box(0)) for _ in range(2))
     for follow in (whole, parts):
         follow.predict(0.2)
-        follow.correct(box(5))
+        follow.correct([0], [box(5)])
     whole.predict(min(dt, 1.0))
     for _ in range(pieces):
         parts.predict(min(dt, 1.0) / pieces)
-    assert parts.mean == pytest.approx(whole.mean, rel=1e-6)
+    assert parts.state[0] == pytest.approx(whole.state[0], rel=1e-6)
     # the noise scales with the predicted size, so a changing size makes a small difference
-    assert parts.spread() == pytest.approx(whole.spread(), rel=0.2)
+    assert parts.spreads() == pytest.approx(whole.spreads(), rel=0.2)
 
 
 @settings(max_examples=50)
 @given(st.lists(st.tuples(st.floats(0.0, 30.0), st.booleans()), max_size=40))
 def test_variances_stay_positive_whatever_the_gaps(steps):
-    follow = BoxFilter(box(0), units_high=1, noise=0.05)
+    follow = following(box(0))
     for dt, seen in steps:
         follow.predict(dt)
         if seen:
-            follow.correct(box(0))
-        assert (follow.spread() > 0).all()
-        assert np.isfinite(follow.mean).all()
+            follow.correct([0], [box(0)])
+        assert (follow.spreads() > 0).all()
+        assert np.isfinite(follow.state[0]).all()
 
 
 def test_assignment_makes_the_most_pairs_before_the_cheapest():
