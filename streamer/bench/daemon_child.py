@@ -73,8 +73,8 @@ class DaemonChild:
             try:
                 message = self._manager.recv(4096)
             except TimeoutError:
-                self.check_alive()
-                continue
+                message = b""
+            self.check_alive()
             if b"READY=1" in message.splitlines():
                 return time.monotonic() - started_s
         raise BenchError(f"the daemon was not ready after {_READY_WITHIN_S:.0f} s: {self._last_words()}")

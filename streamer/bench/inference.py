@@ -1,17 +1,20 @@
 """What the detector costs by batch size, and how much of it is not the network."""
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from models.letterbox import default_input_size, input_hw_for, letterbox_batch
 from models.loading import installed_models, weights_paths
 from models.mask_rcnn.detector import MaskRcnnDetector
 from models.retinaface.detector import RetinaFaceDetector
 from models.runtime.choice import chosen_runtime
+from models.runtime.precision import PrecisionChoice, chosen_precision
+from models.runtime.session import SessionOptions
 from models.structures import ImageBatch
 from streamer.bench.figures import peak_memory_mb, spread
 from streamer.detector_loading import LEAST_SCORE, load_detector
@@ -74,6 +77,12 @@ def _timed_ms(work: Sequence[Callable[[Any], object]], given: object) -> tuple[f
 def _network(name: str) -> Callable[[ImageBatch], object]:
     """The network of a model, without what surrounds it in the detector."""
     path, runtime = weights_paths(names=[name])[name], chosen_runtime()
+    options = None
+    if runtime == "openvino":
+        # as exactly as `load_detector` has it
+        asked = cast(PrecisionChoice, os.environ.get("PPEWATCH_PRECISION", "auto"))
+        options = SessionOptions(chosen_precision(asked))
     if name == "maskrcnn":
-        return MaskRcnnDetector(path, score_threshold=LEAST_SCORE, runtime=runtime).detect_batch
-    return RetinaFaceDetector(path, score_threshold=LEAST_SCORE, runtime=runtime).detect
+        detector = MaskRcnnDetector(path, score_threshold=LEAST_SCORE, runtime=runtime, options=options)
+        return detector.detect_batch
+    return RetinaFaceDetector(path, score_threshold=LEAST_SCORE, runtime=runtime, options=options).detect
