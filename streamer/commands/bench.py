@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from streamer.commands import ExitCode
+from streamer.commands import ExitCode, UsageError
 from streamer.commands.options import number, whole_number
 
 HELP = "measure decode, inference, rules, the whole daemon and its memory on this machine"
@@ -29,8 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
         "what",
-        choices=("decode", "inference", "rules", "pipeline", "throughput", "starvation", "memory", "all"),
-        help="all: a short set of them, in some minutes",
+        choices=(
+            "decode",
+            "inference",
+            "rules",
+            "pipeline",
+            "throughput",
+            "starvation",
+            "memory",
+            "tiles",
+            "all",
+        ),
+        help="all: a short set of them, in some minutes; tiles: small far heads found, by what it costs (--data)",
     )
     parser.add_argument(
         "--clip",
@@ -73,6 +83,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         choices=("retinaface", "maskrcnn"),
         help="who looks where models run (default: all that are installed; throughput: retinaface)",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="tiles: a folder with faces/val.json and hard_hats/val.json, labelled as COCO does",
+    )
+    parser.add_argument(
+        "--scene",
+        choices=("1080p", "2160p"),
+        default="1080p",
+        help="tiles: size of the far scenes that are made of its pictures (default 1080p)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -223,6 +245,15 @@ def _camera_clip(clip: Path, args: argparse.Namespace, image_hw: tuple[int, int]
         yield camera_clip(clip, Path(folder), image_hw=image_hw)
 
 
+def _tiles(_clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.tiles import measure_tiles
+
+    if args.data is None:
+        raise UsageError("bench tiles needs --data DIR, a folder of labelled pictures")
+    scene_hw = (1080, 1920) if args.scene == "1080p" else (2160, 3840)
+    return measure_tiles(args.data, scene_hw=scene_hw, models=args.models, most_scenes=args.repeats or 4)
+
+
 _MEASURES: Final[Mapping[str, Callable[[Path, argparse.Namespace], dict[str, Any]]]] = {
     "decode": _decode,
     "inference": _inference,
@@ -231,4 +262,5 @@ _MEASURES: Final[Mapping[str, Callable[[Path, argparse.Namespace], dict[str, Any
     "throughput": _throughput,
     "starvation": _starvation,
     "memory": _memory,
+    "tiles": _tiles,
 }

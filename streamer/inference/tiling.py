@@ -39,7 +39,7 @@ class Tiling:
     """Chooses the views of one camera's looks; one thread at a time.
 
     ``heads`` is what the judging says of those who are followed. When there are more heads than ``most_heads``, those
-    that have waited longest are looked at, so everybody gets a turn.
+    that have waited longest are looked at, so everybody gets a turn; room that is left goes to what may be heads.
     """
 
     def __init__(self, policy: TilePolicy, heads: FollowedHeads | None = None) -> None:
@@ -73,10 +73,10 @@ class Tiling:
             for track_id, box in boxes.items()
             if gains(box, image_hw=image_hw, input_hw=input_hw, head_px=self.policy.head_px)
         ]
-        small.sort(key=lambda track_id: (self._turns.get(track_id, 0), track_id))
+        small.sort(key=lambda key: (key <= 0, self._turns.get(key, 0), abs(key)))
         chosen = small[: self.policy.most_heads]
         turns = {track_id: turn for track_id, turn in self._turns.items() if track_id in boxes}
-        for track_id in chosen:
+        for track_id in (key for key in chosen if key > 0):
             self._next_turn += 1
             turns[track_id] = self._next_turn
         self._turns = turns

@@ -8,6 +8,7 @@ from functools import partial
 from threading import Event, Lock, Thread
 from typing import Final
 
+from models.structures import Detections
 from rules import Compliance, EndReason, Track
 from streamer.attention import Attention
 from streamer.followed import FollowedHeads
@@ -47,9 +48,9 @@ class _Seat:
     def tell_gate(self) -> None:
         self.attention.wanted = self.judge.is_engaged
 
-    def tell_inference(self) -> None:
+    def tell_inference(self, detections: Detections | None = None) -> None:
         if self.heads is not None:
-            self.heads.boxes = heads_to_follow(self.judge.tracks)
+            self.heads.boxes = heads_to_follow(self.judge.tracks, detections)
 
 
 class Judge:
@@ -152,7 +153,7 @@ class Judge:
             seat.judge.model_digests = self._model_digests()
             alerts = seat.judge.look(result.frame, result.detections)
             seat.tell_gate()
-            seat.tell_inference()
+            seat.tell_inference(result.detections)
             self._hand_on(alerts)
 
     def _advance_all(self) -> None:

@@ -81,7 +81,7 @@ def replay(
             for composed in judge.look(frame, detections):
                 yield ReplayedAlert(next(numbers), at, composed)
             if heads is not None:
-                heads.boxes = heads_to_follow(judge.tracks)
+                heads.boxes = heads_to_follow(judge.tracks, detections)
         on_looked(len(batch), at - start_epoch_s)
     for composed in judge.finish(EndReason.SHUTDOWN, at):
         yield ReplayedAlert(next(numbers), at, composed)

@@ -63,7 +63,7 @@ def test_heads_of_those_who_are_followed_are_looked_at_again_where_that_shows_mo
 @given(count=st.integers(1, 40), most=st.integers(1, 20), looks=st.integers(1, 12))
 def test_heads_take_turns(count, most, looks):
     heads = FollowedHeads()
-    heads.boxes = {track: head(track) for track in range(count)}
+    heads.boxes = {track + 1: head(track) for track in range(count)}
     tiling = Tiling(TilePolicy(follow=True, most_heads=most), heads)
     turns = np.zeros(count, int)
     for _ in range(looks):
@@ -93,6 +93,21 @@ def test_who_is_gone_is_forgotten_and_who_comes_is_next():
         heads.boxes = boxes
         ((cell,),) = [view.cells for view in tiling.views(HW, INPUT_HW)[1:]]
         assert abs((cell.region_xyxy[0] + cell.region_xyxy[2]) / 2 - expected[0] - 7.5) <= 1
+
+
+def test_what_may_be_a_head_gets_the_room_that_is_left_the_surest_first():
+    heads = FollowedHeads()
+    heads.boxes = {0: head(0), -1: head(1), -2: head(2), 7: head(10), 8: head(11)}
+
+    def looked_at(most_heads: int) -> list[int]:
+        tiling = Tiling(TilePolicy(follow=True, most_heads=most_heads), heads)
+        tiling.views(HW, INPUT_HW)
+        cells = [cell for view in tiling.views(HW, INPUT_HW)[1:] for cell in view.cells]
+        return [round(((cell.region_xyxy[0] + cell.region_xyxy[2]) / 2 - 107.5) / 40) for cell in cells]
+
+    assert looked_at(2) == [10, 11]
+    assert looked_at(4) == [10, 11, 0, 1]
+    assert looked_at(1) == [11], "the second look"
 
 
 def test_policies_that_cannot_be_are_refused():

@@ -4,8 +4,8 @@ import time
 
 from judging.site_of_one import camera_judge, face, frame
 
-from models.structures import PersonObservation
-from rules.proportions import head_from_body
+from models.structures import Category, Detections, PersonObservation
+from rules.proportions import head_from_body, head_from_face
 from rules.track import Track, TrackState
 from streamer.followed import FollowedHeads
 from streamer.inference.results import InferenceResult, LookTimings, ResultQueue
@@ -33,6 +33,27 @@ def test_heads_of_those_of_whom_something_is_asked_and_of_newcomers():
     assert set(found) == {1, 3, 5, 6}
     assert found[1] == HEAD
     assert found[5] == head_from_body(BODY), "a head that was not seen is sought where it must be"
+
+
+def test_what_may_be_a_head_is_named_once_and_where_no_track_is():
+    boxes = {
+        Category.FACE_WITHOUT_MASK: (300.0, 100.0, 320.0, 124.0),
+        Category.BARE_HEAD: (298.0, 92.0, 322.0, 125.0),
+        Category.PERSON: (400.0, 100.0, 450.0, 300.0),
+        Category.HARD_HAT: (500.0, 100.0, 520.0, 120.0),
+        Category.FACE_MASK: (600.0, 100.0, 620.0, 120.0),
+        Category.HAT: HEAD,
+    }
+    scores = [0.3, 0.25, 0.45, 0.4, 0.9, 0.5]
+    seen = Detections((1080, 1920), list(boxes.values()), scores, [int(kind) for kind in boxes])
+    found = heads_to_follow([track(7, is_relevant=True)], seen)
+    assert list(found) == [7, 0, -1, -2]
+    assert found[0] == head_from_body(boxes[Category.PERSON])
+    assert found[-1] == boxes[Category.HARD_HAT]
+    assert found[-2] == head_from_face(boxes[Category.FACE_WITHOUT_MASK]), "the bare head is the same"
+    assert set(heads_to_follow([track(7, is_static=True)], seen)) == {0, -1, -2}, (
+        "static things are not looked at"
+    )
 
 
 def test_the_judge_tells_where_the_heads_are_after_each_look():
