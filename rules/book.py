@@ -1,5 +1,6 @@
 """The episodes of one camera: opening, holding back, handing over, telling and closing them (ADR 0014)."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from rules.violations import EndReason, Phase, Suppression, Violation
 
 
 class EpisodeBook:
-    """Open episodes by rule, place and track; closed ones while they cool down."""
+    """Open episodes by rule and place, and by track; closed ones while they cool down."""
 
     def __init__(
         self, camera_id: str, *, rules: tuple[Rule, ...], tuning: Tuning, wall: Callable[[float], float]
@@ -28,7 +29,8 @@ class EpisodeBook:
         self._wall = wall
         self._out: list[Violation] = []
         self.numbers: dict[str, int] = {}
-        self.open: dict[tuple[Key, int], Episode] = {}
+        #: by rule and place, then by track
+        self.open: defaultdict[Key, dict[int, Episode]] = defaultdict(dict)
         self.cooldowns = Cooldowns(tuning)
         self.suppressions = Suppressions()
         self.crowds = Crowds()
@@ -38,9 +40,10 @@ class EpisodeBook:
         out, self._out = self._out, []
         return out
 
-    def of(self, key: Key, track_id: int) -> Episode | None:
-        """The open episode of a track."""
-        return self.open.get((key, track_id))
+    @property
+    def has_open(self) -> bool:
+        """Whether an episode is open."""
+        return any(self.open.values())
 
     def ids_of(self, track_id: int) -> tuple[str, ...]:
         """Ids of the open episodes that a track is part of."""
@@ -48,15 +51,16 @@ class EpisodeBook:
             crowd.violation_id
             if episode.is_silent and (crowd := self.crowds.open.get(key)) is not None
             else episode.violation_id
-            for (key, owner), episode in sorted(self.open.items(), key=lambda item: _order(item[0]))
-            if owner == track_id and (not episode.is_silent or key in self.crowds.open)
+            for key in sorted(self.open, key=order_of)
+            if (episode := self.open[key].get(track_id)) is not None
+            and (not episode.is_silent or key in self.crowds.open)
         )
 
     def held_by(self, key: Key, person: Person, t: float) -> Closed | None:
         """The episode that holds a new one of this person back, if any."""
         is_per_zone = self._rules[key[0]].alert_per is AlertPer.ZONE
         return self.cooldowns.holding(
-            key, person, t=t, is_per_zone=is_per_zone, open_episodes=self.open.values()
+            key, person, t=t, is_per_zone=is_per_zone, open_episodes=self.open[key].values()
         )
 
     def hold(self, key: Key, person: Person, clock: DwellClock, by: Closed, t: float) -> None:
@@ -113,7 +117,7 @@ class EpisodeBook:
         self.refresh(episode, person, ruling, t)
         seconds = f"missing for {t - clock.start_t:.1f} s"
         episode.trace.add(t, "opened", seconds if clock.held_by is None else f"{seconds}, after the cooldown")
-        self.open[key, person.track_id] = episode
+        self.open[key][person.track_id] = episode
         if not silent:
             self._tell(episode, Phase.OPENED, redraw=True)
 
@@ -149,13 +153,13 @@ class EpisodeBook:
 
     def hand_over(self, episode: Episode, person: Person, t: float, detail: str) -> None:
         """Let another track go on with an open episode."""
-        del self.open[episode.key, episode.owner]
+        del self.open[episode.key][episode.owner]
         episode.trace.add(
             t, "inherited", f"track {person.track_id} goes on for track {episode.owner}: {detail}"
         )
         person.met[episode.owner] = t
         episode.owner, episode.unseen_s, episode.clearing = person.track_id, 0.0, None
-        self.open[episode.key, person.track_id] = episode
+        self.open[episode.key][person.track_id] = episode
         because_of = episode.violation_id
         if episode.is_silent and episode.key in self.crowds.open:
             because_of = self.crowds.open[episode.key].violation_id
@@ -166,7 +170,7 @@ class EpisodeBook:
     ) -> None:
         """Close an episode and tell it."""
         ended_t = max(min(ended_t, t), episode.confirmed_t)
-        del self.open[episode.key, episode.owner]
+        del self.open[episode.key][episode.owner]
         episode.trace.add(t, "closed", f"{reason.value}, {max(0.0, t - ended_t):.1f} s ago")
         if episode.is_silent:
             self.crowds.leave(episode, ended_t, reason)
@@ -182,7 +186,7 @@ class EpisodeBook:
     def settle_crowds(self, t: float) -> None:
         """Open, update and close the episodes of rules that alert per zone, after everybody has been judged."""
         for key in self.crowds.keys(self.open):
-            members = [episode for (other, _), episode in self.open.items() if other == key]
+            members = list(self.open[key].values())
             crowd = self.crowds.open.get(key)
             if crowd is None and members:
                 leader = _leader(members)
@@ -208,16 +212,17 @@ class EpisodeBook:
 
     def unseen(self, key: Key, people: Mapping[int, Person]) -> list[Episode]:
         """Open episodes of a rule and place whose person is not in the latest frame, by track."""
-        gone = [
-            (owner, episode)
-            for (other, owner), episode in self.open.items()
-            if other == key and not (owner in people and people[owner].is_seen)
-        ]
-        return [episode for _, episode in sorted(gone, key=lambda item: item[0])]
+        episodes = self.open[key]
+        gone = [owner for owner in episodes if not (owner in people and people[owner].is_seen)]
+        return [episodes[owner] for owner in sorted(gone)]
 
     def in_order(self) -> list[Episode]:
         """Open episodes by rule, place and track."""
-        return [episode for _, episode in sorted(self.open.items(), key=lambda item: _order(item[0]))]
+        return [
+            self.open[key][owner]
+            for key in sorted(self.open, key=order_of)
+            for owner in sorted(self.open[key])
+        ]
 
     def next_id(self, rule: Rule) -> str:
         """The id of the next episode of a rule."""
@@ -276,9 +281,9 @@ class EpisodeBook:
         )
 
 
-def _order(item: tuple[Key, int]) -> tuple[int, str, int]:
-    (rule, place), owner = item
-    return rule, place or "", owner
+def order_of(key: Key) -> tuple[int, str]:
+    """By rule, then by place, the whole picture first."""
+    return key[0], key[1] or ""
 
 
 def _leader(members: list[Episode]) -> Episode:

@@ -77,10 +77,10 @@ class ComplianceCounter:
             sums.now = _NOBODY.copy()
 
     def add(
-        self, zone: str | None, gear: Gear, now: GearState, seconds: float, seconds_state: GearState
+        self, place: tuple[str | None, Gear], now: GearState, seconds: float, seconds_state: GearState
     ) -> None:
-        """One person is there in state ``now``, and has been for ``seconds`` in ``seconds_state``."""
-        sums = self._sums[zone, gear]
+        """One person is there (zone and gear) in state ``now``, and has been for ``seconds`` in ``seconds_state``."""
+        sums = self._sums[place]
         sums.now[now] += 1
         sums.seconds[seconds_state] += seconds
 

@@ -38,6 +38,6 @@ def count_frame(
             seconds = moment.interval_s if moment.is_outage else moment.passed_s + followed.unseen_before_s
         was_hidden = followed.unseen_before_s > patience
         states = {gear: belief.state() for gear, belief in person.beliefs.items()}
-        for zone, gear in demands.sums_at(person.places):
-            state = states.get(gear, GearState.UNKNOWN)
-            counter.add(zone, gear, state, seconds, GearState.UNKNOWN if was_hidden else state)
+        for sums in demands.sums_at(person.places):
+            state = states.get(sums[1], GearState.UNKNOWN)
+            counter.add(sums, state, seconds, GearState.UNKNOWN if was_hidden else state)

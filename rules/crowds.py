@@ -14,9 +14,11 @@ class Crowds:
         #: when and why the latest member left, for the end of the crowd
         self.last_left: dict[Key, tuple[float, EndReason]] = {}
 
-    def keys(self, episodes: Mapping[tuple[Key, int], Episode]) -> list[Key]:
+    def keys(self, episodes: Mapping[Key, Mapping[int, Episode]]) -> list[Key]:
         """Rules and places where there is, or was at the latest frame, a crowd."""
-        found = {key for (key, _), episode in episodes.items() if episode.is_silent} | set(self.open)
+        # all members of one rule alert alike
+        found = {key for key, here in episodes.items() if here and next(iter(here.values())).is_silent}
+        found.update(self.open)
         return sorted(found, key=lambda key: (key[0], key[1] or ""))
 
     def leave(self, member: Episode, ended_t: float, reason: EndReason) -> None:

@@ -155,7 +155,7 @@ class CameraEngine:
         """Whether a look that is left out would cost something: an episode is open, or somebody is followed of whom a
         rule asks something here and now, or who is not confirmed yet. Static things are nobody.
         """
-        return bool(self._book.open) or any(
+        return self._book.has_open or any(
             not person.followed.is_confirmed or self._demands.gear_at(person.places)
             for person in self._people.by_id.values()
             if not person.is_static

@@ -1,5 +1,6 @@
 """What the looks at one gear of one person add up to: belief, weight, and a state with hysteresis."""
 
+from copy import copy
 from dataclasses import dataclass
 from math import exp, log
 
@@ -34,23 +35,27 @@ class Balance:
     _sum_true: float = 0.0
     _sum_false: float = 0.0
 
-    def add(self, t: float, step: float, limit: float) -> None:
-        """Take the bounded, weighted log-odds of a look at time ``t``; ``limit`` bounds the cumulative sums."""
+    def add(self, t: float, step: float, limit: float, threshold: float | None) -> None:
+        """Take the bounded, weighted log-odds of a look at time ``t``; ``limit`` bounds the cumulative sums.
+
+        ``holds`` is set once belief is beyond ``threshold``, if there is one; between, it stays as it is.
+        """
         self.belief += step
         sum_true, sum_false = self._sum_true + step, self._sum_false - step
         if sum_true <= 0:
             self._sum_true, self.true_since = 0.0, None
         else:
             self._sum_true = sum_true if sum_true < limit else limit
-            self.true_since = t if self.true_since is None else self.true_since
+            if self.true_since is None:
+                self.true_since = t
         if sum_false <= 0:
             self._sum_false, self.false_since = 0.0, None
         else:
             self._sum_false = sum_false if sum_false < limit else limit
-            self.false_since = t if self.false_since is None else self.false_since
-
-    def decide(self, threshold: float) -> None:
-        """Set ``holds`` once belief is beyond ``threshold``; between, it stays as it is."""
+            if self.false_since is None:
+                self.false_since = t
+        if threshold is None:
+            return
         if self.belief >= threshold and self.holds is not True:
             self.holds, self.false_since, self._sum_false = True, None, 0.0
         elif self.belief <= -threshold and self.holds is not False:
@@ -75,7 +80,8 @@ class GearBelief:
     def __init__(self, tuning: Tuning) -> None:
         self._tuning = tuning
         self.proper = Balance()
-        self.present = Balance()
+        #: the same until a look tells the two apart
+        self.present = self.proper
         self.weight = 0.0
         self.last_look: GearEvidence | None = None
         self.last_look_t: float | None = None
@@ -85,9 +91,11 @@ class GearBelief:
 
     def advance(self, t: float, interval_s: float) -> None:
         """Let evidence fade to time ``t``; ``interval_s`` is the usual time between frames."""
-        if self._t is not None and t > self._t:
-            self._scale(exp((self._t - t) / max(self._tuning.fade_s, 3 * interval_s)))
-        self._t = t
+        before_t, self._t = self._t, t
+        if before_t is not None and t > before_t:
+            fade_s = self._tuning.fade_s
+            slowest_s = 3 * interval_s
+            self._scale(exp((before_t - t) / (fade_s if fade_s > slowest_s else slowest_s)))
 
     def look(self, t: float, evidence: GearEvidence) -> None:
         """Take a look at time ``t``, after ``advance(t)``. A look of quality 0 changes nothing."""
@@ -104,15 +112,17 @@ class GearBelief:
         self.last_look, self.last_look_t = evidence, t
         self._verdict = None
         limit = tuning.look_logit * tuning.weight_limit
-        proper = present = gain * logit(evidence.score, tuning.look_logit)
-        if evidence.incorrect_score > 0:
-            present = gain * logit(evidence.score + evidence.incorrect_score, tuning.look_logit)
-        self.proper.add(t, proper, limit)
-        self.present.add(t, present, limit)
+        step = gain * logit(evidence.score, tuning.look_logit)
+        threshold = None
         if self.weight >= tuning.decide_weight:
             threshold = max(tuning.decide_belief, tuning.decide_logit * self.weight)
-            self.proper.decide(threshold)
-            self.present.decide(threshold)
+        if evidence.incorrect_score > 0 and self.present is self.proper:
+            self.present = copy(self.proper)
+        self.proper.add(t, step, limit, threshold)
+        if self.present is not self.proper:
+            if evidence.incorrect_score > 0:
+                step = gain * logit(evidence.score + evidence.incorrect_score, tuning.look_logit)
+            self.present.add(t, step, limit, threshold)
 
     def doubt(self) -> None:
         """It is not certain any more whose looks these were: start from nothing, and keep the runs of looks."""
@@ -151,7 +161,8 @@ class GearBelief:
     def _scale(self, factor: float) -> None:
         self.weight *= factor
         self.proper.belief *= factor
-        self.present.belief *= factor
+        if self.present is not self.proper:
+            self.present.belief *= factor
         self._verdict = None
         if self.weight < self._tuning.forget_weight:
             self.proper.forget()

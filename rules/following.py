@@ -71,9 +71,11 @@ class Following:
         self._filters = BoxFilters()
 
     def predict(self, dt_s: float, *, stop: bool) -> None:
-        """Move everybody on by ``dt_s``; with ``stop`` the velocities are forgotten first."""
+        """Move everybody on by ``dt_s``; with ``stop`` the velocities are forgotten first.
+
+        Where that is shows in ``people`` once they are seen, or asked to ``show``.
+        """
         self._filters.predict(dt_s, stop=stop)
-        self._show()
 
     def begin(self, sightings: Sequence[tuple[FollowedPerson, PersonObservation]], t: float) -> None:
         """Follow new persons too."""
@@ -102,7 +104,7 @@ class Following:
             followed.unseen_before_s, followed.unseen_s = followed.unseen_s, 0.0
         self._filters.begin(list(new), list(new.values()))
         self._filters.correct(list(known), list(known.values()))
-        self._show()
+        self.show()
         for row, _ in sightings:
             self.people[row].last_point = center(self.people[row].head_box)
 
@@ -112,15 +114,29 @@ class Following:
         heads = 2 * np.array(rows, np.intp)
         self._filters.keep(np.stack([heads, heads + 1], axis=1).reshape(-1))
 
+    def head_boxes(self) -> NDArray[np.float64]:
+        """The heads (N, 4), as ``head_box``."""
+        if all(followed.has_head for followed in self.people):
+            return self._filters.boxes[::2]
+        self.show()
+        return np.array([followed.head_box for followed in self.people], np.float64)
+
+    def body_boxes(self) -> NDArray[np.float64]:
+        """The bodies (N, 4), as ``body_box``."""
+        self.show()
+        return np.array([followed.body_box for followed in self.people], np.float64)
+
     def head_spreads(self) -> NDArray[np.float64]:
         """Variances (N, 4) of the next head boxes; wide where the head is only known from the body."""
         spreads = self._filters.spreads().reshape(-1, 2, 4)
         found = spreads[:, 0]
+        units_px = self._filters.units_px
         for row, followed in enumerate(self.people):
             if not followed.has_head:
+                unit_px = units_px[2 * row + 1, 0]
                 found[row] = spreads[row, 1]
-                found[row, 2:] = (0.3 * followed.unit_px) ** 2
-                found[row] += (0.5 * followed.unit_px) ** 2
+                found[row, 2:] = (0.3 * unit_px) ** 2
+                found[row] += (0.5 * unit_px) ** 2
         return found
 
     def body_spreads(self) -> NDArray[np.float64]:
@@ -132,8 +148,8 @@ class Following:
                 found[row] = spreads[row, 0] * 60
         return found
 
-    def _show(self) -> None:
-        """Read off the filters where everybody is."""
+    def show(self) -> None:
+        """Let ``people`` say where everybody is."""
         boxes, units = self._filters.boxes.tolist(), self._filters.units_px[:, 0].tolist()
         places = np.concatenate(list(self._filters.state[:2, :, :2]), axis=1).tolist()
         for row, followed in enumerate(self.people):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from rules.episodes import Episode, Key
+from rules.episodes import Episode
 from rules.following import alike, distance_in_heads
 from rules.geometry import Point
 from rules.person import Person
@@ -13,23 +13,23 @@ _AHEAD_S = 2.0
 
 
 def heir_of(
-    key: Key,
     person: Person,
-    open_episodes: Mapping[tuple[Key, int], Episode],
+    open_episodes: Mapping[int, Episode],
     *,
     t: float,
     image_hw: tuple[int, int],
     is_still_missing: Callable[[int], bool],
     tuning: Tuning,
 ) -> tuple[Episode, str] | None:
-    """The open episode that this person, who has none and whose gear is missing, goes on with, and why.
+    """The open episode of a rule and place, by owner, that this person, who has none there and whose gear is missing,
+    goes on with, and why.
 
     Either its track met this one a short while ago and now has its gear, or is gone; or its person
     is gone and this one began where it must be. The nearest is taken.
     """
     found: list[tuple[float, int, Episode, str]] = []
-    for (other_key, owner), episode in open_episodes.items():
-        if other_key != key or owner == person.track_id:
+    for owner, episode in open_episodes.items():
+        if owner == person.track_id:
             continue
         met = person.met.get(owner)
         if met is not None and t - met <= tuning.swap_s and not is_still_missing(owner):

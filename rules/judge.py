@@ -33,28 +33,30 @@ class Judge:
         input_scale: float,
     ) -> None:
         """Judge everybody by the rules that are ``active`` (positions among the camera's)."""
-        ordered = sorted(people.items())
-        episodes = self._book.open
+        ordered = [people[track_id] for track_id in sorted(people)]
         asked: dict[tuple[tuple[Gear, ...], bool], dict[int, Ruling]] = {}
         # those who have an episode come first: what they free may be inherited by the others
         for index in active:
             rule = self._rules[index]
             places = rule.places
-            for _, person in ordered:
-                person.take_post(index, places)
+            if len(places) > 1:
+                for person in ordered:
+                    person.take_post(index, places)
             # rules that ask the same get the same answer
             asks = (rule.require, rule.allow_incorrect)
             if asks not in asked:
-                asked[asks] = {track_id: _ruling(rule, person) for track_id, person in ordered}
+                asked[asks] = {person.followed.track_id: _ruling(rule, person) for person in ordered}
             rulings = asked[asks]
             for place in places:
                 key = (index, place)
-                for track_id, person in ordered:
-                    episode = episodes.get((key, track_id))
-                    if episode is not None:
-                        self._go_on(episode, person, rulings[track_id], moment, input_scale)
-                for track_id, person in ordered:
-                    if (key, track_id) not in episodes:
+                episodes = self._book.open[key]
+                for track_id in sorted(episodes):
+                    if track_id in people:
+                        self._go_on(
+                            episodes[track_id], people[track_id], rulings[track_id], moment, input_scale
+                        )
+                for person in ordered:
+                    if person.followed.track_id not in episodes:
                         self._begin(
                             key, person, moment, rulings=rulings, image_hw=image_hw, input_scale=input_scale
                         )
@@ -105,9 +107,10 @@ class Judge:
         input_scale: float,
     ) -> None:
         """Run the dwell clock of a person without an episode; open, inherit or hold one back when it is due."""
-        t, place, ruling = moment.t, key[1], rulings[person.track_id]
-        is_here = person.is_posted(*key) and person.is_clearly_in(place)
-        if person.is_static or (person.is_seen and not is_here):
+        t, place, ruling = moment.t, key[1], rulings[person.followed.track_id]
+        if person.is_static or (
+            person.is_seen and not (person.is_clearly_in(place) and person.is_posted(*key))
+        ):
             person.clocks.pop(key, None)
             return
         if not ruling.looked:
@@ -117,9 +120,8 @@ class Judge:
             return
         clock.know(moment)
         heir = heir_of(
-            key,
             person,
-            self._book.open,
+            self._book.open[key],
             t=t,
             image_hw=image_hw,
             is_still_missing=lambda owner: _is_missing(rulings.get(owner)),
@@ -207,7 +209,7 @@ class Judge:
                 and undecided
                 and person.is_seen
                 and person.is_in(episode.key[1])
-                and self._book.of(episode.key, track_id) is None
+                and track_id not in self._book.open[episode.key]
                 and may_be(episode, person, t=t, image_hw=image_hw, tuning=self._tuning)
             ):
                 return True
@@ -227,5 +229,5 @@ def _snapshot_score(score: float, person: Person, input_scale: float) -> float:
     observation = person.followed.observation
     if observation.head_xyxy is None:
         return 0.0
-    quality = max((evidence.quality for evidence in observation.gear.values()), default=0.0)
+    quality = max([evidence.quality for evidence in observation.gear.values()], default=0.0)
     return round(height(observation.head_xyxy) * input_scale * score * quality, 3)

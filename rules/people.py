@@ -1,6 +1,5 @@
 """Everybody whom one camera follows: from the steps of the tracker to persons with places and beliefs."""
 
-from models.structures import Gear
 from rules.demands import Demands
 from rules.dwell import Moment
 from rules.evidence import GearBelief
@@ -54,21 +53,20 @@ class People:
 
     def believe(self, moment: Moment, demands: Demands) -> None:
         """Let evidence fade, and take the looks at those of whom a rule asks something where they are."""
+        t, interval_s = moment.t, moment.interval_s
         for person in self.by_id.values():
-            for belief in person.beliefs.values():
-                belief.advance(moment.t, moment.interval_s)
-            if person.is_seen and not person.is_static:
-                for gear in demands.gear_at(person.places):
-                    self._look(person, gear, moment)
-
-    def _look(self, person: Person, gear: Gear, moment: Moment) -> None:
-        evidence = person.followed.observation.gear.get(gear)
-        if evidence is None:
-            return
-        if gear not in person.beliefs:
-            person.beliefs[gear] = GearBelief(self._tuning)
-            person.beliefs[gear].advance(moment.t, moment.interval_s)
-        person.beliefs[gear].look(moment.t, evidence)
+            beliefs = person.beliefs
+            for belief in beliefs.values():
+                belief.advance(t, interval_s)
+            if not person.is_seen or person.is_static:
+                continue
+            looks = person.followed.observation.gear
+            for gear in demands.gear_at(person.places):
+                if gear in looks:
+                    if gear not in beliefs:
+                        beliefs[gear] = GearBelief(self._tuning)
+                        beliefs[gear].advance(t, interval_s)
+                    beliefs[gear].look(t, looks[gear])
 
     def _seen(self, followed: FollowedPerson, t: float) -> Person:
         person = self.by_id.get(followed.track_id)

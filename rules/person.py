@@ -20,7 +20,8 @@ class Person:
     """A followed person with beliefs on gear, presence in zones and the dwell clocks of the rules.
 
     ``met`` holds the tracks that this one met, and when. ``places`` are the zones the person is in, and None: the whole
-    picture. ``posts`` is the place where the person is for each rule. ``is_static``: no person after all.
+    picture. ``posts`` is the place where the person is for each rule that has several.
+    ``is_static``: no person after all.
     """
 
     followed: FollowedPerson
@@ -48,13 +49,13 @@ class Person:
         return place in self.places
 
     def settle(self) -> None:
-        """Find ``places``, once the presences have been updated."""
-        inside = [name for name, presence in self.presences.items() if presence.is_inside]
-        if len(inside) + 1 != len(self.places) or not self.places.issuperset(inside):
-            self.places = EVERYWHERE.union(inside)
+        """Find ``places``, once a presence has changed."""
+        self.places = EVERYWHERE.union(
+            name for name, presence in self.presences.items() if presence.is_inside
+        )
 
     def take_post(self, rule: int, places: tuple[str | None, ...]) -> None:
-        """Find the one place of a rule where the person is: the one before while it lasts, else the first.
+        """Find the one of several places of a rule where the person is: the one before while it lasts, else the first.
 
         So zones of one rule that overlap do not alarm twice.
         """
@@ -67,8 +68,8 @@ class Person:
                 return
 
     def is_posted(self, rule: int, place: str | None) -> bool:
-        """Whether this is the place of the rule where the person is."""
-        return rule in self.posts and self.posts[rule] == place
+        """Whether this is the place of the rule where the person is; a rule with one place has no other."""
+        return place in self.places and self.posts.get(rule, place) == place
 
     def is_clearly_in(self, place: str | None) -> bool:
         """Whether the person is in a zone, and not just about to have left it."""

@@ -32,49 +32,40 @@ class Ruling(NamedTuple):
 def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonObservation | None) -> Ruling:
     """Judge a person by what is believed and by the latest look; ``observation`` None: not in the latest frame."""
     missing: list[Gear] = []
-    all_worn, is_run = True, False
+    against: list[Gear] = []
+    all_worn, is_run, looked = True, False, False
     worn_since: float | None = None
     for gear in rule.require:
+        evidence = None if observation is None else observation.gear.get(gear)
+        if evidence is not None and evidence.quality > 0:
+            looked = True
+            probability = evidence.score + (evidence.incorrect_score if rule.allow_incorrect else 0.0)
+            if probability < 0.5:
+                against.append(gear)
         belief = beliefs.get(gear)
         if belief is None:
             all_worn = False
             continue
-        balance = belief.balance(allow_incorrect=rule.allow_incorrect)
+        balance = belief.present if rule.allow_incorrect else belief.proper
         if balance.holds is False:
             missing.append(gear)
-        all_worn = all_worn and balance.holds is True
-        is_run = is_run or balance.false_since is not None
+        if balance.holds is not True:
+            all_worn = False
+        if balance.false_since is not None:
+            is_run = True
         since = balance.true_since
         if since is not None and (worn_since is None or since > worn_since):
             worn_since = since
-    looked, against = _latest_look(rule, observation)
     return Ruling(
-        verdict=GearState.MISSING if missing else GearState.WORN if all_worn else GearState.UNKNOWN,
-        missing=tuple(missing),
-        looked=looked,
-        supports=not set(missing).isdisjoint(against) if missing else bool(against),
-        is_run=is_run,
-        worn_since=worn_since,
+        GearState.MISSING if missing else GearState.WORN if all_worn else GearState.UNKNOWN,
+        tuple(missing),
+        looked,
+        any(gear in missing for gear in against) if missing else bool(against),
+        is_run,
+        worn_since,
     )
 
 
 def verdicts(rule: Rule, beliefs: Mapping[Gear, GearBelief]) -> dict[Gear, GearVerdict]:
     """What is known of the gear that the rule requires."""
     return {gear: beliefs[gear].verdict() for gear in rule.require if gear in beliefs}
-
-
-def _latest_look(rule: Rule, observation: PersonObservation | None) -> tuple[bool, list[Gear]]:
-    """Whether the latest frame holds a look that counts, and what gear such a look speaks against."""
-    looked = False
-    against: list[Gear] = []
-    if observation is None:
-        return looked, against
-    for gear in rule.require:
-        evidence = observation.gear.get(gear)
-        if evidence is None or evidence.quality <= 0:
-            continue
-        looked = True
-        probability = evidence.score + (evidence.incorrect_score if rule.allow_incorrect else 0.0)
-        if probability < 0.5:
-            against.append(gear)
-    return looked, against

@@ -95,7 +95,7 @@ def restore_book(
         if key is None:
             orphans.append(episode)
         else:
-            book.open[key, episode.owner] = episode
+            book.open[key][episode.owner] = episode
     lone_crowds: list[Episode] = []
     for row in state["crowds"]:
         key = keys.get((row["rule"], row["place"]))

@@ -155,6 +155,9 @@ class Tracker:
             stage = allowed & free_rows[rows] & free_columns[columns]
             if stage.any():
                 take(pair_up(rows[stage], columns[stage], costs[stage]))
+        if len(pairs) < len(rows) or len(pairs) < len(scores):
+            # rivals, or somebody new: those who are followed are looked at one by one
+            self._following.show()
         last_rows, last_columns = np.flatnonzero(free_rows), np.flatnonzero(strong & free_columns)
         if len(last_rows) and len(last_columns):
             reach = self._reach(last_rows.tolist(), [persons[column] for column in last_columns.tolist()], t)
@@ -165,7 +168,7 @@ class Tracker:
     def _gated(self, persons: Sequence[PersonObservation]) -> _Candidates:
         """The pairs within the gates, by row, then column; by their bodies where a head is known of only one side."""
         heads = self._candidates(
-            [followed.head_box for followed in self.people],
+            self._following.head_boxes(),
             self._following.head_spreads(),
             [seen_head(person) for person in persons],
         )
@@ -177,7 +180,7 @@ class Tracker:
         by_body = np.array([not person.box_is_estimated for person in persons], bool)
         by_bodies = has_body[:, None] & by_body & (headless[:, None] | faceless)
         bodies = self._candidates(
-            [followed.body_box for followed in self.people],
+            self._following.body_boxes(),
             self._following.body_spreads(),
             [person.box_xyxy for person in persons],
         )
@@ -189,12 +192,14 @@ class Tracker:
         order = np.lexsort((columns, rows))
         return rows[order], columns[order], costs[order]
 
-    def _candidates(self, boxes: list[Box], spreads: NDArray[np.float64], seen: list[Box]) -> _Candidates:
-        """Pairs of predicted ``boxes`` (T) and ``seen`` ones (N) within the gate, with twice the negative
+    def _candidates(
+        self, predicted: NDArray[np.float64], spreads: NDArray[np.float64], seen: list[Box]
+    ) -> _Candidates:
+        """Pairs of ``predicted`` boxes (T, 4) and ``seen`` ones (N) within the gate, with twice the negative
         log-likelihood up to a constant.
         """
         gate = self._tuning.gate
-        predicted, found = np.array(boxes, np.float64), np.array(seen, np.float64)
+        found = np.array(seen, np.float64)
         means = measures(predicted)
         # a box whose middle lies beyond the gate counts only where the two overlap
         reach = np.sqrt(gate * spreads[:, :2]) + 1e-3

@@ -28,16 +28,22 @@ class ZoneMap:
         if not seen:
             return
         boxes = [(person.followed.body_box, person.followed.head_box) for person in seen]
+        moved: list[Person] = []
         for name, zone in self._zones.items():
             if (name, image_hw) not in self._outlines:
                 self._outlines[name, image_hw] = Outline(zone.polygon_px(image_hw))
             points = np.array([anchor_point(body, head, zone.anchor) for body, head in boxes], np.float64)
             distances = self._outlines[name, image_hw].signed_distances(points).tolist()
             for person, (body, _), distance in zip(seen, boxes, distances, strict=True):
-                presences = person.presences
-                if name not in presences:
-                    presences[name] = Presence()
+                presence = person.presences.get(name)
+                if presence is None:
+                    presence = person.presences[name] = Presence()
+                elif distance >= 0 and presence.is_clearly_inside:
+                    continue
+                was_inside = presence.is_inside
                 margin = self._tuning.zone_margin * (body[3] - body[1])
-                presences[name].update(t, distance, margin=margin, tuning=self._tuning)
-        for person in seen:
+                presence.update(t, distance, margin=margin, tuning=self._tuning)
+                if presence.is_inside != was_inside:
+                    moved.append(person)
+        for person in moved:
             person.settle()
