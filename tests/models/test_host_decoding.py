@@ -51,7 +51,7 @@ def test_deltas_mean_the_same_on_the_host_and_in_a_graph() -> None:
 
 
 @settings(max_examples=25)
-@given(st.integers(0, 60), st.integers(0, 1000), st.floats(0.1, 0.9))
+@given(st.integers(0, 200), st.integers(0, 1000), st.floats(0.1, 0.9))
 def test_suppression_is_that_of_the_graph(count: int, seed: int, iou_threshold: float) -> None:
     boxes = some_boxes(np.random.default_rng(seed), count)
     kept = surviving_rows(boxes, iou_threshold, 10**6)
