@@ -24,6 +24,10 @@ SAME_INSIDE: Final = 0.7
 #: Up to this height at the network's input a larger view sees better; beyond, the score decides.
 _ENOUGH_PX: Final = 48.0
 
+#: What the whole picture shows in this height at the network's input, or larger, is taken from it alone: parts of large
+#: things look like others, and boxes that end where a tile does are loose.
+LARGE_PX: Final = 64.0
+
 #: Which rows can show one thing: faces of any state; hats, that one view may take for hard hats; else the same class.
 _KIND: Final = np.array(
     [
@@ -43,7 +47,8 @@ def merge_views(views: Sequence[View], seen: Sequence[Detections]) -> Detections
     Of rows from different views, or cells, that show one thing, the best stays, with the highest of their scores: one
     that is not cut off at its view's edge before one that is; up to 48 pixels of height the one that the network saw
     larger; then the one with the higher score. What one view shows twice is the network's own affair. Every row stays
-    or overlaps one of its kind that stays, but for those cut off in views that do not keep them (``View.keeps_cut``).
+    or overlaps one of its kind that stays, but for those cut off in views that do not keep them (``View.keeps_cut``)
+    and, where the first view is the whole picture, those of other views that it shows at least ``LARGE_PX`` high.
     ``input_scale`` is that of the first view.
 
     Raises ``ValueError`` when views and results differ in number, or none is given.
@@ -52,7 +57,10 @@ def merge_views(views: Sequence[View], seen: Sequence[Detections]) -> Detections
     next_source = 0
     for view, detections in zip(views, seen, strict=True):
         in_picture = view.to_picture(detections)
-        counted = np.flatnonzero(~in_picture.is_cut | view.keeps_cut)
+        boxes = in_picture.detections.boxes_xyxy
+        large = (boxes[:, 3] - boxes[:, 1]) * seen[0].input_scale >= LARGE_PX
+        large &= views[0].is_whole and view is not views[0]
+        counted = np.flatnonzero((~in_picture.is_cut | view.keeps_cut) & ~large)
         parts.append(in_picture.detections.select(counted))
         cut.append(in_picture.is_cut[counted])
         sources.append(next_source + in_picture.cell_of[counted])

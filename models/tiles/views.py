@@ -14,8 +14,10 @@ from models.structures import Detections
 #: Whole pixels, half-open: x1, y1, x2, y2.
 PixelBox = tuple[int, int, int, int]
 
-#: A box that ends this near to where a part was cut off, in pixels of the network's input, may go on beyond.
+#: A box that ends this near to where a part was cut off, in pixels of the network's input or in its own size, may go on
+#: beyond.
 _CUT_PX: Final = 4.0
+_CUT_SHARE: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class View:
         row_scales = np.asarray(seen.input_scales * scales, np.float32)
         height, width = self.image_hw
         ends_xyxy = np.array([0, 0, width, height])
-        margins = _CUT_PX / row_scales[:, None]
+        margins = np.maximum(_CUT_PX / row_scales[:, None], _CUT_SHARE * (boxes[:, 2:] - boxes[:, :2]))
         beyond = np.concatenate(
             [boxes[:, :2] <= regions[:, :2] + margins, boxes[:, 2:] >= regions[:, 2:] - margins], axis=1
         )

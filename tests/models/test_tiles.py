@@ -20,6 +20,7 @@ from models.tiles import (
     whole_view,
 )
 from models.tiles.heads import gains
+from models.tiles.merging import LARGE_PX
 from models.tiles.picture import ViewPicture
 
 HW = (1080, 1920)
@@ -235,7 +236,7 @@ def test_what_several_tiles_and_the_whole_picture_see_comes_out_once(grid, kind,
 
 
 boxes_in_view = st.lists(
-    st.tuples(st.floats(0, 400), st.floats(0, 200), st.floats(4, 80), st.floats(4, 80)).map(
+    st.tuples(st.floats(0, 400), st.floats(0, 200), st.floats(4, 80), st.floats(4, 140)).map(
         lambda box: [box[0], box[1], box[0] + box[2], box[1] + box[3]]
     ),
     max_size=8,
@@ -278,6 +279,8 @@ def test_no_box_is_lost_and_none_is_made_up(found, seed):
     ]
     came_out = list(zip(merged.boxes_xyxy, merged.class_ids.tolist(), strict=True))
     for box, class_id in went_in:
+        if (box[3] - box[1]) * 0.5 >= LARGE_PX:
+            continue  # left to the whole picture
         assert any(
             kind_of(class_id) == kind_of(other_id) and overlap_of(box, other) >= 0.5
             for other, other_id in came_out
@@ -309,15 +312,30 @@ def test_a_thing_that_one_tile_sees_whole_hides_what_its_neighbour_saw_of_it():
 def test_what_no_view_sees_whole_stays_unless_the_view_does_not_keep_it():
     whole, left, *_ = grid_views(HW, columns=2, rows=1, overlap=0.2)
     end = left.cells[0].region_xyxy[2]
-    cut = rows([[end - 200, 100, end, 400]], image_hw=left.view_hw, kind=Category.PERSON)
+    cut = rows([[end - 40, 100, end, 200]], image_hw=left.view_hw, kind=Category.PERSON)
     assert len(merge_views((whole, left), (rows([]), cut))) == 1
     strict = View(HW, left.view_hw, left.cells, keeps_cut=False)
     assert len(merge_views((whole, strict), (rows([]), cut))) == 0
 
 
+def test_what_the_whole_picture_shows_large_is_taken_from_it_alone():
+    whole, left, *_ = grid_views(HW, columns=2, rows=1, overlap=0.2)
+    height = LARGE_PX / 0.5
+    part_of_somebody = rows(
+        [[100, 100, 200, 100 + height], [300, 100, 400, 98 + height]],
+        image_hw=left.view_hw,
+        kind=Category.PERSON,
+    )
+    merged = merge_views((whole, left), (rows([]), part_of_somebody))
+    np.testing.assert_allclose(merged.boxes_xyxy, [[300, 100, 400, 98 + height]])
+    assert len(merge_views((left,), (part_of_somebody,))) == 2, (
+        "without a whole picture there is nothing else"
+    )
+
+
 def test_people_before_people_stay_and_faces_in_faces_do_not():
     whole, left, *_ = grid_views(HW, columns=2, rows=1, overlap=0.2)
-    near, far = [100, 100, 300, 700], [150, 150, 220, 380]
+    near, far = [100, 100, 150, 210], [110, 120, 130, 170]
     for kind, count in ((Category.PERSON, 2), (Category.FACE_WITH_MASK, 1)):
         seen = (rows([near], kind=kind), rows([far], kind=kind, image_hw=left.view_hw))
         assert len(merge_views((whole, left), seen)) == count
