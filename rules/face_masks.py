@@ -28,10 +28,10 @@ def assign_face_masks(face_masks: PartGroup, faces: PartGroup) -> dict[int, int]
     # a mask pulled down hangs below the chin
     arounds[:, 3] += (arounds[:, 3] - arounds[:, 1]) / 4
     rows, columns = near_pairs(arounds, garments)
-    near = garments[columns]
-    on_face = covered_parts(near, by=arounds[rows])
-    belongs = (on_face >= _MIN_ON_FACE) & (near[:, 2] - near[:, 0] <= 1.5 * widths[rows])
-    costs = 1.0 - on_face * face_masks.scores[columns]
+    near = garments.take(columns, axis=0)
+    on_face = covered_parts(near, by=arounds.take(rows, axis=0))
+    belongs = (on_face >= _MIN_ON_FACE) & (near[:, 2] - near[:, 0] <= 1.5 * widths.take(rows))
+    costs = 1.0 - on_face * face_masks.scores.take(columns)
     return pair_up(rows[belongs], columns[belongs], costs[belongs])
 
 

@@ -85,6 +85,6 @@ def near_pairs(
     if reach:
         boxes = boxes - (reach * (boxes[:, 3:] - boxes[:, 1:2])) * _SIGNS
     # two boxes overlap where each begins before the other ends, across and down
-    begins = (boxes * _SIGNS).T[:, :, None] < (others[:, _ENDS_FIRST] * _SIGNS).T[:, None, :]
+    begins = (boxes * _SIGNS).T[:, :, None] < (others.take(_ENDS_FIRST, axis=1) * _SIGNS).T[:, None, :]
     rows, columns = begins.all(axis=0).nonzero()
     return rows, columns

@@ -67,7 +67,7 @@ def wear_fits(
     fits = np.zeros(len(hats))
     (rows,) = (crosses & fits_head).nonzero()
     if len(rows):
-        upper = heads[rows]
+        upper = heads.take(rows, axis=0)
         upper[:, 3] = upper[:, 1] + head_height[rows] / 3
         covers = covers_of(upper, hats if len(rows) == len(hats) else hats.take(rows))
         least = MIN_COVER_INFERRED if is_inferred else MIN_COVER
@@ -120,13 +120,13 @@ def assign_hats(
         return {}
     # what a hat may do instead: stay nobody's, or its own wearer's
     instead = 1.0 - _OWN_HEAD_FIT * hats.scores * hats.has_room_below
-    fits = fits_of(hats.take(columns), places[rows])
+    fits = fits_of(hats.take(columns), places.take(rows, axis=0))
     worn = fits > 0
     if not worn.all():
         rows, columns, fits = rows[worn], columns[worn], fits[worn]
-    costs = 1.0 - fits * hats.scores[columns]
+    costs = 1.0 - fits * hats.scores.take(columns)
     lone = lone_pairs(rows, columns)
-    sure = lone & (costs < instead[columns])
+    sure = lone & (costs < instead.take(columns))
     assigned = dict(zip(rows[sure].tolist(), columns[sure].tolist(), strict=True))
     if not lone.all():
         rows, columns, costs = rows[~lone], columns[~lone], costs[~lone]

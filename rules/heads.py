@@ -111,7 +111,7 @@ def _merged(faces: PartGroup, bare_heads: PartGroup) -> Heads:
     rows, columns = near_pairs(faces.boxes, bare_heads.boxes)
     bare_of: dict[int, int] = {}
     if len(rows):
-        face, bare = faces.boxes[rows], bare_heads.boxes[columns]
+        face, bare = faces.boxes.take(rows, axis=0), bare_heads.boxes.take(columns, axis=0)
         inside = covered_parts(face, by=bare)
         face_height, bare_height = face[:, 3] - face[:, 1], bare[:, 3] - bare[:, 1]
         is_around = (inside >= 0.6) & (bare_height <= 2.5 * face_height)
@@ -134,7 +134,7 @@ def _give_bodies(heads: Heads, bodies: PartGroup) -> None:
     rows, columns = near_pairs(head_boxes, body_boxes, reach=1.0)
     body_of: dict[int, int] = {}
     if len(rows):
-        costs = _body_costs(head_boxes[rows], body_boxes[columns])
+        costs = _body_costs(head_boxes.take(rows, axis=0), body_boxes.take(columns, axis=0))
         allowed = np.isfinite(costs)
         body_of = pair_up(rows[allowed], columns[allowed], costs[allowed])
     for row, column in body_of.items():

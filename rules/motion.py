@@ -98,10 +98,10 @@ class BoxFilters:
         """Give ``rows`` their detections of the present moment."""
         if not rows:
             return
-        state = self.state[:, rows]
+        state = self.state.take(rows, axis=1)
         mean, velocity, place_var, cross_var, velocity_var = state
         innovation = measures(boxes) - mean
-        total = place_var + self._noise_px()[rows] ** 2
+        total = place_var + self._noise_px().take(rows, axis=0) ** 2
         gain, velocity_gain = place_var / total, cross_var / total
         mean += gain * innovation
         velocity += velocity_gain * innovation

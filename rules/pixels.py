@@ -6,13 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rules.geometry import covered_parts
-from rules.parts import PartGroup
+from rules.parts import CELLS, PartGroup
 
 #: Sample points across and down a box, at equal distances from each other and from its edges.
 _ACROSS: Final = np.array([(n + 1) / 10 for n in range(9)])
 _DOWN: Final = np.array([(n + 1) / 6 for n in range(5)])
-#: Of a ``seg_mask``, across and down.
-_CELLS: Final = 28
 _NEAR: Final = np.array([-1.0, 0.0, 1.0])
 
 
@@ -69,5 +67,5 @@ def _cells(
 ) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
     """The cells in which ``places`` (M, K, P) lie, and which of them lie between ``start`` and ``end`` (M,) at all."""
     start, end = start[:, None, None], end[:, None, None]
-    cells = ((places - start) * (_CELLS / (end - start))).astype(np.intp)
-    return np.minimum(np.maximum(cells, 0), _CELLS - 1), (start <= places) & (places < end)
+    cells = ((places - start) * (CELLS / (end - start))).astype(np.intp)
+    return np.minimum(np.maximum(cells, 0), CELLS - 1), (start <= places) & (places < end)

@@ -141,7 +141,7 @@ class Tracker:
         # thing that looks a little like a face
         strong = scores >= self._tuning.start_score
         rows, columns, costs = self._gated(persons)
-        allowed = fresh[rows] | strong[columns]
+        allowed = fresh.take(rows) | strong.take(columns)
         if not allowed.all():
             rows, columns, costs = rows[allowed], columns[allowed], costs[allowed]
         free_rows, free_columns = np.ones(len(fresh), bool), np.ones(len(scores), bool)
@@ -151,8 +151,8 @@ class Tracker:
             pairs.update(found)
             free_rows[list(found)] = free_columns[list(found.values())] = False
 
-        for allowed in (sure[columns], fresh[rows]):
-            stage = allowed & free_rows[rows] & free_columns[columns]
+        for allowed in (sure.take(columns), fresh.take(rows)):
+            stage = allowed & free_rows.take(rows) & free_columns.take(columns)
             if stage.any():
                 take(pair_up(rows[stage], columns[stage], costs[stage]))
         if len(pairs) < len(rows) or len(pairs) < len(scores):
@@ -206,8 +206,10 @@ class Tracker:
         first = np.minimum(predicted[:, :2], means[:, :2] - reach)
         last = np.maximum(predicted[:, 2:], means[:, :2] + reach)
         rows, columns = near_pairs(np.concatenate([first, last], axis=1), found)
-        distances = mahalanobis(means[rows], spreads[rows], measures(found)[columns])
-        costs = np.minimum(distances, gate) + log_spreads(means[:, 3:], spreads)[rows]
+        distances = mahalanobis(
+            means.take(rows, axis=0), spreads.take(rows, axis=0), measures(found).take(columns, axis=0)
+        )
+        costs = np.minimum(distances, gate) + log_spreads(means[:, 3:], spreads).take(rows)
         within = distances <= gate
         if not within.all():
             far = np.flatnonzero(~within & (distances <= 40 * gate))
