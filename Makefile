@@ -45,8 +45,10 @@ check: $(VENV)/.dev-installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
 
+# Ratios beside those of benchmarks/ratios.json; ends with a failure when one is worse by more than its spread.
+# ARGS="--store benchmarks/ratios.json" adds what was measured to them.
 bench: $(VENV)/.dev-installed
-	$(BIN)/ppewatch bench all $(ARGS)
+	$(BIN)/ppewatch bench all --compare benchmarks/ratios.json $(ARGS)
 
 # Resolves the versions anew within the bounds of setup.cfg.
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -15,8 +15,9 @@ from streamer.bench.rules import measure_rules
 from streamer.bench.throughput import measure_throughput
 
 
-def short_set(clip: Path, *, seconds: float = 8.0, repeats: int = 5) -> Iterator[tuple[str, dict[str, Any]]]:
+def short_set(clip: Path, *, seconds: float = 6.0, repeats: int = 5) -> Iterator[tuple[str, dict[str, Any]]]:
     """Name and figures of one bench after the other; ``seconds`` for each stretch of those that run the daemon."""
+    few = min(3, repeats)
     yield "decode", measure_decode(clip, repeats=repeats)
     for model in sorted(installed_models()):
         yield f"inference {model}", measure_inference(clip, batch_sizes=(1,), repeats=repeats, models=[model])
@@ -30,12 +31,10 @@ def short_set(clip: Path, *, seconds: float = 8.0, repeats: int = 5) -> Iterator
     yield (
         "pipeline",
         measure_pipeline(
-            clip, cameras=2, fps=5.0, seconds=2 * seconds * repeats, models=["retinaface"], repeats=repeats
+            clip, cameras=2, fps=5.0, seconds=2 * seconds * few, models=["retinaface"], repeats=few
         ),
     )
     yield (
         "memory",
-        measure_memory(
-            clip, models=["retinaface"], cameras=(1,), settle_s=seconds, repeats=max(1, repeats // 2)
-        ),
+        measure_memory(clip, models=["retinaface"], cameras=(1,), settle_s=seconds, repeats=few),
     )

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ _DEFAULTS: Final = {
     "starvation": {"cameras": 16, "fps": 1.0, "seconds": 30.0, "repeats": 3},
     "memory": {"fps": 5.0, "settle": 20.0, "repeats": 3},
     "growth": {"fps": 1.0, "settle": 300.0},
-    "all": {"repeats": 5, "seconds": 8.0},
+    "all": {"repeats": 5, "seconds": 6.0},
 }
 
 
@@ -60,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seconds",
         type=number(least=1, most=86400),
-        help="how long: all runs of pipeline (60), each run of throughput (12), starvation (30) and all (8); "
+        help="how long: all runs of pipeline (60), each run of throughput (12), starvation (30) and all (6); "
         "memory: watch one daemon for growth, 3600 for an hour (default: it does not)",
     )
     parser.add_argument(
@@ -117,9 +118,10 @@ def run(args: argparse.Namespace) -> int:
     from streamer.bench.ratios import Measured, ratios_in, store_ratios
 
     ratios: dict[str, Measured] = {}
-    for what, figures in _measured(args):
-        print(json.dumps({what: figures}) if args.json else as_lines(what, figures), flush=True)
-        ratios |= ratios_in(what, figures)
+    with _ended_by_sigterm():
+        for what, figures in _measured(args):
+            print(json.dumps({what: figures}) if args.json else as_lines(what, figures), flush=True)
+            ratios |= ratios_in(what, figures)
     outcome = ExitCode.DONE
     if args.compare is not None:
         # beside JSON it would be no JSON
@@ -127,6 +129,16 @@ def run(args: argparse.Namespace) -> int:
     if args.store is not None:
         store_ratios(args.store, ratios)
     return outcome
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends a measurement in order, as Ctrl-C does: no daemon and no broker outlives it."""
+    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(ExitCode.FAILED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _compared(path: Path, ratios: dict[str, Any], *, tell: TextIO) -> ExitCode:
