@@ -92,6 +92,12 @@ def _cameras(settings: SiteSettings) -> Iterator[_Finding]:
             yield ("cameras", name, "loop"), "has no effect on a stream; it is for video files"
         if camera.enabled and name not in watched:
             yield ("cameras", name), "no rule watches this camera: it will be analysed, and never alert"
+        columns, rows = camera.tiles.grid
+        if columns != rows:
+            yield (
+                ("cameras", name, "tiles", "grid"),
+                "tiles of another shape than the picture leave part of the input empty; use as many rows as columns",
+            )
         for zone in camera.zones:
             in_zone = any(place.camera == name and place.zone == zone for place in places)
             if name in watched and not in_zone:

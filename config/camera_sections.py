@@ -134,9 +134,9 @@ class TilesSettings(Settings):
         min_length=2,
         max_length=2,
         description="Columns and rows of tiles, each scaled to the size at which the network sees the whole picture,"
-        " which is looked at too: `[2, 2]` shows everything twice as large (less the overlap) and costs five"
-        " looks in place of one. As many rows as columns keep the picture's shape; `[1, 1]` is the whole"
-        " picture alone.",
+        " which is looked at too: `[2, 2]` shows everything 1.8 times as large and costs five looks in place of"
+        " one. As many rows as columns keep the picture's shape; `[1, 1]` is the whole picture alone. A larger"
+        " `input_size` finds as much for less where memory allows it.",
     )
     overlap: float = Field(
         default=0.2,
@@ -147,8 +147,9 @@ class TilesSettings(Settings):
     )
     follow: bool = Field(
         default=False,
-        description="Look again, closer, at the heads of those who are followed and of whom a rule asks something:"
-        " as many as fit share one input, so that this costs one more look as a rule.",
+        description="Look again, closer, at the heads of those who are followed and of whom a rule asks something, and"
+        " at what may be a head: as many as fit share one input, so that this costs one more look as a rule, and none"
+        " while there is nobody. What the whole picture does not show at all is not found by it.",
     )
     head_px: int = Field(
         default=32,

@@ -79,6 +79,11 @@ def test_secrets_in_a_file_that_others_can_read(tmp_path, old, new, place):
             "    enabled: off\n    zones",
             "10:22: rules[0].where: every camera of this rule is switched off",
         ),
+        (
+            "    zones",
+            "    tiles: {grid: [3, 1]}\n    zones",
+            "7:19: cameras.gate.tiles.grid: tiles of another shape than the picture",
+        ),
         ("gate/apron", "gate", "7:20: cameras.gate.zones.apron: no rule watches this zone"),
         ("rules:", "  dock: {url: /d}\nrules:", "8:9: cameras.dock: no rule watches this camera"),
         ("user: a, ", "", "2:18: mqtt.password: is not sent without 'user' beside it"),

@@ -12,6 +12,7 @@ from config import (
     Allowance,
     Anchor,
     Blur,
+    ConfigError,
     ModelName,
     Place,
     Priority,
@@ -247,3 +248,43 @@ def test_equal_files_are_equal_settings_and_changes_show_per_camera(load, minima
     for changed in (load(text, {"PW": "abce"}), load(text.replace("token=one", "token=two"), {"PW": "abcd"})):
         assert changed.cameras["gate"] == first.cameras["gate"]
         assert changed.cameras["dock"] != first.cameras["dock"]
+
+
+TILED = """\
+site: {name: yard}
+tiles: {grid: [3, 3], head: 24}
+cameras:
+  gate: {url: "rtsp://10.0.0.1/stream", input_size: 3840, tiles: {follow: true, overlap: 0.3}}
+  dock: {url: "rtsp://10.0.0.2/stream", tiles: {grid: [1, 1], heads: 4}}
+"""
+
+
+def test_tiles_are_inherited_key_by_key_and_inputs_are_as_large_as_pictures(load):
+    site = load(TILED)
+    gate, dock = site.cameras["gate"], site.cameras["dock"]
+    assert (gate.tiles.grid, gate.tiles.follow, gate.tiles.overlap) == ((3, 3), True, 0.3)
+    assert (gate.tiles.head_px, gate.tiles.most_heads) == (24, 15)
+    assert (dock.tiles.grid, dock.tiles.follow, dock.tiles.head_px, dock.tiles.most_heads) == (
+        (1, 1),
+        False,
+        24,
+        4,
+    )
+    assert gate.input_size_px == 3840
+    assert load(TILED.replace("3840", "7680")).cameras["gate"].input_size_px == 7680
+
+
+@pytest.mark.parametrize(
+    ("grid", "said"),
+    [
+        ("[2]", "gate.tiles.grid: should have at least 2 entries"),
+        ("[2, 2, 2]", "gate.tiles.grid: should have at most 2 entries"),
+        ("[2, 0]", "gate.tiles.grid[1]: should be greater than or equal to 1"),
+        ("[5, 4]", "gate.tiles.grid: makes 20 tiles; at most 16 are allowed"),
+        ("2x2", "gate.tiles.grid: should be a list"),
+    ],
+)
+def test_grids_that_cannot_be_are_told(load, grid, said):
+    with pytest.raises(ConfigError) as raised:
+        load(TILED.replace("follow: true", f"grid: {grid}"))
+    assert said in str(raised.value)

@@ -7,8 +7,10 @@ from faulty_detectors import POISON_RED, BrightnessDetector, frame, is_poison
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from config import load_site
 from models.pictures import ArrayPicture
 from models.tiles import grid_views, whole_view
+from streamer import wiring
 from streamer.followed import FollowedHeads
 from streamer.inference.batcher import Batcher
 from streamer.inference.demand import PRIORITY_WEIGHTS, CameraDemand
@@ -115,6 +117,25 @@ def test_policies_that_cannot_be_are_refused():
     for wrong in ({"columns": 0}, {"overlap": 1.0}, {"head_px": 0}, {"most_heads": 0}):
         with pytest.raises(ValueError, match="at least 1"):
             TilePolicy(**wrong)
+
+
+def test_a_camera_asks_for_the_tiles_of_its_settings(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text(
+        "site: {name: yard}\ncameras:\n"
+        "  plain: {url: rtsp://10.0.0.1/a}\n"
+        "  tiled: {url: rtsp://10.0.0.1/b, tiles: {grid: [2, 3], overlap: 0.1}}\n"
+        "  close: {url: rtsp://10.0.0.1/c, tiles: {follow: true, head: 24, heads: 7}}\n"
+    )
+    site, heads = load_site(path), FollowedHeads()
+    demands = {name: wiring.demand_of(site, name, heads) for name in site.cameras}
+    assert (demands["plain"].tiling, demands["plain"].pictures) == (None, 1)
+    assert demands["tiled"].pictures == 7
+    assert len(demands["tiled"].shown) == 7
+    assert demands["tiled"].tiling.views(HW, INPUT_HW) == grid_views(HW, columns=2, rows=3, overlap=0.1)
+    assert demands["close"].tiling.policy == TilePolicy(follow=True, head_px=24, most_heads=7)
+    heads.boxes = {1: head(1)}
+    assert len(demands["close"].tiling.views(HW, INPUT_HW)) == 2, "it is told of the heads"
 
 
 # --- what it costs -------------------------------------------------------------------------------------
