@@ -57,19 +57,22 @@ def associate(
         parts.persons.box_tuples[body] if body != NONE else body_from_head(box)
         for box, body in zip(heads.boxes, heads.body, strict=True)
     ]
-    gear: list[dict[Gear, GearEvidence]] = [{} for _ in bodies]
+    looks: dict[Gear, list[GearEvidence]] = {}
     if Gear.HARD_HAT in gears:
         carried = [_is_carried(body, box, loose) for body, box in zip(bodies, boxes, strict=True)]
-        for look, evidence in zip(gear, _hat_looks(heads, scores, views, carried), strict=True):
-            look[Gear.HARD_HAT] = evidence
+        looks[Gear.HARD_HAT] = _hat_looks(heads, scores, views, carried)
     if Gear.FACE_MASK in gears:
-        for look, evidence in zip(gear, _mask_looks(heads, parts, views), strict=True):
-            look[Gear.FACE_MASK] = evidence
+        looks[Gear.FACE_MASK] = _mask_looks(heads, parts, views)
+    certain = _person_scores(heads, parts, scores)
     people = [
-        PersonObservation(body, box, score, is_estimated == NONE, look)
-        for body, box, score, is_estimated, look in zip(
-            bodies, boxes, _person_scores(heads, parts, scores), heads.body, gear, strict=True
+        PersonObservation(
+            bodies[row],
+            boxes[row],
+            certain[row],
+            heads.body[row] == NONE,
+            {gear: evidence[row] for gear, evidence in looks.items()},
         )
+        for row in range(len(heads))
     ]
     if found.loose_hats:
         hats = [parts.hard_hats.part(hat) for hat in found.loose_hats]

@@ -85,6 +85,8 @@ def near_pairs(
     if reach:
         boxes = boxes - (reach * (boxes[:, 3:] - boxes[:, 1:2])) * _SIGNS
     # two boxes overlap where each begins before the other ends, across and down
-    begins = (boxes * _SIGNS).T[:, :, None] < (others.take(_ENDS_FIRST, axis=1) * _SIGNS).T[:, None, :]
-    rows, columns = begins.all(axis=0).nonzero()
-    return rows, columns
+    ends = others.T.take(_ENDS_FIRST, axis=0) * _SIGNS[:, None]
+    begins = (boxes * _SIGNS).T[:, :, None] < ends[:, None, :]
+    # flat, since numpy finds them several times as fast in one dimension
+    (pairs,) = np.bitwise_and.reduce(begins, axis=0).ravel().nonzero()
+    return np.divmod(pairs, len(others))

@@ -56,7 +56,9 @@ class Judge:
                             episodes[track_id], people[track_id], rulings[track_id], moment, input_scale
                         )
                 for person in ordered:
-                    if person.followed.track_id not in episodes:
+                    track_id = person.followed.track_id
+                    # where no clock runs, and no looks speak against the gear, there is nothing to do
+                    if track_id not in episodes and (person.clocks or rulings[track_id].is_run):
                         self._begin(
                             key, person, moment, rulings=rulings, image_hw=image_hw, input_scale=input_scale
                         )
