@@ -209,6 +209,7 @@ def grid(columns=2, rows=2):
 PLAIN = (whole_view((48, 64)),)
 
 
+@settings(max_examples=25)
 @given(st.lists(st.booleans(), min_size=1, max_size=6), st.integers(1, 8))
 def test_every_frame_gets_its_own_detections_in_calls_that_fit(with_tiles, at_most):
     detector = BrightnessDetector()

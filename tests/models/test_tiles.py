@@ -81,7 +81,7 @@ def test_tiles_cover_the_picture_are_of_one_size_and_overlap_as_asked(image_hw, 
             assert left[2] - right[0] >= overlap * tile.view_hw[1] - 4
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(image_hw=sizes, grid=grids, overlap=st.floats(0.1, 0.5), data=st.data())
 def test_what_is_smaller_than_the_overlap_is_whole_in_a_tile(image_hw, grid, overlap, data):
     assume(grid != (1, 1))
@@ -158,6 +158,7 @@ def test_heads_that_are_large_already_gain_nothing():
 # --- the way back --------------------------------------------------------------------------------------
 
 
+@settings(max_examples=40)
 @given(found=st.lists(heads, min_size=1, max_size=30), head_px=st.integers(16, 64))
 def test_heads_come_back_from_their_cells_with_the_scale_at_which_they_were_seen(found, head_px):
     found = [head for head in found if min(head) >= 0 and head[2] <= HW[1] and head[3] <= HW[0]]
@@ -209,7 +210,7 @@ def test_cells_that_make_no_sense_are_refused():
 # --- each thing once -----------------------------------------------------------------------------------
 
 
-@settings(max_examples=150)
+@settings(max_examples=40)
 @given(
     grid=st.sampled_from([(2, 2), (3, 2), (4, 4)]),
     kind=st.sampled_from(Category),
@@ -256,6 +257,7 @@ def kind_of(class_id: int) -> int:
     return int(Category.HARD_HAT) if class_id == Category.HAT else class_id
 
 
+@settings(max_examples=40)
 @given(
     found=st.lists(boxes_in_view, min_size=5, max_size=5),
     seed=st.integers(0, 1000),
