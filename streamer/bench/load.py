@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from config import load_site
 from models.letterbox import default_input_size, input_hw_for
@@ -35,6 +35,8 @@ from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
 
 Side = Literal["daemon", "floor"]
+
+_FIRST_LOOK_WITHIN_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,7 @@ class _Watch:
         with self._lock:
             self._latencies_s[frame.camera_id].append(time.monotonic() - frame.received_mono_s)
 
-    def wait_for_all(self, settle_s: float, *, within_s: float = 300.0) -> None:
+    def wait_for_all(self, settle_s: float, *, within_s: float = _FIRST_LOOK_WITHIN_S) -> None:
         """Until every camera has been looked at, and ``settle_s`` more. Raises ``TimeoutError``."""
         end_s = time.monotonic() + within_s
         while not all(self._latencies_s.values()):
@@ -195,12 +197,14 @@ class _Watch:
         time.sleep(settle_s)
 
     def count(self, seconds: float) -> dict[str, Any]:
-        """Figures of the next ``seconds``: the arguments of an ``Outcome``."""
+        """Figures of the next ``seconds``, or of as long as the first look takes: the arguments of an ``Outcome``."""
         with self._lock:
             for latencies in self._latencies_s.values():
                 latencies.clear()
         began_s, began = time.monotonic(), _processor_s()
         time.sleep(seconds)
+        while not any(self._latencies_s.values()) and time.monotonic() < began_s + _FIRST_LOOK_WITHIN_S:
+            time.sleep(0.1)
         with self._lock:
             took_s, ended = time.monotonic() - began_s, _processor_s()
             counted = {name: list(latencies) for name, latencies in self._latencies_s.items()}

@@ -69,7 +69,10 @@ def test_starvation_tells_of_every_camera_and_every_look(small_clip):
     assert figures["full_load_latency"]["count"] > 0
     assert figures["full_load_latency"]["p99_ms"] >= figures["full_load_latency"]["p50_ms"] > 0
     assert figures["half_load_own_p95_ms"]["median"] > 0
-    assert figures["full_load_floor_share"] > figures["half_load_floor_share"] > 0
+    assert figures["half_load_floor_latency"]["count"] > 0
+    assert figures["ratio_p95_at_half_load"]["median"] > 0
+    assert figures["full_load_missed_looks"] >= 0
+    assert 0 <= figures["full_load_least_share"]["most"] < 2
 
 
 def test_memory_is_that_of_the_daemon_and_of_its_networks_alone():
