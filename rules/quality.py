@@ -1,6 +1,5 @@
 """How much one look can support, 0 to 1: size, pose, blur, truncation, overlap (ADR 0016)."""
 
-from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -25,13 +24,8 @@ def ramp(value: float, zero_at: float, one_at: float) -> float:
     return min(1.0, max(0.0, (value - zero_at) / (one_at - zero_at)))
 
 
-def size_quality(height_px: float, input_scale: float) -> float:
-    """By the height that the network saw; ``height_px`` in original pixels."""
-    return ramp(height_px * input_scale, TOO_SMALL_PX, LARGE_ENOUGH_PX)
-
-
 def size_qualities(heights_px: NDArray[Any], input_scales: NDArray[Any] | float) -> NDArray[np.float64]:
-    """``size_quality`` of many heights, each in a look of its own scale, or all in one."""
+    """By the heights that the network saw; ``heights_px`` in original pixels, ``input_scales`` one each, or one."""
     return ramps(heights_px * input_scales, TOO_SMALL_PX, LARGE_ENOUGH_PX)
 
 
@@ -58,20 +52,8 @@ def yaws_degrees(landmarks_xy: NDArray[Any]) -> NDArray[np.float64]:
     return np.where(length < 1e-6, 90.0, np.degrees(np.arctan2(beside / NOSE_DEPTH, pupils)))
 
 
-def pose_qualities(landmarks_xy: Sequence[NDArray[Any] | None]) -> list[float]:
-    """What faces' poses let us say about a mask; 1 where no landmarks (5, 2) were measured."""
-    found = [1.0] * len(landmarks_xy)
-    rows = [row for row, points in enumerate(landmarks_xy) if points is not None]
-    if rows:
-        measured = np.stack([points for points in landmarks_xy if points is not None])
-        clear = ramps(yaws_degrees(measured), PROFILE_YAW_DEG, CLEAR_YAW_DEG)
-        for row, quality in zip(rows, clear.tolist(), strict=True):
-            found[row] = quality
-    return found
-
-
 def poses_of(faces: PartGroup) -> NDArray[np.float64]:
-    """``pose_qualities`` of a group of faces (N,)."""
+    """What the poses of faces (N,) let us say about a mask; 1 where no landmarks were measured."""
     yaws = yaws_degrees(faces.landmarks_xy)
     return np.where(faces.has_landmarks, ramps(yaws, PROFILE_YAW_DEG, CLEAR_YAW_DEG), 1.0)
 

@@ -46,7 +46,7 @@ def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonO
         if belief is None:
             all_worn = False
             continue
-        balance = belief.present if rule.allow_incorrect else belief.proper
+        balance = belief.balance(allow_incorrect=rule.allow_incorrect)
         if balance.holds is False:
             missing.append(gear)
         if balance.holds is not True:

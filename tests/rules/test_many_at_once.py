@@ -11,8 +11,8 @@ from rules.headgear import wear_fit, wear_fits
 from rules.mask_fit import mask_fits
 from rules.matching import pair_up
 from rules.motion import BoxFilters
-from rules.parts import Part
-from rules.quality import pose_qualities
+from rules.parts import Part, group_of
+from rules.quality import poses_of
 
 SEEDS = st.integers(0, 10_000)
 
@@ -97,4 +97,5 @@ def test_faces_without_landmarks_have_every_pose():
     _, _, face, _ = somebody(np.random.default_rng(0), has_pixels=False)
     turned = np.array(face.landmarks_xy)
     turned[2, 0] += 40
-    assert pose_qualities([None, face.landmarks_xy, turned]) == [1.0, 1.0, pytest.approx(0.0)]
+    faces = [face._replace(landmarks_xy=points) for points in (None, face.landmarks_xy, turned)]
+    assert poses_of(group_of(faces)).tolist() == [1.0, 1.0, pytest.approx(0.0)]
