@@ -41,6 +41,9 @@ from streamer.errors import StreamerError
 from streamer.followed import FollowedHeads
 from streamer.inference.tiling import TilePolicy, Tiling
 
+#: Scenes are made until they show so many: a share of them is then told to two per cent or so.
+ENOUGH_HEADS: Final = 500
+
 #: What counts as found, see above.
 _MIN_SCORE: Final = 0.5
 _MIN_IOU: Final = 0.4
@@ -88,10 +91,11 @@ def measure_tiles(
     *,
     scene_hw: tuple[int, int] = (1080, 1920),
     models: Collection[str] | None = None,
-    most_scenes: int = 4,
+    most_scenes: int = 24,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Recall, false boxes and cost of each variant, by model, in at most ``most_scenes`` far scenes of each.
+    """Recall, false boxes and cost of each variant, by model, in far scenes: as many as show ``ENOUGH_HEADS``, at most
+    ``most_scenes``.
 
     ``models``: None takes all that are installed. Raises ``StreamerError`` where ``data`` has no such set,
     ``DataSetError`` or ``PictureError`` where it cannot be read.
@@ -102,12 +106,12 @@ def measure_tiles(
         labels = data / folder / "val.json"
         if not labels.is_file():
             raise StreamerError(f"{labels}: no such file; --data names a folder with {folder}/val.json")
-        scenes = []
+        scenes, heads = [], 0
         for scene in far_scenes(_readable(labels), categories=categories, scene_hw=scene_hw, seed=seed):
             scenes.append(scene)
-            if len(scenes) == most_scenes:
+            heads = sum(int((~one.ignored).sum()) for one in scenes)
+            if heads >= ENOUGH_HEADS or len(scenes) == most_scenes:
                 break
-        heads = sum(int((~scene.ignored).sum()) for scene in scenes)
         figures[name] = f"{heads} heads of {folder}/val in {len(scenes)} scenes"
         detector = load_detector(models=[name], score_threshold=LEAST_SCORE)
         for variant in _variants(scene_hw):

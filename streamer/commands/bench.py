@@ -70,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="seconds after READY before memory counts (20; 300 with --seconds)",
     )
     parser.add_argument(
-        "--repeats", type=whole_number(least=1, most=100), help="runs (5, where the daemon runs 3)"
+        "--repeats",
+        type=whole_number(least=1, most=100),
+        help="runs (5, where the daemon runs 3); tiles: most scenes (24)",
     )
     parser.add_argument(
         "--input-size",
@@ -263,7 +265,7 @@ def _tiles(_clip: Path, args: argparse.Namespace) -> dict[str, Any]:
     if args.data is None:
         raise UsageError("bench tiles needs --data DIR, a folder of labelled pictures")
     scene_hw = (1080, 1920) if args.scene == "1080p" else (2160, 3840)
-    return measure_tiles(args.data, scene_hw=scene_hw, models=args.models, most_scenes=args.repeats or 4)
+    return measure_tiles(args.data, scene_hw=scene_hw, models=args.models, most_scenes=args.repeats or 24)
 
 
 _MEASURES: Final[Mapping[str, Callable[[Path, argparse.Namespace], dict[str, Any]]]] = {
