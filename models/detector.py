@@ -1,7 +1,7 @@
 """What the rest of the product needs from any detector, and nothing of how it works."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from models.structures import Detections, Picture
 
@@ -28,6 +28,14 @@ class Detector(Protocol):
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:
         """Prepare (trace, compile, allocate) for batches of these sizes, so that later calls are fast."""
         ...
+
+
+@runtime_checkable
+class RunsBeside(Protocol):
+    """A detector that says whether its networks run beside the processor, on a GPU, so that others can use the
+    processor while it detects."""
+
+    runs_beside: bool
 
 
 class SelectiveDetector(Detector, Protocol):

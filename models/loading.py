@@ -78,7 +78,7 @@ def load_default_detector(
     - ``device``: ``auto`` takes a GPU when there is one.
     - ``runtime``: see ``models.runtime.choice``. Left to choose, networks that cannot be exported run in Keras.
     - ``precision``: how exactly OpenVINO counts, see ``models.runtime.precision``. Networks that were never quantised
-      run as with ``auto`` where it is ``int8``, and the log says so.
+      run as with ``auto`` where it is ``int8``, and the log says so. On a GPU ``bf16`` alone makes a difference.
     - ``weights``: weights files in place of the shipped ones, by ``NETWORKS``.
     - ``score_threshold``: least score of a detection.
     - ``models``: which, by ``MODELS``; None takes RetinaFace, and every other that is installed.
@@ -139,7 +139,14 @@ def load_default_detector(
             ),
             ways,
         )
-    return CombinedDetector(faces, gear)
+    return CombinedDetector(faces, gear, runs_beside=chosen == "keras" and _is_gpu(device))
+
+
+def _is_gpu(device: Device) -> bool:
+    """Whether Keras, which is loaded, runs networks for ``device`` on a GPU."""
+    from models.networks.compiled import resolved_device  # noqa: PLC0415 - needs Keras
+
+    return resolved_device(device).startswith("gpu")
 
 
 class _Way(NamedTuple):
@@ -152,11 +159,12 @@ class _Way(NamedTuple):
 
 def _ways(runtime: Runtime, precision: "PrecisionChoice", *, insisted: bool) -> list[_Way]:
     """What is tried, in this order; Keras last where OpenVINO was not ``insisted`` on."""
+    from models.runtime.session import SessionOptions  # noqa: PLC0415 - numpy
+
     keras = _Way("keras", None, "in Keras, which takes longer and more memory")
     if runtime == "keras":
-        return [keras]
+        return [keras._replace(options=SessionOptions("bf16")) if precision == "bf16" else keras]
     from models.runtime.precision import chosen_precision  # noqa: PLC0415 - OpenVINO
-    from models.runtime.session import SessionOptions  # noqa: PLC0415
 
     precisions = [chosen_precision(precision)]
     if precision == "int8":

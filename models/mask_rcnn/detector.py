@@ -131,10 +131,13 @@ class MaskRcnnDetector(InstanceDetector):
             finder = GraphFinder(export, config, chosen, limits, options=options)
         else:
             from models.mask_rcnn.keras_finder import KerasFinder, network_of  # noqa: PLC0415 - needs Keras
+            from models.networks.half_precision import keras_precision  # noqa: PLC0415
 
             stored = load_weights(weights_path, architecture=ARCHITECTURE)
             self.digest = stored.digest
-            network = network_of(stored, origin=weights_path, device=device)
+            network = network_of(
+                stored, origin=weights_path, device=device, precision=keras_precision(options, device)
+            )
             config = network.config
             finder = KerasFinder(network, chosen, limits, device=device)
         super().__init__(finder, config)

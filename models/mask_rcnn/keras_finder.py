@@ -18,13 +18,13 @@ from models.mask_rcnn.finder import Instances
 from models.mask_rcnn.folding import fold_batch_norms
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
-from models.networks.compiled import CompiledFunction, resolved_device
+from models.networks.compiled import CompiledFunction, batch_buckets, fetched, resolved_device
+from models.networks.half_precision import KerasPrecision, computing_in
 from models.runtime.choice import Device
 from models.weights import StoredWeights
 from models.weights.keras_variables import assign_tensors
 
 #: Counts that are compiled where each costs a compilation; others are padded to the next one.
-_PICTURE_BUCKETS: Final = (1, 2, 4, 8)
 _SEG_MASK_BUCKETS: Final = (8, 32, 128)
 
 
@@ -45,10 +45,11 @@ class KerasFinder:
     ) -> None:
         device_name = resolved_device(device)
         self._score_threshold = detections.score_threshold
+        self._picture_buckets = batch_buckets(device_name)
         self._find = CompiledFunction(
             lambda pixels: network.find(pixels, proposals((pixels.shape[1], pixels.shape[2])), detections),
             device_name,
-            _PICTURE_BUCKETS,
+            self._picture_buckets,
         )
         self._segment = CompiledFunction(
             lambda boxes, image_ids, class_ids, *levels: keras.ops.sigmoid(
@@ -62,14 +63,14 @@ class KerasFinder:
     def find(self, pixels: NDArray[np.uint8]) -> Sequence[Instances]:
         """See ``InstanceFinder``."""
         found: list[Instances] = []
-        largest = _PICTURE_BUCKETS[-1]
+        largest = self._picture_buckets[-1]
         for start in range(0, len(pixels), largest):
             found += self._turn(pixels[start : start + largest])
         return found
 
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:
         """Compile for an input size, so that the first real batch is as fast as the others."""
-        for size in sorted({min(size, _PICTURE_BUCKETS[-1]) for size in batch_sizes}):
+        for size in sorted({min(size, self._picture_buckets[-1]) for size in batch_sizes}):
             *_, levels = self._find(np.zeros((size, *input_hw, 3), np.uint8))
             for count in _SEG_MASK_BUCKETS if self._segment.pads else _SEG_MASK_BUCKETS[:1]:
                 boxes = np.tile(np.array([0, 0, 16, 16], np.float32), (count, 1))
@@ -78,7 +79,7 @@ class KerasFinder:
     def _turn(self, pixels: NDArray[np.uint8]) -> list[Instances]:
         boxes, scores, classes, levels = self._find(pixels)
         # what was padded has no detections that are asked for
-        boxes, scores, classes = (np.asarray(value)[: len(pixels)] for value in (boxes, scores, classes))
+        boxes, scores, classes = (value[: len(pixels)] for value in fetched((boxes, scores, classes)))
         if not (np.isfinite(scores).all() and np.isfinite(boxes).all()):
             raise InferenceError("Mask R-CNN answered with numbers that are not finite")
         side = boxes[..., 2:] - boxes[..., :2]
@@ -107,16 +108,18 @@ class KerasFinder:
         ]
         counts = [min(largest, len(boxes) - start) for start in range(0, len(boxes), largest)]
         return np.concatenate(
-            [np.asarray(turn)[:count] for turn, count in zip(turns, counts, strict=True)]
+            [turn[:count] for turn, count in zip(fetched(turns), counts, strict=True)]
         ).astype(np.float32)
 
 
-def network_of(stored: StoredWeights, *, origin: Path, device: Device = "auto") -> MaskRcnn:
+def network_of(
+    stored: StoredWeights, *, origin: Path, device: Device = "auto", precision: KerasPrecision = "f32"
+) -> MaskRcnn:
     """The network of a weights file, its batch norms folded. Raises ``WeightsError`` (naming ``origin``) when the file
     is not one of a Mask R-CNN, ``DeviceError`` when the device is not there."""
     config = MaskRcnnConfig.from_mapping(stored.config, origin=origin)
     config, tensors = fold_batch_norms(config, stored.tensors, origin=origin)
-    with keras.device(resolved_device(device)):
+    with keras.device(resolved_device(device)), computing_in(precision):
         network = MaskRcnn(config)
         assign_tensors(network, tensors, origin=origin)
     return network

@@ -132,8 +132,11 @@ def _finder(
 
         export = export_for("retinaface", weights_path, options)
         return export.weights_digest, GraphCandidates(export, options)
-    from models.retinaface.keras_candidates import KerasCandidates, network_of  # noqa: PLC0415 - needs Keras
+    from models.networks.half_precision import keras_precision  # noqa: PLC0415 - needs Keras
+    from models.retinaface.keras_candidates import KerasCandidates, network_of  # noqa: PLC0415
 
     stored = load_weights(weights_path, architecture=ARCHITECTURE)
-    network = network_of(stored, origin=weights_path, device=device)
+    network = network_of(
+        stored, origin=weights_path, device=device, precision=keras_precision(options, device)
+    )
     return stored.digest, KerasCandidates(network, device=device)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from models.networks.compiled import BATCH_BUCKETS, CompiledBatchFunction, resolved_device
 from models.networks.graph_boxes import decode_boxes, decode_landmarks
+from models.networks.half_precision import KerasPrecision, computing_in
 from models.retinaface.anchors import anchors_for
 from models.retinaface.candidates import CANDIDATES, Candidates
 from models.retinaface.config import RetinaFaceConfig
@@ -38,16 +39,18 @@ class KerasCandidates:
 
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int] = BATCH_BUCKETS) -> None:
         """Compile for an input size, so that the first real batch is as fast as the others."""
-        for batch_size in sorted({min(size, BATCH_BUCKETS[-1]) for size in batch_sizes}):
+        for batch_size in sorted({min(size, self._candidates.buckets[-1]) for size in batch_sizes}):
             self._candidates(np.zeros((batch_size, *input_hw, 3), np.uint8))
 
 
-def network_of(stored: StoredWeights, *, origin: Path, device: Device = "auto") -> keras.Model:
+def network_of(
+    stored: StoredWeights, *, origin: Path, device: Device = "auto", precision: KerasPrecision = "f32"
+) -> keras.Model:
     """The network of a weights file, its batch norms folded. Raises ``WeightsError`` when the file (``origin``) is not
     one of a RetinaFace, ``DeviceError`` when the device is not there."""
     config = RetinaFaceConfig.from_mapping(stored.config, origin=origin)
     config, tensors = fold_batch_norms(config, stored.tensors, origin=origin)
-    with keras.device(resolved_device(device)):
+    with keras.device(resolved_device(device)), computing_in(precision):
         network = build_retinaface(config)
         assign_tensors(network, tensors, origin=origin)
     return network
@@ -58,7 +61,9 @@ def candidates(network: keras.Model, pixels: Any) -> tuple[Any, Any, Any]:
     pixels, scores (B, K), landmarks (B, K, 5, 2) in input pixels; best first.
     """
     anchors = anchors_for((pixels.shape[1], pixels.shape[2]))
-    raw = network(keras.ops.cast(pixels, "float32"), training=False)
+    said = network(keras.ops.cast(pixels, "float32"), training=False)
+    # what the network answers may be of half precision; boxes and probabilities are not
+    raw = {name: keras.ops.cast(answer, "float32") for name, answer in said.items()}
     face_scores = keras.ops.softmax(raw["face_logits"], axis=-1)[..., 1]
     scores, rows = keras.ops.top_k(face_scores, k=min(CANDIDATES, len(anchors)))
     chosen_anchors = keras.ops.take(keras.ops.array(anchors), rows, axis=0)

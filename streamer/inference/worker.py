@@ -7,11 +7,12 @@ from dataclasses import replace
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
-from models.detector import SelectiveDetector
+from models.detector import RunsBeside, SelectiveDetector
 from models.structures import Detections
 from streamer.frame import Frame
 from streamer.inference.attempts import Outcome, blank_picture, detect_all, is_out_of_memory
 from streamer.inference.batcher import Batcher, FrameBatch
+from streamer.inference.batches_ahead import BatchesAhead
 from streamer.inference.readiness import Readiness
 from streamer.inference.recovery import Recovery
 from streamer.inference.results import InferenceResult, LookTimings
@@ -81,6 +82,7 @@ class InferenceWorker:
         self._on_status = on_status
         self._recovery = Recovery(device=device, backoff_s=backoff_s, backoff_cap_s=backoff_cap_s)
         self._detector: SelectiveDetector | None = None
+        self._ahead: BatchesAhead | None = None
         self._build_at_s = 0.0
         self._readiness = Readiness(batcher.max_batch)
         self._builds = 0
@@ -138,6 +140,7 @@ class InferenceWorker:
                     self._work(self._detector)
         finally:
             self._detector = None
+            self._drop_ahead()
             self._set_status(state=WorkerState.STOPPED)
             self._settled.set()
 
@@ -154,7 +157,13 @@ class InferenceWorker:
         preparing = self._readiness.next_to_warm()
         if preparing is not None and not self._warm_up(detector, *preparing):
             return
-        batch = self._batcher.next_batch(_IDLE_WAIT_S if preparing is None else 0.0)
+        timeout_s = _IDLE_WAIT_S if preparing is None else 0.0
+        if self._ahead is None:
+            batch = self._batcher.next_batch(timeout_s)
+        else:
+            batch = self._ahead.next(timeout_s)
+            if batch is not None:
+                self._ahead.begin()
         if batch is not None:
             self._run_batch(detector, batch)
 
@@ -261,6 +270,8 @@ class InferenceWorker:
             if self._stop.is_set() or not self._warm_up(detector, *preparing):
                 return
         self._detector = detector
+        if isinstance(detector, RunsBeside) and detector.runs_beside:
+            self._ahead = BatchesAhead(self._batcher.next_batch)
         self._recovery.built(time.monotonic())
         self._pulse.beat()
         self._settle()
@@ -316,9 +327,19 @@ class InferenceWorker:
         """No batch runs before the models are built anew, at once unless they broke."""
         self._rebuild.clear()
         self._detector = None
+        self._drop_ahead()
         self._build_at_s = 0.0
         for input_hw in self._readiness.sizes:
             self._batcher.set_limit(input_hw, 0)
+
+    def _drop_ahead(self) -> None:
+        if self._ahead is None:
+            return
+        for frame in self._ahead.drop():
+            self._batcher.record_failure(frame)
+            self._set_status(lost_frames=self.status().lost_frames + 1)
+        self._ahead.close()
+        self._ahead = None
 
     def _settle(self) -> None:
         """Say READY, or DEGRADED and why."""
