@@ -35,7 +35,7 @@ def follow_memory(
     """Run one daemon with a camera for each of ``clips`` and see whether its memory grows.
 
     After READY and ``settle_s`` it is read each ``every_s`` for ``seconds``; the slope in MB an hour is that of the
-    least squares line. ``tell`` gets each reading for people to follow.
+    least squares line through the lowest reading of each minute. ``tell`` gets each reading for people to follow.
     """
     at_s: list[float] = []
     samples: list[Memory] = []
@@ -78,9 +78,18 @@ def follow_memory(
             round(float(np.median(part)), 2)
             for part in np.array_split(np.array(values), min(_COURSE_PARTS, len(values)))
         ]
-        figures[f"growth_of_{name}_per_hour"] = growth(hours, values)
+        figures[f"growth_of_{name}_per_hour"] = growth(*lows(hours, values))
     figures["peak_memory_mb"] = round(max(one.rss_mb for one in samples), 1)
     return figures
+
+
+def lows(hours: Sequence[float], values: Sequence[float]) -> tuple[list[float], list[float]]:
+    """The lowest of each minute, and when it was: what is held between looks, without pictures that are just there."""
+    lowest: dict[int, tuple[float, float]] = {}
+    for hour, value in zip(hours, values, strict=True):
+        minute = int(hour * 60)
+        lowest[minute] = min(lowest.get(minute, (value, hour)), (value, hour))
+    return [hour for _, hour in lowest.values()], [value for value, _ in lowest.values()]
 
 
 def growth(hours: Sequence[float], values: Sequence[float]) -> dict[str, Any]:

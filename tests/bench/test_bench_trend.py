@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from streamer.bench.memory_growth import growth
+from streamer.bench.memory_growth import growth, lows
 from streamer.bench.trend import trend
 
 _HOURS = [index / 360 for index in range(361)]
@@ -55,3 +55,22 @@ def test_an_hour_is_judged_by_its_slope_and_doubt(mb, verdict):
 def test_minutes_say_nothing_about_an_hour():
     assert growth([hour / 6 for hour in _HOURS], [300.0] * len(_HOURS))["verdict"] == "too short to tell"
     assert growth([0.0, 1.0], [300.0, 300.0])["verdict"] == "too short to tell"
+
+
+def test_what_is_held_between_looks_is_the_lowest_of_each_minute():
+    hours = [seconds / 3600 for seconds in range(0, 180, 20)]
+    values = [5.0, 4.0, 9.0, 7.0, 6.0, 6.0, 3.0, 8.0, 8.0]
+    at, lowest = lows(hours, values)
+    assert lowest == [4.0, 6.0, 3.0]
+    assert at == pytest.approx([20 / 3600, 80 / 3600, 120 / 3600])
+
+
+def test_pictures_that_are_just_there_do_not_hide_a_leak():
+    spikes = np.where(np.random.default_rng(1).random(len(_HOURS)) < 0.3, 25.0, 0.0)
+    leak = 300 + 3 * np.array(_HOURS) + np.abs(_noise(0.5))
+    all_readings, low_readings = (
+        growth(_HOURS, list(leak + spikes)),
+        growth(*lows(_HOURS, list(leak + spikes))),
+    )
+    assert low_readings["verdict"] == "grows"
+    assert all_readings["standard_error"] > 3 * low_readings["standard_error"]
