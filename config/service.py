@@ -194,7 +194,7 @@ class Device(StrEnum):
 
 
 class Precision(StrEnum):
-    """How exactly a CPU counts."""
+    """How exactly networks count."""
 
     AUTO = "auto"
     F32 = "f32"
@@ -210,9 +210,9 @@ class InferenceSettings(Settings):
     )
     precision: Precision = Field(
         default=Precision.AUTO,
-        description="How exactly a CPU counts: `f32`, `bf16` (half the time where the processor has it), `int8` "
-        "(networks that `ppewatch weights export --precision int8` has quantised: faster again, a little less exact). "
-        "`auto`: `bf16` where the processor has it, else `f32`.",
+        description="How exactly networks count: `f32`, `bf16` (half the time where the processor has it), `int8` "
+        "(a CPU only, networks that `ppewatch weights export --precision int8` has quantised). `auto`: `bf16` on a CPU "
+        "that has it, else `f32`.",
     )
     max_batch: int = Field(default=8, ge=1, le=64, description="Most frames that are looked at together.")
     max_wait_s: Seconds = bounded(

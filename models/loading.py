@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from models.errors import ExportError, WeightsError
 from models.keras_start import load_keras
 from models.runtime.choice import Device, Runtime, RuntimeChoice, chosen_runtime
-from models.structures import Gear
+from models.structures import Category, Gear
 from models.weights.store import STORE
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def load_default_detector(
     weights: Mapping[str, Path] | None = None,
     score_threshold: float = 0.5,
     models: Collection[str] | None = None,
+    seg_masks_of: Collection[Category] | None = None,
     runtime: RuntimeChoice = "auto",
     precision: "PrecisionChoice" = "auto",
 ) -> "CombinedDetector":
@@ -81,6 +82,7 @@ def load_default_detector(
       run as with ``auto`` where it is ``int8``, and the log says so. On a GPU ``bf16`` alone makes a difference.
     - ``weights``: weights files in place of the shipped ones, by ``NETWORKS``.
     - ``score_threshold``: least score of a detection.
+    - ``seg_masks_of``: what pixels are wanted of, those of others are zeros; None: of everything.
     - ``models``: which, by ``MODELS``; None takes RetinaFace, and every other that is installed.
 
     Raises ``WeightsError`` when a file is missing, damaged or of another network, or a model is named that there is
@@ -133,6 +135,7 @@ def load_default_detector(
             lambda way: MaskRcnnDetector(
                 paths["maskrcnn"],
                 score_threshold=score_threshold,
+                seg_masks_of=seg_masks_of,
                 device=device,
                 runtime=way.runtime,
                 options=way.options,

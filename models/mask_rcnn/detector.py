@@ -3,7 +3,7 @@
 Shapes: B pictures; H, W height and width of the input; N detections of one picture.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -103,7 +103,8 @@ class MaskRcnnDetector(InstanceDetector):
 
     ``runtime`` says what runs it (see ``models.runtime``): ``keras`` on ``device``, or ``openvino`` on the CPU as
     ``options`` say; see ``NetworkMaskRcnn`` for the other arguments. ``digest`` is that of the file,
-    ``sha256:<hex>``. Batch norms are folded on loading. Raises ``WeightsError`` when the file is not one of a
+    ``sha256:<hex>``. ``seg_masks_of``: what pixels are told of, those of others are zeros; None: of everything. Batch
+    norms are folded on loading. Raises ``WeightsError`` when the file is not one of a
     Mask R-CNN, ``DeviceError`` when the device is not there, ``ExportError`` when it cannot be exported for OpenVINO.
     """
 
@@ -113,12 +114,16 @@ class MaskRcnnDetector(InstanceDetector):
         *,
         score_threshold: float = 0.5,
         proposals: ProposalSettings | None = None,
+        seg_masks_of: Collection[Category] | None = None,
         device: Device = "auto",
         runtime: Runtime = "keras",
         options: SessionOptions | None = None,
     ) -> None:
         chosen = _chosen(proposals)
-        limits = DetectionSettings(score_threshold=score_threshold)
+
+        def limits_of(config: MaskRcnnConfig) -> DetectionSettings:
+            return DetectionSettings(score_threshold, segmented=_segmented(config, seg_masks_of))
+
         config: MaskRcnnConfig
         finder: InstanceFinder
         if runtime == "openvino":
@@ -128,7 +133,7 @@ class MaskRcnnDetector(InstanceDetector):
             export = export_for(NAME, weights_path, options)
             self.digest = export.weights_digest
             config = MaskRcnnConfig.from_mapping(export.facts["config"], origin=weights_path)
-            finder = GraphFinder(export, config, chosen, limits, options=options)
+            finder = GraphFinder(export, config, chosen, limits_of(config), options=options)
         else:
             from models.mask_rcnn.keras_finder import KerasFinder, network_of  # noqa: PLC0415 - needs Keras
             from models.networks.half_precision import keras_precision  # noqa: PLC0415
@@ -139,7 +144,7 @@ class MaskRcnnDetector(InstanceDetector):
                 stored, origin=weights_path, device=device, precision=keras_precision(options, device)
             )
             config = network.config
-            finder = KerasFinder(network, chosen, limits, device=device)
+            finder = KerasFinder(network, chosen, limits_of(config), device=device)
         super().__init__(finder, config)
 
     @property
@@ -181,6 +186,13 @@ def _class_ids(config: MaskRcnnConfig) -> NDArray[np.int32]:
     for."""
     known = {category.label: int(category) for category in Category}
     return np.array([-1, *(known.get(name, -1) for name in config.categories)], np.int32)
+
+
+def _segmented(config: MaskRcnnConfig, wanted: Collection[Category] | None) -> frozenset[int] | None:
+    """The classes of the network that are ``wanted``; None: all."""
+    if wanted is None:
+        return None
+    return frozenset(np.flatnonzero(np.isin(_class_ids(config), list(wanted))).tolist())
 
 
 def _check_input(input_hw: tuple[int, int]) -> None:

@@ -89,9 +89,11 @@ class GraphFinder:
         boxes, scores, classes = chosen_detections(
             class_logits, box_deltas, proposals, input_hw, self._detections
         )
-        seg_logits = self._segmented(trunk, boxes)
-        of_class = seg_logits[np.arange(len(boxes)), :, :, classes]
-        return Instances(boxes, scores, classes, sigmoid(of_class))
+        seg_masks = np.zeros((len(boxes), SEG_MASK_SIDE, SEG_MASK_SIDE), np.float32)
+        (rows,) = np.nonzero(self._detections.has_pixels(classes))
+        seg_logits = self._segmented(trunk, boxes[rows])
+        seg_masks[rows] = sigmoid(seg_logits[np.arange(len(rows)), :, :, classes[rows]])
+        return Instances(boxes, scores, classes, seg_masks)
 
     def _anchors(self, input_hw: tuple[int, int]) -> NDArray[np.float32]:
         return anchors_for(

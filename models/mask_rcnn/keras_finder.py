@@ -16,6 +16,7 @@ from models.errors import InferenceError
 from models.mask_rcnn.config import MaskRcnnConfig
 from models.mask_rcnn.finder import Instances
 from models.mask_rcnn.folding import fold_batch_norms
+from models.mask_rcnn.head_sides import SEG_MASK_SIDE
 from models.mask_rcnn.network import MaskRcnn
 from models.mask_rcnn.settings import DetectionSettings, ProposalSettings
 from models.networks.compiled import CompiledFunction, batch_buckets, fetched, resolved_device
@@ -44,7 +45,7 @@ class KerasFinder:
         device: Device = "auto",
     ) -> None:
         device_name = resolved_device(device)
-        self._score_threshold = detections.score_threshold
+        self._detections = detections
         self._picture_buckets = batch_buckets(device_name)
         self._find = CompiledFunction(
             lambda pixels: network.find(pixels, proposals((pixels.shape[1], pixels.shape[2])), detections),
@@ -83,9 +84,11 @@ class KerasFinder:
         if not (np.isfinite(scores).all() and np.isfinite(boxes).all()):
             raise InferenceError("Mask R-CNN answered with numbers that are not finite")
         side = boxes[..., 2:] - boxes[..., :2]
-        image_ids, rows = np.nonzero((scores >= self._score_threshold) & (side.min(-1) > 0))
+        image_ids, rows = np.nonzero((scores >= self._detections.score_threshold) & (side.min(-1) > 0))
         boxes, scores, classes = (value[image_ids, rows] for value in (boxes, scores, classes))
-        seg_masks = self._seg_masks(boxes, image_ids, classes, levels)
+        seg_masks = np.zeros((len(boxes), SEG_MASK_SIDE, SEG_MASK_SIDE), np.float32)
+        (told,) = np.nonzero(self._detections.has_pixels(classes))
+        seg_masks[told] = self._seg_masks(boxes[told], image_ids[told], classes[told], levels)
         return [
             Instances(boxes[chosen], scores[chosen], classes[chosen], seg_masks[chosen])
             for chosen in (image_ids == index for index in range(len(pixels)))
@@ -95,7 +98,7 @@ class KerasFinder:
         self, boxes: NDArray[np.float32], image_ids: NDArray[Any], classes: NDArray[Any], levels: list[Any]
     ) -> NDArray[np.float32]:
         if not len(boxes):
-            return np.zeros((0, 28, 28), np.float32)
+            return np.zeros((0, SEG_MASK_SIDE, SEG_MASK_SIDE), np.float32)
         largest = _SEG_MASK_BUCKETS[-1]
         turns = [
             self._segment(

@@ -7,6 +7,9 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 #: Height and width of the input from which on as many proposals pass as ever do.
 _FULL_HW: Final = (736, 1280)
 
@@ -45,9 +48,17 @@ class DetectionSettings:
 
     - ``score_threshold``: least probability. ``iou_threshold``: of suppression, within each class.
     - ``candidates``: best pairs of proposal and class that enter suppression. ``count``: D.
+    - ``segmented``: classes of the network whose pixels are told, those of others are zeros; None: all.
     """
 
     score_threshold: float = 0.05
     iou_threshold: float = 0.5
     candidates: int = 400
     count: int = 100
+    segmented: frozenset[int] | None = None
+
+    def has_pixels(self, classes: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Of which of ``classes`` (N,) pixels are told: (N,)."""
+        if self.segmented is None:
+            return np.ones(len(classes), np.bool_)
+        return np.isin(classes, list(self.segmented))

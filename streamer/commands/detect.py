@@ -78,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             weights=weights_given(args.weights),
             score_threshold=min(0.5, max(0.02, args.min_score)),
             models=args.models,
+            seg_masks_of=None,
         )
         # rows in a terminal are progress enough, and a bar would run into them
         rows_shown = sys.stdout.isatty() and (args.json is None or str(args.json) == "-")

@@ -84,7 +84,7 @@ def test_rules_hold_where_they_say(site):
     assert masks.alert_per is AlertPer.ZONE
     (shift,) = masks.schedule.windows
     assert (shift.days, shift.starts_at, shift.ends_at) == ((0, 1, 2, 3, 4), time(22), time(6))
-    zone = wiring.engine_of(site, "gate")._zones["apron"]
+    zone = wiring.engine_of(site, "gate")._zones._zones["apron"]
     assert zone.anchor is Anchor.HEAD
     assert zone.polygon_xy == ((0.1, 0.2), (0.9, 0.2), (0.9, 0.9))
     (whole,) = wiring.engine_of(site, "yard")._rules

@@ -22,7 +22,7 @@ from models.runtime.cache import cache_folder, exported
 from models.runtime.equality import check_differences, likely_pictures
 from models.runtime.export_files import read_export
 from models.runtime.session import SessionOptions, SizedSessions
-from models.structures import ImageBatch
+from models.structures import Category, ImageBatch
 from models.weights import STORE, digest_of
 
 ROOT = Path(__file__).parents[2]
@@ -82,6 +82,24 @@ def test_instances_are_those_of_keras(frames: ImageBatch) -> None:
         np.testing.assert_allclose(seen.scores, others.scores, atol=1e-2)
         np.testing.assert_allclose(seen.boxes_xyxy, others.boxes_xyxy, atol=0.5)
         np.testing.assert_allclose(seen.seg_masks, others.seg_masks, atol=1e-2)
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "keras"])
+def test_pixels_are_told_of_what_is_wanted_alone(frames: ImageBatch, runtime) -> None:
+    all_of_it, hats = (
+        MaskRcnnDetector(
+            MASK_RCNN, score_threshold=0.3, device="cpu", runtime=runtime, seg_masks_of=wanted
+        ).detect_batch(frames)
+        for wanted in (None, {Category.HARD_HAT, Category.PERSON})
+    )
+    kinds = np.concatenate([seen.class_ids for seen in hats])
+    wanted = np.isin(kinds, [Category.HARD_HAT, Category.PERSON])
+    assert wanted.any()
+    assert not wanted.all()
+    told, pixels = (np.concatenate([seen.seg_masks for seen in all_seen]) for all_seen in (all_of_it, hats))
+    np.testing.assert_allclose(pixels[wanted], told[wanted], atol=1e-5)
+    assert told[~wanted].any()
+    assert not pixels[~wanted].any()
 
 
 def test_a_picture_without_anything_in_it_and_a_size_that_was_not_announced() -> None:
