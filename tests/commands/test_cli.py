@@ -303,6 +303,7 @@ def test_every_command_has_a_file_and_every_file_a_command():
         "parser",
         "passwords",
         "process_title",
+        "quantising",
     }
     files = {path.stem for path in (ROOT / "streamer" / "commands").glob("*.py")}
     assert files - helpers == set(cli.COMMANDS)

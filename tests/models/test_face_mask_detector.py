@@ -37,7 +37,7 @@ def test_faces_carry_how_they_wear_their_masks(reference: Path, shared_data: Pat
     pictures = [read_picture(file) for file in files]
     blank = ArrayPicture(np.full((300, 400, 3), 128, np.uint8))
     detector: Detector = load_default_detector(
-        device="cpu", weights={"retinaface": reference}, models=["retinaface"]
+        device="cpu", weights={"retinaface": reference}, models=["retinaface"], precision="f32"
     )
     input_hw = input_hw_for(pictures[0].image_hw, 640)
     together = detector.detect([pictures[0], blank, *pictures[1:]], input_hw)
