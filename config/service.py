@@ -214,7 +214,12 @@ class InferenceSettings(Settings):
         "(a CPU only, networks that `ppewatch weights export --precision int8` has quantised). `auto`: `bf16` on a CPU "
         "that has it, else `f32`.",
     )
-    max_batch: int = Field(default=8, ge=1, le=64, description="Most frames that are looked at together.")
+    max_batch: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        description="Most frames that are looked at together on a GPU. A processor looks at one after the other.",
+    )
     max_wait_s: Seconds = bounded(
         default=0.03,
         alias="max_wait",

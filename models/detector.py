@@ -33,7 +33,7 @@ class Detector(Protocol):
 @runtime_checkable
 class RunsBeside(Protocol):
     """A detector that says whether its networks run beside the processor, on a GPU, so that others can use the
-    processor while it detects."""
+    processor while it detects, and several pictures together cost less than one by one."""
 
     runs_beside: bool
 

@@ -27,8 +27,10 @@ class Readiness:
         self._max_batch = max_batch
         self._sizes: dict[tuple[int, int], _Size] = {}
 
-    def begin(self, sizes: Iterable[tuple[int, int]]) -> None:
-        """Start anew with these sizes and those known before: nothing is warm, nothing forbidden."""
+    def begin(self, sizes: Iterable[tuple[int, int]], *, max_batch: int | None = None) -> None:
+        """Start anew with these sizes and those known before: nothing is warm, nothing forbidden. ``max_batch``: most
+        pictures from now on; None: as before."""
+        self._max_batch = max_batch or self._max_batch
         self._sizes = {
             hw: _Size(_powers_of_two(self._max_batch)) for hw in dict.fromkeys((*sizes, *self._sizes))
         }

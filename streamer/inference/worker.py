@@ -263,7 +263,8 @@ class InferenceWorker:
             return
         self._set_status(state=WorkerState.WARMING, digests=digests)
         self._batcher.reset_costs()
-        self._readiness.begin((*self._initial_sizes, *self._batcher.sizes_to_prepare()))
+        sizes = (*self._initial_sizes, *self._batcher.sizes_to_prepare())
+        self._readiness.begin(sizes, max_batch=self._most_at_once(detector))
         self._apply_limits(self._readiness.sizes)
         # one picture of each size is enough to begin with; larger batches are prepared between those that run
         while (preparing := self._readiness.first_to_warm()) is not None:
@@ -276,6 +277,13 @@ class InferenceWorker:
         self._pulse.beat()
         self._settle()
         self._settled.set()
+
+    def _most_at_once(self, detector: SelectiveDetector) -> int:
+        """Most pictures in a batch. A processor looks at one after the other: there a batch would only make each wait
+        for the others, and its frames grow old.
+        """
+        on_processor = isinstance(detector, RunsBeside) and not detector.runs_beside
+        return 1 if on_processor else self._batcher.max_batch
 
     def _warm_up(self, detector: SelectiveDetector, input_hw: tuple[int, int], count: int) -> bool:
         """Prepare batches of ``count`` pictures and measure one of each camera's models. False: the models broke

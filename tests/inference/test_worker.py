@@ -102,6 +102,22 @@ def test_it_is_ready_only_after_loading_and_warming_in_its_own_thread():
     assert threading.get_ident() not in detector.threads
 
 
+@pytest.mark.parametrize(("beside", "most"), [(False, 1), (True, 4)])
+def test_what_a_processor_looks_at_one_by_one_waits_for_no_other(beside, most):
+    detector = BrightnessDetector(call_s=0.02)
+    detector.runs_beside = beside
+    cameras = ("a", "b", "c", "d")
+    with running(lambda device: detector, initial_sizes=[(64, 64)], cameras=cameras) as rig:
+        rig.until(lambda _status: len(detector.warmed) == (1 if most == 1 else 3))
+        for _ in range(10):
+            for camera_id in cameras:
+                rig.put(camera_id)
+            time.sleep(0.03)
+        rig.until(lambda status: status.frames >= 8)
+    assert max(detector.batch_sizes) == most
+    assert {count for _, count in detector.warmed} == ({1} if most == 1 else {1, 2, 4})
+
+
 def test_a_new_size_is_warmed_while_the_others_go_on():
     steps = []
 
