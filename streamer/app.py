@@ -1,6 +1,7 @@
 """The composition root of the daemon: makes the parts of a site, starts and stops them in order, reloads."""
 
 import importlib.metadata
+import itertools
 import logging
 import os
 import signal
@@ -25,6 +26,7 @@ from streamer.inference.results import ResultQueue
 from streamer.inference.worker import DetectorFactory, InferenceWorker
 from streamer.inference.worker_status import WorkerState
 from streamer.ingest.host_budget import HostBudget
+from streamer.ingest.sampler import phase_of
 from streamer.judging.alert_ids import random_alert_id
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
@@ -66,6 +68,7 @@ class Daemon:
         self._heartbeats = Heartbeats()
         self._started_at = time.time()
         self._stations: dict[str, CameraStation] = {}
+        self._numbers = itertools.count()
         self._hosts = HostBudget(at_once=site.ingest.connecting_per_host)
         inference = site.inference
         self._batcher = Batcher(
@@ -262,6 +265,7 @@ class Daemon:
             heartbeats=self._heartbeats,
             on_status=lambda name, _status: self._announcer.camera_changed(name),
             new_gate=wiring.gates_of(settings, attention),
+            phase=phase_of(next(self._numbers)),
         )
         self._stations[camera_id] = station
         station.start()

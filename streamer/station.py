@@ -29,6 +29,7 @@ class CameraStation:
         heartbeats: Heartbeats,
         on_status: Callable[[str, StreamStatus], None],
         new_gate: Callable[[], LookGate] | None = None,
+        phase: float = 0.0,
     ) -> None:
         self.camera_id = demand.camera_id
         self.demand = demand
@@ -43,6 +44,7 @@ class CameraStation:
             retry=retry,
             fps=demand.fps,
             new_gate=new_gate,
+            phase=phase,
             enabled=enabled,
             pulse=self._pulse,
             on_status=on_status,

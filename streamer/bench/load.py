@@ -31,6 +31,7 @@ from streamer.frame import Frame
 from streamer.ingest.camera import CameraIngest
 from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.mailbox import Mailbox
+from streamer.ingest.sampler import phase_of
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
 
@@ -144,8 +145,14 @@ def run_floor(load: Load) -> Outcome:
     boxes = [Mailbox(name, notify=come.set) for name in watch.cameras]
     hosts = HostBudget(at_once=len(boxes))
     ingests = [
-        CameraIngest(wiring.source_of(site.cameras[box.camera_id]), box, hosts=hosts, fps=load.fps)
-        for box in boxes
+        CameraIngest(
+            wiring.source_of(site.cameras[box.camera_id]),
+            box,
+            hosts=hosts,
+            fps=load.fps,
+            phase=phase_of(number),
+        )
+        for number, box in enumerate(boxes)
     ]
     detector = load_detector(models=load.models)
 

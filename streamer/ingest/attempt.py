@@ -37,6 +37,7 @@ class Attempt:
         mailbox: Mailbox,
         *,
         fps: float | None,
+        phase: float,
         counters: StreamCounters,
         gate: LookGate | None,
         changed: Callable[[], None],
@@ -52,7 +53,9 @@ class Attempt:
         self._mailbox = mailbox
         self._changed = changed
         self._ended = Event()
-        self._session = Session(camera_id=mailbox.camera_id, sink=self, fps=fps, gate=gate, counters=counters)
+        self._session = Session(
+            camera_id=mailbox.camera_id, sink=self, fps=fps, phase=phase, gate=gate, counters=counters
+        )
         self._thread = Thread(target=self._run, name=f"decode-{mailbox.camera_id}", daemon=True)
 
     def start(self) -> None:

@@ -40,7 +40,7 @@ class CameraIngest:
     """One configured camera: a supervising thread, and per connection a decoder thread that fills the
     mailbox.
 
-    - ``fps``: frames per second that go into the mailbox; None for all.
+    - ``fps``: frames per second that go into the mailbox; None for all. ``phase``: see ``FrameSampler``.
     - ``new_gate``: makes the gate of each connection, which holds back frames that are due; None: all go in.
     - ``retry``: this camera's own policy (it counts failures); ``hosts``: the budget that all cameras share.
     - ``pulse``: beats while the supervising thread does its work, whatever the camera does.
@@ -58,6 +58,7 @@ class CameraIngest:
         hosts: HostBudget,
         retry: RetryPolicy | None = None,
         fps: float | None = None,
+        phase: float = 0.0,
         new_gate: Callable[[], LookGate] | None = None,
         enabled: bool = True,
         pulse: Pulse | None = None,
@@ -70,6 +71,7 @@ class CameraIngest:
         self._hosts = hosts
         self._retry = retry or RetryPolicy()
         self._fps = fps
+        self._phase = phase
         self._new_gate = new_gate
         self._on_status = on_status
         self._pulse = pulse
@@ -188,6 +190,7 @@ class CameraIngest:
             self._source,
             self._mailbox,
             fps=self._fps,
+            phase=self._phase,
             counters=self.counters,
             gate=None if self._new_gate is None else self._new_gate(),
             changed=self._wake,

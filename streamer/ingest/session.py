@@ -39,6 +39,7 @@ class Session:
     """One connection's surroundings.
 
     - ``fps``: frames per second that are wanted, or None for all; others are decoded but never converted.
+    - ``phase``: of the grid of those that are wanted, see ``FrameSampler``.
     - ``gate``: holds back frames that are due, or None; whoever reads with ``read_frames`` gets all of them.
     - ``stop``: set by another thread to end the connection at the next packet.
     """
@@ -46,6 +47,7 @@ class Session:
     camera_id: str
     sink: ConnectionSink
     fps: float | None = None
+    phase: float = 0.0
     gate: LookGate | None = None
     stop: Event = field(default_factory=Event)
     counters: StreamCounters = field(default_factory=StreamCounters)

@@ -17,11 +17,11 @@ class FrameTimes:
 
 
 class LiveTiming:
-    """Frames are captured when they are received, and sampled by that time."""
+    """Frames are captured when they are received, and sampled by that time. ``phase``: see ``FrameSampler``."""
 
-    def __init__(self, *, fps: float | None) -> None:
+    def __init__(self, *, fps: float | None, phase: float = 0.0) -> None:
         self.clock = LiveClock()
-        self._sampler = FrameSampler(fps)
+        self._sampler = FrameSampler(fps, phase=phase)
 
     def take(self, pts_s: float | None, received_mono_s: float) -> FrameTimes | None:  # noqa: ARG002
         """The times of the next frame, or None when it is not due."""
@@ -33,16 +33,24 @@ class LiveTiming:
 class RecordingTiming:
     """Frames are sampled by their place in the recording.
 
-    Paced, they are held back until they are due and are captured at that moment, as from a camera. Not paced,
-    ``captured_at`` is ``start_epoch_s`` plus the place in the recording, whenever it is read: the same
-    recording gives the same times.
+    Paced, they are held back until their moment and are captured then, as from a camera, each of them: were only those
+    held back that are due, the others would be decoded in one burst while the networks look. ``phase``: see
+    ``FrameSampler``. Not paced there is none, and ``captured_at`` is ``start_epoch_s`` plus the place in the recording,
+    whenever it is read: the same recording gives the same times.
     """
 
     def __init__(
-        self, *, fps: float | None, stop: Event, paced: bool, start_epoch_s: float | None, interval_s: float
+        self,
+        *,
+        fps: float | None,
+        stop: Event,
+        paced: bool,
+        start_epoch_s: float | None,
+        interval_s: float,
+        phase: float = 0.0,
     ) -> None:
         self.media_time = MediaTime(interval_s)
-        self._sampler = FrameSampler(fps)
+        self._sampler = FrameSampler(fps, phase=phase if paced else 0.0)
         self._stop = stop
         self._pacer = Pacer() if paced else None
         self._clock = LiveClock()
@@ -51,10 +59,12 @@ class RecordingTiming:
     def take(self, pts_s: float | None, received_mono_s: float) -> FrameTimes | None:
         """The times of the next frame, after its moment has come; or None when it is not due."""
         media_s = self.media_time.at(pts_s)
-        if not self._sampler.due(media_s):
+        is_due = self._sampler.due(media_s)
+        if self._pacer is not None:
+            self._pacer.wait(media_s, self._stop)
+        if not is_due:
             return None
         if self._pacer is None:
             return FrameTimes(self._start_epoch_s + media_s, received_mono_s)
-        self._pacer.wait(media_s, self._stop)
         due_mono_s = time.monotonic()
         return FrameTimes(self._clock.captured_at(due_mono_s), due_mono_s)

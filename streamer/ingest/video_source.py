@@ -214,13 +214,14 @@ class _VideoReader:
             if self.is_recording:
                 self._timing = RecordingTiming(
                     fps=self._session.fps,
+                    phase=self._session.phase,
                     stop=self._session.stop,
                     paced=self._source.paced,
                     start_epoch_s=self._source.start_epoch_s,
                     interval_s=1.0 / (_declared_fps(stream) or _FALLBACK_FPS),
                 )
             else:
-                self._timing = LiveTiming(fps=self._session.fps)
+                self._timing = LiveTiming(fps=self._session.fps, phase=self._session.phase)
         return self._timing
 
     def _tell_format(self, frame: av.VideoFrame, stream: VideoStream, decoder: StreamDecoder) -> None:

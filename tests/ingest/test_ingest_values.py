@@ -21,9 +21,10 @@ from streamer.ingest.errors import CameraBusy, CredentialsRefused, EndOfStream, 
 from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.mailbox import Mailbox, MailboxCounters
 from streamer.ingest.retry import RetryPolicy
-from streamer.ingest.sampler import FrameSampler
+from streamer.ingest.sampler import FrameSampler, phase_of
 from streamer.ingest.source import Source
 from streamer.ingest.status import RateMeter
+from streamer.ingest.timing import RecordingTiming
 from streamer.ingest.urls import (
     SourceKind,
     display_url,
@@ -344,3 +345,30 @@ def test_converting_mjpeg_fills_no_log(caplog: pytest.LogCaptureFixture, tmp_pat
     for each in frames:
         each.rgb((60, 80))
     assert caplog.records == []
+
+
+@given(st.floats(0, 0.999), st.floats(0.5, 12))
+def test_a_phase_moves_the_grid_and_not_the_rate(phase: float, fps: float):
+    sampler = FrameSampler(fps, phase=phase)
+    due = [at / 25 for at in range(25 * 60) if sampler.due(at / 25)]
+    assert due[0] == 0
+    assert len(due) == pytest.approx(60 * fps, abs=2)
+    gaps = np.diff(due)
+    assert gaps[0] == pytest.approx((0.5 + phase) / fps, abs=0.041)
+    assert gaps[2:].max() <= 1 / fps + 0.081
+
+
+def test_cameras_that_begin_together_are_spread_over_the_interval():
+    for count in (2, 3, 8, 16, 50):
+        phases = sorted(phase_of(number) for number in range(count))
+        assert phases[0] >= 0
+        assert phases[-1] < 1
+        assert np.diff([*phases, phases[0] + 1]).max() < 2 / count
+
+
+def test_every_frame_of_a_paced_recording_has_its_moment():
+    timing = RecordingTiming(fps=2, stop=threading.Event(), paced=True, start_epoch_s=None, interval_s=0.04)
+    began = time.monotonic()
+    taken = [timing.take(number / 25, time.monotonic()) for number in range(13)]
+    assert time.monotonic() - began >= 0.47, "also those that are not due come at their time"
+    assert [number for number, times in enumerate(taken) if times] == [0, 7]
