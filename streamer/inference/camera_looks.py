@@ -18,6 +18,9 @@ _LATENCIES_KEPT: Final = 256
 #: bursts.
 _SHORTEST_INTERVAL: Final = 0.5
 
+#: Frames that come at least this share of a wished period apart were sampled already: looks keep step with them.
+_SAMPLED: Final = 0.9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraLooks:
@@ -68,6 +71,9 @@ class CameraState:
     last_active_s: float
     input_hw: tuple[int, int] | None = None
     waiting_since_s: float | None = None
+    #: when the newest frame came, and how long after the one before
+    arrived_s: float | None = None
+    arrival_gap_s: float = 0.0
     analysed: int = 0
     dropped_stale: int = 0
     dropped_failed: int = 0
@@ -114,15 +120,32 @@ class CameraState:
         if self.waiting_since_s is not None:
             self.waiting_since_s = now_s
 
+    def frame_came(self, now_s: float) -> None:
+        """A frame is in the mailbox, in place of one that was there."""
+        self.last_active_s = now_s
+        if self.waiting_since_s is None:
+            self.waiting_since_s = now_s
+        if self.arrived_s is not None:
+            self.arrival_gap_s = now_s - self.arrived_s
+        self.arrived_s = now_s
+
     def look(self, now_s: float) -> None:
         """A look begins: the next one is planned, and a wait beyond the wish is accounted."""
         self._account_wait(now_s)
         period_s = self.granted_period_s
         spare = now_s < self.due_s - _SHORTEST_INTERVAL * period_s
         on_grid_s = now_s if spare else self.due_s
+        if self._keeps_step and self.arrived_s is not None:
+            # a grid of its own phase would make every frame wait for it
+            on_grid_s = min(on_grid_s, self.arrived_s)
         self.anchor_s = max(on_grid_s, now_s - (1 - _SHORTEST_INTERVAL) * period_s)
         self.last_look_s = now_s
         self.waiting_since_s = None
+
+    @property
+    def _keeps_step(self) -> bool:
+        """Whether frames come no more often than they are looked at, so that each is due when it comes."""
+        return self.granted_fps >= self.demand.fps and self.arrival_gap_s >= _SAMPLED * self.granted_period_s
 
     def finished(self, now_s: float, latency_s: float) -> None:
         """A look ended well, ``latency_s`` after its frame had arrived."""

@@ -139,9 +139,7 @@ class LookSchedule:
         """A camera's mailbox holds a frame."""
         state = self.cameras.get(camera_id)
         if state is not None:
-            state.last_active_s = now_s
-            if state.waiting_since_s is None:
-                state.waiting_since_s = now_s
+            state.frame_came(now_s)
 
     def choose(self, now_s: float) -> Choice | Wait:
         """What to do now. A choice is binding only once ``looked`` is called for its cameras."""

@@ -216,3 +216,19 @@ def test_the_time_before_the_models_are_ready_is_no_starvation():
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(ValueError, match="at least"):
         LookSchedule(**wrong)
+
+
+@pytest.mark.parametrize(("gap_s", "next_due_s"), [(1.0, 3.0), (0.2, 2.6)])
+def test_a_late_look_does_not_make_later_frames_wait(gap_s, next_due_s):
+    """Frames of a sampled stream are due as they come; of one that sends more, looks keep their own pace."""
+    schedule = LookSchedule(max_batch=1, collect_window_s=0.0)
+    schedule.set_limit(LARGE_HW, 1, 0.0)
+    schedule.set_camera(CameraDemand(camera_id="a", fps=1.0), 0.0)
+    schedule.set_input("a", LARGE_HW)
+    state = schedule.cameras["a"]
+    for at_s in (0.0, gap_s):
+        schedule.frame_waiting("a", at_s)
+    schedule.looked("a", 0.9 + gap_s)
+    schedule.frame_waiting("a", 2 * gap_s)
+    schedule.looked("a", state.due_s)
+    assert state.due_s == pytest.approx(next_due_s)
