@@ -54,7 +54,13 @@ class Attempt:
         self._changed = changed
         self._ended = Event()
         self._session = Session(
-            camera_id=mailbox.camera_id, sink=self, fps=fps, phase=phase, gate=gate, counters=counters
+            camera_id=mailbox.camera_id,
+            sink=self,
+            fps=fps,
+            phase=phase,
+            gate=gate,
+            slot=mailbox,
+            counters=counters,
         )
         self._thread = Thread(target=self._run, name=f"decode-{mailbox.camera_id}", daemon=True)
 

@@ -42,6 +42,19 @@ class Mailbox:
             self._frame = frame
         self._notify()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a frame waits."""
+        with self._lock:
+            return self._frame is not None
+
+    def freshen(self, frame: Frame) -> None:
+        """Put a newer frame in the place of the one that waits, if it still does. Nothing counts as dropped by that,
+        and nobody is told."""
+        with self._lock:
+            if self._frame is not None:
+                self._frame = frame
+
     def take(self) -> Frame | None:
         """Empty the slot and return what was in it, or None."""
         with self._lock:

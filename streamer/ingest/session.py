@@ -34,6 +34,19 @@ class LookGate(Protocol):
         ...
 
 
+class Slot(Protocol):
+    """Where a frame that was given waits to be looked at (``Mailbox``)."""
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a frame waits."""
+        ...
+
+    def freshen(self, frame: Frame) -> None:
+        """Put a newer frame in the place of the one that waits, if it still does."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One connection's surroundings.
@@ -41,6 +54,8 @@ class Session:
     - ``fps``: frames per second that are wanted, or None for all; others are decoded but never converted.
     - ``phase``: of the grid of those that are wanted, see ``FrameSampler``.
     - ``gate``: holds back frames that are due, or None; whoever reads with ``read_frames`` gets all of them.
+    - ``slot``: while a frame that was given waits there, the ones after it take its place, due or not: they are decoded
+      anyway, and a verdict upon the present is worth more. None: whoever reads takes each frame at once.
     - ``stop``: set by another thread to end the connection at the next packet.
     """
 
@@ -49,5 +64,6 @@ class Session:
     fps: float | None = None
     phase: float = 0.0
     gate: LookGate | None = None
+    slot: Slot | None = None
     stop: Event = field(default_factory=Event)
     counters: StreamCounters = field(default_factory=StreamCounters)

@@ -25,8 +25,10 @@ class LiveTiming:
 
     def take(self, pts_s: float | None, received_mono_s: float) -> FrameTimes | None:  # noqa: ARG002
         """The times of the next frame, or None when it is not due."""
-        if not self._sampler.due(received_mono_s):
-            return None
+        return self.present(received_mono_s) if self._sampler.due(received_mono_s) else None
+
+    def present(self, received_mono_s: float) -> FrameTimes:
+        """The times of a frame that was received just now, due or not."""
         return FrameTimes(self.clock.captured_at(received_mono_s), received_mono_s)
 
 
@@ -66,5 +68,12 @@ class RecordingTiming:
             return None
         if self._pacer is None:
             return FrameTimes(self._start_epoch_s + media_s, received_mono_s)
-        due_mono_s = time.monotonic()
-        return FrameTimes(self._clock.captured_at(due_mono_s), due_mono_s)
+        return self.present(received_mono_s)
+
+    def present(self, received_mono_s: float) -> FrameTimes | None:  # noqa: ARG002 - it was held back since
+        """The times of the frame that was taken last, due or not; None of a recording that is not paced: its frames are
+        those that are due."""
+        if self._pacer is None:
+            return None
+        now_mono_s = time.monotonic()
+        return FrameTimes(self._clock.captured_at(now_mono_s), now_mono_s)

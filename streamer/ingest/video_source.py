@@ -33,7 +33,7 @@ from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_re
 from streamer.ingest.session import Session
 from streamer.ingest.source import Source
 from streamer.ingest.stream_decoder import StreamDecoder
-from streamer.ingest.timing import LiveTiming, RecordingTiming
+from streamer.ingest.timing import FrameTimes, LiveTiming, RecordingTiming
 from streamer.ingest.urls import SourceKind
 from streamer.ingest.video_picture import VideoPicture
 
@@ -129,16 +129,14 @@ class _VideoReader:
                 if session.stop.is_set():
                     return
                 self._tell_format(frame, stream, decoder)
+                index = self._decoded_before + decoder.given - 1
                 if times is not None:
                     session.counters.due += 1
-                    yield Frame(
-                        camera_id=session.camera_id,
-                        index=self._decoded_before + decoder.given - 1,
-                        pts_s=frame.time,
-                        captured_at=times.captured_at,
-                        received_mono_s=times.received_mono_s,
-                        picture=picture_of(frame),
-                    )
+                    yield _frame(session.camera_id, index, frame, times)
+                elif session.slot is not None and session.slot.is_waiting:
+                    present = timing.present(received_s)
+                    if present is not None:
+                        session.slot.freshen(_frame(session.camera_id, index, frame, present))
             shown = self.shown - shown_before
             left_out = int(decoder.leaves_out and packet.size > 0 and not shown)
             session.sink.progressed(received_s, shown, left_out)
@@ -245,6 +243,17 @@ class _VideoReader:
             self._session.counters.format_changes += 1
             logger.info("%s: the stream changed from %s to %s", self._session.camera_id, known, self._format)
         self._session.sink.opened(self._format)
+
+
+def _frame(camera_id: str, index: int, frame: av.VideoFrame, times: FrameTimes) -> Frame:
+    return Frame(
+        camera_id=camera_id,
+        index=index,
+        pts_s=frame.time,
+        captured_at=times.captured_at,
+        received_mono_s=times.received_mono_s,
+        picture=picture_of(frame),
+    )
 
 
 def _video_stream(container: InputContainer, source: Source) -> VideoStream:

@@ -217,6 +217,21 @@ def test_one_dead_camera_costs_the_others_nothing(watch: StartCamera, rtsp_serve
     assert all(each.camera.status().code == "unreachable" for each in dead)
 
 
+def test_a_frame_that_waits_grows_no_older_than_the_stream(watch: StartCamera, tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", frames=100, fps=25)
+    gate = watch(str(clip), fps=0.5, loop=True)
+    deadline = time.monotonic() + 10
+    while not gate.mailbox.is_waiting or gate.camera.counters.decoded < 20:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    frame = gate.mailbox.take()
+    assert frame is not None
+    assert frame.index >= 15, "those that are decoded anyway take the place of the one that waits"
+    assert gate.mailbox.counters.put <= 2
+    time.sleep(0.3)
+    assert not gate.mailbox.is_waiting or gate.mailbox.counters.put > 1, "what is not due fills no empty slot"
+
+
 def test_stopping_is_quick_and_leaves_no_thread(watch: StartCamera, rtsp_server: StartRtsp) -> None:
     gate = watch(rtsp_server().url)
     gate.wait_state(StreamState.ONLINE)

@@ -372,3 +372,25 @@ def test_every_frame_of_a_paced_recording_has_its_moment():
     taken = [timing.take(number / 25, time.monotonic()) for number in range(13)]
     assert time.monotonic() - began >= 0.47, "also those that are not due come at their time"
     assert [number for number, times in enumerate(taken) if times] == [0, 7]
+
+
+def test_a_waiting_frame_is_freshened_and_an_empty_slot_stays_empty():
+    mailbox = Mailbox("gate")
+    first, second = (
+        Frame(
+            camera_id="gate",
+            index=index,
+            pts_s=None,
+            captured_at=float(index),
+            received_mono_s=float(index),
+            picture=ArrayPicture(np.zeros((2, 2, 3), np.uint8)),
+        )
+        for index in (1, 2)
+    )
+    mailbox.freshen(first)
+    assert not mailbox.is_waiting
+    mailbox.put(first)
+    mailbox.freshen(second)
+    assert mailbox.is_waiting
+    assert mailbox.take() is second
+    assert mailbox.counters == MailboxCounters(put=1, taken=1, dropped=0)
