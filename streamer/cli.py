@@ -11,11 +11,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from streamer.commands import ExitCode
 from streamer.commands.parser import CommandParser
 from streamer.commands.process_title import hide_passwords_in_process_title
+from streamer.process_end import run_to_the_end
 
 COMMANDS: Final = (
     "run",
@@ -68,6 +69,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return ExitCode.DONE
         return _report(error, args)
     return code
+
+
+def run() -> NoReturn:
+    """Run one command as this process, and end it: what ``ppewatch`` on a command line is."""
+    run_to_the_end(main)
 
 
 def _parser() -> CommandParser:
@@ -200,4 +206,4 @@ def _is_ours(frame: traceback.FrameSummary) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -1,7 +1,7 @@
 """The benches that run the daemon, for a second or two: what they print is of what they say."""
 
-import mmap
-import os
+import subprocess
+import sys
 import threading
 import time
 
@@ -105,12 +105,26 @@ def test_a_daemon_that_ends_is_told_with_its_last_words(tmp_path):
 
 
 def test_memory_of_a_process_is_what_the_kernel_says():
-    before = memory_of(os.getpid())
-    # of its own, whatever the process has freed before
-    with mmap.mmap(-1, 30_000_000, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as held:
-        held.write(bytes(range(250)) * 120_000)
-        after = memory_of(os.getpid())
-    assert 25 < after.anonymous_mb - before.anonymous_mb < 45
+    # one that does nothing else: this one frees and takes memory of its own
+    code = (
+        "import mmap\n"
+        "print('empty', flush=True); input()\n"
+        "held = mmap.mmap(-1, 30_000_000, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)\n"
+        "for place in range(0, len(held), mmap.PAGESIZE): held[place] = 1\n"
+        "print('full', flush=True); input()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stdout.readline() == "empty\n"
+        before = memory_of(child.pid)
+        print(file=child.stdin, flush=True)
+        assert child.stdout.readline() == "full\n"
+        after = memory_of(child.pid)
+        print(file=child.stdin, flush=True)
+    assert 28 < after.anonymous_mb - before.anonymous_mb < 33
     assert after.rss_mb >= after.pss_mb >= after.anonymous_mb
 
 

@@ -261,19 +261,27 @@ def test_stopping_does_not_wait_for_a_hanging_camera(watch: StartCamera, rtsp_se
 
 def test_a_process_can_end_while_a_camera_hangs(rtsp_server: StartRtsp) -> None:
     server = rtsp_server()
+    # the C library takes its time to end the process, so that the hanging thread asks PyAV what to do meanwhile
     code = (
-        "import sys, time\n"
+        "import ctypes, sys, time\n"
         "from streamer.ingest.camera import CameraIngest\n"
         "from streamer.ingest.host_budget import HostBudget\n"
         "from streamer.ingest.mailbox import Mailbox\n"
         "from streamer.ingest.source import Source\n"
-        "box = Mailbox('gate')\n"
-        "camera = CameraIngest(Source(sys.argv[1], stall_s=30.0), box, hosts=HostBudget())\n"
-        "camera.start()\n"
-        "while box.take() is None: time.sleep(0.02)\n"
-        "print('frame', flush=True)\n"
-        "sys.stdin.readline()\n"
-        "camera.stop()\n"
+        "from streamer.process_end import run_to_the_end\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.__cxa_atexit(libc.usleep, ctypes.c_void_p(700_000), None)\n"
+        "def main():\n"
+        "    box = Mailbox('gate')\n"
+        "    camera = CameraIngest(Source(sys.argv[1], stall_s=30.0), box, hosts=HostBudget())\n"
+        "    camera.start()\n"
+        "    while box.take() is None: time.sleep(0.02)\n"
+        "    print('frame', flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    camera.stop()\n"
+        "    print('written at the end')\n"
+        "    return 7\n"
+        "run_to_the_end(main)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, server.url],
@@ -288,8 +296,9 @@ def test_a_process_can_end_while_a_camera_hangs(rtsp_server: StartRtsp) -> None:
         assert process.stdout.readline() == "frame\n"
         server.hang()
         time.sleep(0.3)
-        _, stderr = process.communicate("stop\n", timeout=8)
-        assert process.returncode == 0
+        stdout, stderr = process.communicate("stop\n", timeout=8)
+        assert process.returncode == 7
+        assert stdout == "written at the end\n"
         assert stderr == "gate: the connection hangs and is left to itself\n"
     finally:
         process.kill()
