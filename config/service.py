@@ -284,6 +284,14 @@ class RetentionSettings(Settings):
         le=10**14,
         description="Space that is left free on the disk for others.",
     )
+    history_s: Seconds = bounded(
+        default=400 * 86_400.0,
+        alias="history",
+        ge=86_400,
+        le=10 * 366 * 86_400,
+        description="Sums of person-seconds by zone and quarter of an hour, for charts and reports, are removed after"
+        " this time. They tell of nobody.",
+    )
 
 
 def _check_listen(value: str) -> str:

@@ -21,6 +21,8 @@ from streamer.control import CommandDesk
 from streamer.detector_loading import Device, load_detector
 from streamer.errors import StreamerError
 from streamer.followed import FollowedHeads
+from streamer.history.keeper import HistoryKeeper
+from streamer.history.store import ComplianceHistory
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.results import ResultQueue
 from streamer.inference.worker import DetectorFactory, InferenceWorker
@@ -32,6 +34,7 @@ from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
 from streamer.judging.judge import Judge
 from streamer.judging.orphans import end_orphans
+from streamer.live.desk import LiveDesk
 from streamer.present_limits import limit_warnings
 from streamer.redaction import install_redaction, redact
 from streamer.service.heartbeats import Heartbeats
@@ -95,11 +98,13 @@ class Daemon:
             initial_sizes=wiring.expected_input_sizes(site),
             pulse=self._heartbeats.add("inference"),
         )
+        self._live = LiveDesk()
         self._judge = Judge(
             results=self._results,
             on_alert=self._submit,
             model_digests=lambda: dict(self._worker.status().digests),
             pulse=self._heartbeats.add("rules"),
+            on_look=self._live.take,
         )
         self._board = StatusBoard(
             stations=self._stations,
@@ -115,6 +120,7 @@ class Daemon:
             judge=self._judge,
             publisher=self._publisher,
             intake=self._intake,
+            history=HistoryKeeper(ComplianceHistory(site.state_dir), keep_s=site.retention.history_s),
             site=site.site.name,
             started_at=self._started_at,
             stats_every_s=site.mqtt.stats_s,
@@ -202,6 +208,7 @@ class Daemon:
                 self._stations.pop(camera_id).stop()
             self._add_camera(camera_id)
         self._announcer.keep_only(site.cameras)
+        self._live.keep_only(site.cameras)
         if not wiring.all_models_of(site) <= wiring.all_models_of(before):
             _log.info("another model is needed: the models are loaded anew")
             self._worker.rebuild()

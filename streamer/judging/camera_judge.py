@@ -22,6 +22,7 @@ class CameraJudge:
         self, engine: CameraEngine, view: CameraView, *, new_alert_id: Callable[[Violation], str]
     ) -> None:
         self._engine = engine
+        self.view = view
         self._composer = AlertComposer(view, new_alert_id=new_alert_id)
         self._image_hw = _NO_PICTURE
         self.model_digests: Mapping[str, str] = {}

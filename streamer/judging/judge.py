@@ -17,9 +17,13 @@ from streamer.inference.results import InferenceResult, ResultQueue
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
 from streamer.judging.heads_to_follow import heads_to_follow
+from streamer.judging.view import CameraView
 from streamer.pulse import Pulse
 
 _log = logging.getLogger(__name__)
+
+#: Gets every judged look: the frame, what was seen in it, the people as the rules left them, and the camera's view.
+LookHandler = Callable[[Frame, Detections, Sequence[Track], CameraView], None]
 
 #: How often cameras without frames learn that time has passed.
 _ADVANCE_EVERY_S: Final = 0.5
@@ -57,6 +61,7 @@ class Judge:
     """Runs the rules of all cameras in a thread of its own, so that no camera waits for another's snapshot.
 
     - ``on_alert`` gets every message, in order, in this thread.
+    - ``on_look`` gets every look after its rules have run, in this thread, with no lock held.
     - ``model_digests`` is asked at each look which weights saw it.
     - ``wall_clock`` (UTC epoch s) dates the ends of cameras that are taken away before they gave a frame.
 
@@ -70,9 +75,11 @@ class Judge:
         on_alert: Callable[[ComposedAlert], None],
         model_digests: Callable[[], Mapping[str, str]],
         pulse: Pulse,
+        on_look: LookHandler | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._results = results
+        self._on_look = on_look
         self._on_alert = on_alert
         self._model_digests = model_digests
         self._pulse = pulse
@@ -155,6 +162,9 @@ class Judge:
             seat.tell_gate()
             seat.tell_inference(result.detections)
             self._hand_on(alerts)
+            tracks, view = seat.judge.tracks, seat.judge.view
+        if self._on_look is not None:
+            self._on_look(result.frame, result.detections, tracks, view)
 
     def _advance_all(self) -> None:
         mono_s = time.monotonic()

@@ -1,12 +1,21 @@
 """Who is watched, and the latest picture of each: between the screens and the thread that judges."""
 
+import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
+from models.structures import Detections
+from rules import Track
+from streamer.alerts.errors import SnapshotError
+from streamer.frame import Frame
+from streamer.judging.view import CameraView
+from streamer.live.drawing import draw_live
 from streamer.live.look import LivePicture
+
+_log = logging.getLogger(__name__)
 
 #: A camera that nobody has asked for in this time is watched no longer.
 _WATCHED_FOR_S: Final = 10.0
@@ -35,6 +44,15 @@ class LiveDesk:
             seat = self._seats.setdefault(camera_id, _Seat(self._clock()))
             seat.asked_s = self._clock()
             return seat.picture
+
+    def take(self, frame: Frame, detections: Detections, tracks: Sequence[Track], view: CameraView) -> None:
+        """A look was judged: draw it if its camera is watched."""
+        if not self.wants(frame.camera_id):
+            return
+        try:
+            self.show(frame.camera_id, draw_live(frame, detections, tracks, view))
+        except SnapshotError as error:
+            _log.warning("camera %s: no live picture: %s", frame.camera_id, error)
 
     def wants(self, camera_id: str) -> bool:
         """Whether a picture of the camera is to be drawn now."""

@@ -11,6 +11,7 @@ from streamer.alerts.errors import OutboxError
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.payload import encode_json, stats_json, utc_iso
 from streamer.alerts.publisher import Publisher
+from streamer.history.keeper import HistoryKeeper
 from streamer.inference.camera_looks import CameraLooks
 from streamer.ingest.status import StreamStatus
 from streamer.judging.compliance_payload import compliance_states
@@ -30,7 +31,7 @@ _TICK_S: Final = 0.5
 
 
 class StatusAnnouncer:
-    """A thread that publishes ``cameras/...`` (retained) and ``stats``."""
+    """A thread that publishes ``cameras/...`` (retained) and ``stats``; ``history`` gets the counts of people."""
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class StatusAnnouncer:
         judge: Judge,
         publisher: Publisher,
         intake: AlertIntake,
+        history: HistoryKeeper,
         site: str,
         started_at: float,
         stats_every_s: float,
@@ -49,6 +51,7 @@ class StatusAnnouncer:
         self._judge = judge
         self._publisher = publisher
         self._intake = intake
+        self._history = history
         self._site = site
         self._started_at = started_at
         self._stats_every_s = stats_every_s
@@ -105,6 +108,7 @@ class StatusAnnouncer:
                 self._guarded(self._announce_stats)
                 due_s["stats"] = now_s + self._stats_every_s
             if stopping:
+                self._guarded(self._history.flush)
                 return
             self._wake.wait(_TICK_S)
             self._wake.clear()
@@ -123,7 +127,9 @@ class StatusAnnouncer:
             )
 
     def _announce_compliance(self) -> None:
-        for camera_id, counts in self._judge.compliance().items():
+        by_camera = self._judge.compliance()
+        self._history.take(by_camera, self._wall_clock())
+        for camera_id, counts in by_camera.items():
             for topic, message in compliance_states(camera_id, counts):
                 self._retain(topic, message)
 
