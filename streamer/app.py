@@ -13,6 +13,7 @@ from config import SiteSettings, config_revision
 from models.detector import SelectiveDetector
 from rules import EndReason
 from streamer import wiring
+from streamer.alerts.alert_search import AlertSearch
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
@@ -111,6 +112,7 @@ class Daemon:
             batcher=self._batcher,
             worker=self._worker,
             outbox=self._outbox,
+            alerts=AlertSearch(site.state_dir),
             publisher=self._publisher,
             broker_address=f"{site.mqtt.host}:{site.mqtt.port}",
             heartbeats=self._heartbeats,

@@ -1,12 +1,10 @@
 """Every part's state in one place, as the status page, the metrics and the MQTT statuses show it."""
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
-from streamer.alerts.outbox import Outbox, StoredMessage
-from streamer.alerts.payload import AlertType, parse_utc
+from streamer.alerts.alert_search import AlertFilter, AlertSearch
+from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher, PublisherStatus
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.camera_looks import CameraLooks
@@ -14,10 +12,15 @@ from streamer.inference.worker import InferenceWorker
 from streamer.ingest.status import StreamStatus
 from streamer.service.heartbeats import Heartbeats
 from streamer.station import CameraStation
-from streamer.web.status import AlertSummary, CameraStatus, OutboxStatus, StageStatus, WorkerStatus
-
-#: Messages that are read for each alert that is asked for: its new, its end and some updates.
-_MESSAGES_PER_ALERT = 6
+from streamer.status.told_alerts import detail_of, summary_of
+from streamer.web.status import (
+    AlertDetail,
+    AlertSummary,
+    CameraStatus,
+    OutboxStatus,
+    StageStatus,
+    WorkerStatus,
+)
 
 
 class StatusBoard:
@@ -33,6 +36,7 @@ class StatusBoard:
         batcher: Batcher,
         worker: InferenceWorker,
         outbox: Outbox,
+        alerts: AlertSearch,
         publisher: Publisher,
         broker_address: str,
         heartbeats: Heartbeats,
@@ -42,6 +46,7 @@ class StatusBoard:
         self._batcher = batcher
         self._worker = worker
         self._outbox = outbox
+        self._alerts = alerts
         self._publisher = publisher
         self._broker_address = broker_address
         self._heartbeats = heartbeats
@@ -67,12 +72,20 @@ class StatusBoard:
             for camera_id, stream in self.streams().items()
         ]
 
-    def alerts(self, limit: int) -> Sequence[AlertSummary]:
+    def alerts(
+        self, limit: int, wanted: AlertFilter | None = None, *, before_seq: int | None = None
+    ) -> Sequence[AlertSummary]:
         """The latest episodes, newest first, at most ``limit``."""
-        episodes: dict[str, list[StoredMessage]] = {}
-        for message in self._outbox.latest(limit=limit * _MESSAGES_PER_ALERT):
-            episodes.setdefault(message.alert_id, []).append(message)
-        return [_alert_summary(messages) for messages in list(episodes.values())[:limit]]
+        return [summary_of(found) for found in self._alerts.find(wanted, limit=limit, before_seq=before_seq)]
+
+    def alert(self, alert_id: str) -> AlertDetail | None:
+        """One episode with its messages and trace."""
+        messages = self._alerts.messages_of(alert_id)
+        return detail_of(messages) if messages else None
+
+    def alert_places(self) -> Sequence[tuple[str, str | None, str]]:
+        """Camera, zone and rule of every alert that is kept."""
+        return self._alerts.places()
 
     def stages(self) -> Sequence[StageStatus]:
         """Every stage that must beat."""
@@ -114,7 +127,7 @@ class StatusBoard:
 
     def snapshot(self, alert_id: str) -> bytes | None:
         """The alert's latest JPEG, or None when there is none (any more)."""
-        for message in reversed(self._outbox.messages_of(alert_id)):
+        for message in self._alerts.messages_of(alert_id):
             if message.snapshot is not None and message.snapshot.exists():
                 return message.snapshot.read_bytes()
         return None
@@ -136,33 +149,3 @@ def _camera_status(camera_id: str, stream: StreamStatus, looks: CameraLooks | No
         held_looks=stream.held_looks,
         models=() if looks is None else looks.models,
     )
-
-
-def _alert_summary(messages: Sequence[StoredMessage]) -> AlertSummary:
-    """``messages`` of one alert, newest first."""
-    told: dict[str, Any] = json.loads(messages[0].body)
-    pictured = next((body for body in map(_body, messages) if body["snapshot"] is not None), None)
-    reasons = [seen["reason"] for seen in told["evidence"].values()]
-    ended_at = told["ended_at"]
-    return AlertSummary(
-        alert_id=told["alert_id"],
-        camera=told["camera"],
-        zone=told["zone"],
-        rule=told["rule"],
-        missing=tuple(told["missing"]),
-        severity=told["severity"],
-        phase="ended" if told["type"] == AlertType.END else "open",
-        started_at=parse_utc(told["started_at"]),
-        confirmed_at=parse_utc(told["confirmed_at"]),
-        ended_at=None if ended_at is None else parse_utc(ended_at),
-        end_reason=told["end_reason"],
-        score=told["score"],
-        reason="; ".join(reasons),
-        snapshot_sha256=None if pictured is None else pictured["snapshot"]["sha256"],
-        delivered=all(message.acked_at is not None for message in messages),
-    )
-
-
-def _body(message: StoredMessage) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(message.body)
-    return told

@@ -10,6 +10,8 @@ from typing import Annotated, Protocol
 
 from pydantic import PlainSerializer, WithJsonSchema
 
+from streamer.alerts.alert_search import AlertFilter
+
 
 def utc_text(at: float) -> str:
     """Epoch seconds as ISO 8601 in UTC with milliseconds: ``2026-11-21T07:14:02.480Z``."""
@@ -52,6 +54,7 @@ class CameraStatus:
 class AlertSummary:
     """One episode, as its latest message left it.
 
+    - ``seq``: number of its first message, by which alerts are ordered.
     - ``phase``: open or ended; ``end_reason`` is one of judgement's words (worn, left_view, ...).
     - ``reason``: the evidence in words.
     - ``snapshot_sha256``: digest of the latest snapshot, None without one; changes when a better one comes.
@@ -59,6 +62,7 @@ class AlertSummary:
     """
 
     alert_id: str
+    seq: int = 0
     camera: str
     zone: str | None
     rule: str
@@ -73,6 +77,50 @@ class AlertSummary:
     reason: str = ""
     snapshot_sha256: str | None = None
     delivered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertStep:
+    """One message of an alert: ``type`` is new, update or end; ``at`` is when it was made.
+
+    ``evidence`` says of each gear in words what was seen of it.
+    """
+
+    seq: int
+    type: str
+    at: UtcTime
+    delivered: bool
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    score: float
+    end_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEntry:
+    """One thing that the rules noted on the way to an alert, and when."""
+
+    at: UtcTime
+    event: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertDetail:
+    """Everything that is kept of one alert.
+
+    - ``steps``: its messages, oldest first; ``trace``: what the rules noted, oldest first.
+    - ``box_xyxy``: the person in pixels of the frame of ``frame_wh``.
+    - ``models``: digests of the weights that saw it; ``config_revision``: the settings that judged it.
+    """
+
+    summary: AlertSummary
+    steps: tuple[AlertStep, ...]
+    trace: tuple[TraceEntry, ...] = ()
+    track_id: int | None = None
+    box_xyxy: tuple[int, ...] = ()
+    frame_wh: tuple[int, ...] = ()
+    models: Mapping[str, str] = field(default_factory=dict)
+    config_revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +175,18 @@ class StatusSource(Protocol):
         """Every configured camera, in the order of the configuration."""
         ...
 
-    def alerts(self, limit: int) -> Sequence[AlertSummary]:
-        """The latest episodes, newest first, at most ``limit``."""
+    def alerts(
+        self, limit: int, wanted: AlertFilter | None = None, *, before_seq: int | None = None
+    ) -> Sequence[AlertSummary]:
+        """The latest episodes, newest first, at most ``limit``; ``before_seq``: those older than that one."""
+        ...
+
+    def alert(self, alert_id: str) -> AlertDetail | None:
+        """One episode, or None when it is not, or no longer, kept. ``alert_id`` has been checked for its form."""
+        ...
+
+    def alert_places(self) -> Sequence[tuple[str, str | None, str]]:
+        """Camera, zone and rule of every alert that is kept, each once."""
         ...
 
     def stages(self) -> Sequence[StageStatus]:
