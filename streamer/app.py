@@ -314,6 +314,10 @@ class Daemon:
             version=importlib.metadata.version("ppewatch"),
             timezone=self._site.site.timezone,
             credentials=credentials,
+            live=self._live,
+            history=ComplianceHistory(self._site.state_dir),
+            shifts=wiring.shifts_of(self._site),
+            zones=lambda: wiring.zone_outlines_of(self._site),
         )
         web = WebServer(app, http.host, http.port)
         try:

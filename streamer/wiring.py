@@ -14,6 +14,7 @@ from config import (
     SiteSettings,
     config_revision,
 )
+from config.rule import WEEKDAYS, ScheduleWindow
 from models.letterbox import default_input_size, input_hw_for
 from models.loading import MODEL_FOR_GEAR, installed_models
 from models.structures import Gear
@@ -23,12 +24,13 @@ from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
 from streamer.attention import Attention
 from streamer.followed import FollowedHeads
+from streamer.history.grouping import Shift
 from streamer.inference.demand import CameraDemand
 from streamer.inference.tiling import TilePolicy, Tiling
 from streamer.ingest.motion_gate import MotionGate, MotionPolicy, motion_gates
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
-from streamer.judging.view import CameraView, SnapshotStyle
+from streamer.judging.view import CameraView, Polygon, SnapshotStyle
 
 
 def source_of(camera: CameraSettings) -> Source:
@@ -145,9 +147,7 @@ def rule_of(settings: RuleSettings, zones: tuple[str | None, ...]) -> Rule:
         clear_s=settings.clear_s,
         cooldown_s=settings.cooldown_s,
         update_s=settings.update_s,
-        schedule=Schedule(
-            tuple(ShiftWindow(window.days, window.starts_at, window.ends_at) for window in settings.schedule)
-        ),
+        schedule=_schedule_of(settings),
         allow_incorrect="incorrect" in settings.allow,
         alert_per=AlertPer(str(settings.alert_per)),
     )
@@ -174,6 +174,23 @@ def view_of(site: SiteSettings, camera_id: str) -> CameraView:
         privacy_polygons=tuple(camera.privacy.polygons),
         severities={rule.name: str(rule.severity) for rule in site.rules},
     )
+
+
+def zone_outlines_of(site: SiteSettings) -> dict[str, dict[str, Polygon]]:
+    """The zones of every camera by name."""
+    return {
+        camera_id: {name: zone.polygon_xy for name, zone in camera.zones.items()}
+        for camera_id, camera in site.cameras.items()
+    }
+
+
+def shifts_of(site: SiteSettings) -> list[Shift]:
+    """The different schedules of the site's rules, each named by its windows; rules that always hold give none."""
+    shifts: dict[Schedule, str] = {}
+    for rule in site.rules:
+        if rule.enabled and rule.schedule:
+            shifts.setdefault(_schedule_of(rule), ", ".join(map(_window_text, rule.schedule)))
+    return [Shift(name, schedule) for schedule, name in shifts.items()]
 
 
 def expected_input_sizes(site: SiteSettings) -> list[tuple[int, int]]:
@@ -227,6 +244,26 @@ def weights_of(site: SiteSettings) -> Mapping[str, Path]:
         "maskrcnn": site.inference.maskrcnn_weights,
     }
     return {name: path for name, path in named.items() if path is not None}
+
+
+def _window_text(window: ScheduleWindow) -> str:
+    """``mon-fri 06:00-18:00``."""
+    runs: list[list[int]] = []
+    for day in window.days:
+        if runs and runs[-1][-1] == day - 1:
+            runs[-1].append(day)
+        else:
+            runs.append([day])
+    days = ",".join(
+        WEEKDAYS[run[0]] if len(run) == 1 else f"{WEEKDAYS[run[0]]}-{WEEKDAYS[run[-1]]}" for run in runs
+    )
+    return f"{days} {window.starts_at:%H:%M}-{window.ends_at:%H:%M}"
+
+
+def _schedule_of(settings: RuleSettings) -> Schedule:
+    return Schedule(
+        tuple(ShiftWindow(window.days, window.starts_at, window.ends_at) for window in settings.schedule)
+    )
 
 
 def _zones_of(site: SiteSettings, rule: RuleSettings, camera_id: str) -> tuple[str | None, ...]:

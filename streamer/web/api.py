@@ -4,16 +4,28 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from streamer.web.status import AlertSummary, CameraStatus, OutboxStatus, StageStatus, WorkerStatus
+from streamer.live.look import LiveLook
+from streamer.web.compliance_rows import ComplianceRow
+from streamer.web.status import (
+    AlertDetail,
+    AlertSummary,
+    CameraStatus,
+    OutboxStatus,
+    StageStatus,
+    WorkerStatus,
+)
 
 DEFAULT_ALERTS: Final = 20
 MAX_ALERTS: Final = 200
 
 CAMERAS: Final = TypeAdapter(tuple[CameraStatus, ...])
 ALERTS: Final = TypeAdapter(tuple[AlertSummary, ...])
+ALERT: Final = TypeAdapter(AlertDetail)
 STAGES: Final = TypeAdapter(tuple[StageStatus, ...])
 WORKER: Final = TypeAdapter(WorkerStatus)
 OUTBOX: Final = TypeAdapter(OutboxStatus)
+LOOKS: Final = TypeAdapter(tuple[LiveLook, ...])
+COMPLIANCE: Final = TypeAdapter(tuple[ComplianceRow, ...])
 
 _ERROR: Final = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
@@ -23,45 +35,113 @@ def openapi(version: str) -> dict[str, Any]:
     adapters: dict[str, TypeAdapter[Any]] = {
         "Cameras": CAMERAS,
         "Alerts": ALERTS,
+        "Alert": ALERT,
         "Stages": STAGES,
         "Worker": WORKER,
         "Outbox": OUTBOX,
+        "Looks": LOOKS,
+        "Compliance": COMPLIANCE,
     }
     _, definitions = TypeAdapter.json_schemas(
         [(name, "serialization", adapter) for name, adapter in adapters.items()],
         ref_template="#/components/schemas/{model}",
     )
     schemas: dict[str, Any] = dict(definitions.get("$defs", {}))
-    paths = {
-        "/api/cameras": _get("Every camera with its state", _array("CameraStatus")),
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "ppewatch", "version": version, "license": {"name": "Apache-2.0"}},
+        "paths": {**_alert_paths(), **_camera_paths(), **_compliance_paths()},
+        "components": {"schemas": schemas | {"Error": _ERROR}},
+    }
+
+
+def _alert_paths() -> dict[str, Any]:
+    alert_id = _parameter("alert_id", {"type": "string"}, where="path")
+    moment = {"type": "string", "format": "date-time"}
+    limits = {"type": "integer", "minimum": 1, "maximum": MAX_ALERTS, "default": DEFAULT_ALERTS}
+    picture = _get(
+        "The alert's latest snapshot",
+        {},
+        parameters=[alert_id],
+        errors={"404": "no such alert, or it has no snapshot"},
+        media_type="image/jpeg",
+    )
+    picture["get"]["responses"]["304"] = {"description": "unchanged since the given ETag"}
+    return {
         "/api/alerts": _get(
             "The latest episodes, newest first",
             _array("AlertSummary"),
             parameters=[
-                {
-                    "name": "limit",
-                    "in": "query",
-                    "schema": {
-                        "type": "integer",
-                        "minimum": 1,
-                        "maximum": MAX_ALERTS,
-                        "default": DEFAULT_ALERTS,
-                    },
-                }
+                _parameter("limit", limits),
+                _parameter("before", {"type": "integer"}, "those older than the alert with this seq"),
+                _parameter("camera", {"type": "string"}),
+                _parameter("zone", {"type": "string"}),
+                _parameter("rule", {"type": "string"}),
+                _parameter("since", moment, "confirmed then or later; without a zone: the site's time"),
+                _parameter("until", moment, "confirmed before"),
             ],
-            errors={"400": "limit is not a number in its range"},
+            errors={"400": "a value is not of its form"},
         ),
-        "/api/alerts/{alert_id}/snapshot": _snapshot(),
+        "/api/alerts/{alert_id}": _get(
+            "Everything that is kept of one alert",
+            _reference("AlertDetail"),
+            parameters=[alert_id],
+            errors={"404": "no such alert, or no longer"},
+        ),
+        "/api/alerts/{alert_id}/snapshot": picture,
+    }
+
+
+def _camera_paths() -> dict[str, Any]:
+    camera = _parameter("camera", {"type": "string"}, where="path")
+    names = _parameter("camera", {"type": "array", "items": {"type": "string"}}, "once for each")
+    return {
+        "/api/cameras": _get("Every camera with its state", _array("CameraStatus")),
+        "/api/live": _get(
+            "What cameras show now; asking for one has it drawn for the next ten seconds",
+            _array("LiveLook"),
+            parameters=[names],
+        ),
+        "/api/live/{camera}/picture": _get(
+            "The latest picture of a camera that is asked for, with everybody made unrecognisable",
+            {},
+            parameters=[camera],
+            errors={"404": "no such camera, or no picture of it yet"},
+            media_type="image/jpeg",
+        ),
         "/api/stages": _get("The stages that must beat", _array("StageStatus")),
         "/api/worker": _get("The inference worker", _reference("WorkerStatus")),
         "/api/outbox": _get("Delivery to the broker", _reference("OutboxStatus")),
     }
+
+
+def _compliance_paths() -> dict[str, Any]:
+    parameters = [
+        _parameter("by", {"enum": ["zone", "hour", "shift", "day"], "default": "zone"}),
+        _parameter("from", {"type": "string", "format": "date"}, "first local day"),
+        _parameter("to", {"type": "string", "format": "date"}, "last local day"),
+    ]
+    errors = {"400": "a value is not of its form"}
     return {
-        "openapi": "3.1.0",
-        "info": {"title": "ppewatch", "version": version, "license": {"name": "Apache-2.0"}},
-        "paths": paths,
-        "components": {"schemas": schemas | {"Error": _ERROR}},
+        "/api/compliance": _get(
+            "Person-seconds by place and period",
+            _array("ComplianceRow"),
+            parameters=parameters,
+            errors=errors,
+        ),
+        "/api/compliance.csv": _get(
+            "The same as CSV (RFC 4180)",
+            {},
+            parameters=parameters,
+            errors=errors,
+            media_type="text/csv; charset=utf-8",
+        ),
     }
+
+
+def _parameter(name: str, schema: dict[str, Any], text: str = "", *, where: str = "query") -> dict[str, Any]:
+    described = {"description": text} if text else {}
+    return {"name": name, "in": where, "required": where == "path", "schema": schema, **described}
 
 
 def _reference(name: str) -> dict[str, Any]:
@@ -72,31 +152,20 @@ def _array(name: str) -> dict[str, Any]:
     return {"type": "array", "items": _reference(name)}
 
 
-def _json(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"application/json": {"schema": schema}}
-
-
 def _get(
     summary: str,
     schema: dict[str, Any],
     *,
     parameters: list[dict[str, Any]] | None = None,
     errors: dict[str, str] | None = None,
+    media_type: str = "application/json",
 ) -> dict[str, Any]:
     failures = {"503": "the daemon cannot tell at the moment"} | (errors or {})
-    responses: dict[str, Any] = {"200": {"description": summary, "content": _json(schema)}}
+    content = {media_type: {"schema": schema} if schema else {}}
+    responses: dict[str, Any] = {"200": {"description": summary, "content": content}}
     for status, description in failures.items():
-        responses[status] = {"description": description, "content": _json(_reference("Error"))}
+        responses[status] = {
+            "description": description,
+            "content": {"application/json": {"schema": _reference("Error")}},
+        }
     return {"get": {"summary": summary, "parameters": parameters or [], "responses": responses}}
-
-
-def _snapshot() -> dict[str, Any]:
-    operation = _get(
-        "The alert's latest snapshot",
-        {},
-        parameters=[{"name": "alert_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-        errors={"404": "no such alert, or it has no snapshot"},
-    )
-    operation["get"]["responses"]["200"]["content"] = {"image/jpeg": {}}
-    operation["get"]["responses"]["304"] = {"description": "unchanged since the given ETag"}
-    return operation

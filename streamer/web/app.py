@@ -1,38 +1,53 @@
-"""The ASGI app: the page, the JSON, health and metrics over one ``StatusSource``.
+"""The ASGI app: the dashboard, the JSON behind it, health and metrics over one ``StatusSource``.
 
 Every handler is a plain function, so Starlette runs it in a thread and a source that reads a file blocks no
 other request.
 """
 
-import re
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
+from collections.abc import Callable, Sequence
 from importlib import resources
-from typing import Any, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
-from jinja2 import Environment
-from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from streamer.alerts.payload import ALERT_ID_PATTERN
 from streamer.errors import StreamerError
+from streamer.history.buckets import Bucket
+from streamer.history.grouping import Shift
+from streamer.live.look import LivePicture
 from streamer.web import api
 from streamer.web.access import LOOPBACK_NAMES, AccessControl, Credentials
+from streamer.web.alert_routes import AlertRoutes
+from streamer.web.compliance_routes import ComplianceRoutes, HistorySource
+from streamer.web.live_routes import LiveSource, live_routes
 from streamer.web.metrics import exposition, metrics_registry
+from streamer.web.page import PageMaker
+from streamer.web.site_routes import SiteRoutes, ZoneOutlines
 from streamer.web.status import StatusSource
-from streamer.web.view import headline, template_environment
+from streamer.web.view import template_environment
 
-_ASSETS: Final = {"page.css": "text/css", "page.js": "text/javascript", "icon.svg": "image/svg+xml"}
-_LIMIT: Final = re.compile(r"[0-9]{1,4}")
+_ASSETS: Final = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "wall.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+
+
+class _NoPictures:
+    def watch(self, _camera_id: str) -> LivePicture | None:
+        return None
+
+
+class _NoHistory:
+    def between(self, _since: float, _until: float, *, camera: str | None = None) -> list[Bucket]:  # noqa: ARG002
+        return []
 
 
 def create_app(
@@ -43,111 +58,67 @@ def create_app(
     timezone: str = "UTC",
     credentials: Credentials | None = None,
     allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES,
+    live: LiveSource | None = None,
+    history: HistorySource | None = None,
+    shifts: Sequence[Shift] = (),
+    zones: Callable[[], ZoneOutlines] = dict,
 ) -> Starlette:
     """The app to be served by ``WebServer``.
 
-    - ``timezone``: IANA name in which the page shows times.
+    - ``timezone``: IANA name in which the pages show times.
     - ``credentials``: asked for on every path but ``/healthz``. Without them the app answers only under
       ``allowed_hosts``, and ``WebServer`` refuses to listen wider than loopback.
+    - ``live``: pictures of the cameras; ``history``: person-seconds; None: there are none.
+    - ``shifts``: parts of the day by which compliance is summed up; ``zones``: what is outlined on the pictures.
 
     Raises ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
     """
-    pages = _Pages(
-        source=source,
-        site_name=site_name,
-        version=version,
-        templates=template_environment(timezone),
-        registry=metrics_registry(source, version),
-    )
+    zone = ZoneInfo(timezone)
+    pages = PageMaker(source, site_name, version, template_environment(timezone))
     app = Starlette(
         routes=[
-            Route("/", pages.page, methods=["GET"]),
-            Route("/api/overview", pages.overview, methods=["GET"]),
+            *SiteRoutes(source, pages, zones).routes(),
+            *AlertRoutes(source, pages, zone).routes(),
+            *ComplianceRoutes(history or _NoHistory(), pages, zone, shifts).routes(),
+            *live_routes(live or _NoPictures(), lambda: [camera.camera for camera in source.cameras()]),
+            *_service_routes(source, version),
             Route("/assets/{name}", _asset, methods=["GET"]),
-            Route("/healthz", _healthz, methods=["GET"]),
-            Route("/readyz", pages.readyz, methods=["GET"]),
-            Route("/metrics", pages.metrics, methods=["GET"]),
-            Route("/api/openapi.json", pages.openapi, methods=["GET"]),
-            Route("/api/cameras", _json(api.CAMERAS, source.cameras), methods=["GET"]),
-            Route("/api/stages", _json(api.STAGES, source.stages), methods=["GET"]),
-            Route("/api/worker", _json(api.WORKER, source.worker), methods=["GET"]),
-            Route("/api/outbox", _json(api.OUTBOX, source.outbox), methods=["GET"]),
-            Route("/api/alerts", pages.alerts, methods=["GET"]),
-            Route("/api/alerts/{alert_id}/snapshot", pages.snapshot, methods=["GET"]),
         ],
         middleware=[Middleware(AccessControl, credentials=credentials, allowed_hosts=allowed_hosts)],
         exception_handlers={HTTPException: _http_error, StreamerError: _unavailable},
     )
+    # a redirect would be built from what the request calls this host
+    app.router.redirect_slashes = False
     app.state.has_credentials = credentials is not None
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class _Pages:
-    """The handlers that need more than one value of the source."""
+def _service_routes(source: StatusSource, version: str) -> list[Route]:
+    """What programs ask for: health, metrics, the description of the API."""
+    registry = metrics_registry(source, version)
 
-    source: StatusSource
-    site_name: str
-    version: str
-    templates: Environment
-    registry: CollectorRegistry
+    def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    def page(self, _request: Request) -> Response:
-        return HTMLResponse(self._rendered("page.html"))
-
-    def overview(self, _request: Request) -> Response:
-        """The part of the page that changes, as HTML: what its script asks for every two seconds."""
-        return HTMLResponse(self._rendered("overview.html"))
-
-    def readyz(self, _request: Request) -> Response:
-        stages = self.source.stages()
+    def readyz(_request: Request) -> Response:
+        stages = source.stages()
         late = [stage.name for stage in stages if stage.late]
         if stages and not late:
             return JSONResponse({"status": "ready", "late": []})
         return JSONResponse({"status": "late" if late else "starting", "late": late}, status_code=503)
 
-    def metrics(self, _request: Request) -> Response:
-        return Response(exposition(self.registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+    def metrics(_request: Request) -> Response:
+        return Response(exposition(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    def openapi(self, _request: Request) -> Response:
-        return JSONResponse(api.openapi(self.version))
+    def openapi(_request: Request) -> Response:
+        return JSONResponse(api.openapi(version))
 
-    def alerts(self, request: Request) -> Response:
-        text = request.query_params.get("limit", str(api.DEFAULT_ALERTS))
-        limit = int(text) if _LIMIT.fullmatch(text) else 0
-        if not 1 <= limit <= api.MAX_ALERTS:
-            raise HTTPException(400, f"limit must be a number from 1 to {api.MAX_ALERTS}")
-        return _json_response(api.ALERTS, self.source.alerts(limit))
-
-    def snapshot(self, request: Request) -> Response:
-        alert_id = request.path_params["alert_id"]
-        # the id becomes part of a file's name further in: nothing but an id's own characters goes on
-        jpeg = self.source.snapshot(alert_id) if ALERT_ID_PATTERN.fullmatch(alert_id) else None
-        if jpeg is None:
-            raise HTTPException(404, "no such alert, or it has no snapshot")
-        headers = {"etag": f'"{sha256(jpeg).hexdigest()}"', "cache-control": "private, no-cache"}
-        if request.headers.get("if-none-match") == headers["etag"]:
-            return Response(status_code=304, headers=headers)
-        return Response(jpeg, media_type="image/jpeg", headers=headers)
-
-    def _rendered(self, template: str) -> str:
-        cameras, stages = self.source.cameras(), self.source.stages()
-        alerts = self.source.alerts(api.DEFAULT_ALERTS)
-        return self.templates.get_template(template).render(
-            site_name=self.site_name,
-            version=self.version,
-            now=time.time(),
-            headline=headline(stages, cameras, alerts),
-            cameras=cameras,
-            alerts=alerts,
-            stages=stages,
-            worker=self.source.worker(),
-            outbox=self.source.outbox(),
-        )
-
-
-def _healthz(_request: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+    return [
+        Route("/healthz", healthz, methods=["GET"]),
+        Route("/readyz", readyz, methods=["GET"]),
+        Route("/metrics", metrics, methods=["GET"]),
+        Route("/api/openapi.json", openapi, methods=["GET"]),
+    ]
 
 
 def _asset(request: Request) -> Response:
@@ -157,17 +128,6 @@ def _asset(request: Request) -> Response:
         raise HTTPException(404, "no such file")
     data = resources.files("streamer.web").joinpath("assets", name).read_bytes()
     return Response(data, media_type=media_type, headers={"cache-control": "private, max-age=300"})
-
-
-def _json_response(adapter: TypeAdapter[Any], value: object) -> Response:
-    return Response(adapter.dump_json(adapter.validate_python(value)), media_type="application/json")
-
-
-def _json(adapter: TypeAdapter[Any], read: Callable[[], object]) -> Callable[[Request], Response]:
-    def handler(_request: Request) -> Response:
-        return _json_response(adapter, read())
-
-    return handler
 
 
 def _http_error(_request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""How the page words its values: ages, sizes, local times, and which states are worth a colour."""
+"""How the pages word its values: ages, sizes, local times, and which states are worth a colour."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,6 +68,7 @@ def template_environment(timezone: str) -> Environment:
         utc=utc_text,
         duration=duration,
         size=size,
+        percent=percent,
         words=lambda text: str(text).replace("_", " "),
         camera_tone=lambda state: _CAMERA_TONES.get(state, "busy"),
     )
@@ -95,3 +96,14 @@ def size(count: float) -> str:
         if count < 1000 or unit == "GB":
             break
     return f"{count:.1f} {unit}" if count < 10 else f"{count:.0f} {unit}"
+
+
+def percent(share: float | None) -> str:
+    """A share of 0 to 1 as ``96 %``; a dash for None. What is not all does not read as all, nor some as none."""
+    if share is None:
+        return "\N{EN DASH}"
+    if 0.995 <= share < 1:
+        return "> 99 %"
+    if 0 < share < 0.005:
+        return "< 1 %"
+    return f"{100 * share:.0f} %"

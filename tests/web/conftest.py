@@ -16,6 +16,14 @@ def site() -> Site:
 
 @pytest.fixture
 def server(site: Site) -> Iterator[WebServer]:
-    app = create_app(site, site_name="north <yard>", version="1.2.3", timezone="Europe/Brussels")
+    app = create_app(
+        site,
+        site_name="north <yard>",
+        version="1.2.3",
+        timezone="Europe/Brussels",
+        live=site,
+        history=site,
+        zones=lambda: {"entrance": {"desk": ((0.1, 0.4), (0.6, 0.4), (0.6, 0.99), (0.1, 0.99))}},
+    )
     with WebServer(app, "127.0.0.1", 0) as running:
         yield running

@@ -15,7 +15,12 @@ from streamer.web.server import WebServer
 USER = Credentials("operator", "correct horse: b\u00e4ttery")
 PATHS = (
     "/",
-    "/api/overview",
+    "/part/wall",
+    "/alerts",
+    "/compliance",
+    "/system",
+    "/api/live",
+    "/api/compliance.csv",
     "/api/cameras",
     "/api/alerts",
     f"/api/alerts/{FIRST_ALERT}/snapshot",

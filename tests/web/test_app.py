@@ -1,5 +1,8 @@
 """What the status page, the JSON, the health endpoints and the metrics say, over real HTTP."""
 
+import csv
+import io
+import re
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -10,6 +13,7 @@ from http_client import ask
 from prometheus_client.parser import text_string_to_metric_families
 from web_site import FIRST_ALERT, Site, jpeg_picture
 
+from streamer.alerts.alert_search import AlertFilter
 from streamer.errors import StreamerError
 from streamer.web.server import WebServer, WebServerError
 from streamer.web.status import OutboxStatus, StageStatus, utc_text
@@ -24,23 +28,115 @@ def metrics(server: WebServer) -> dict[tuple[str, frozenset[tuple[str, str]]], f
     }
 
 
-def test_the_page_shows_cameras_alerts_worker_and_delivery(server: WebServer) -> None:
+PAGES = ("/", "/alerts", f"/alerts/{FIRST_ALERT}", "/compliance", "/system")
+PARTS = ("/part/wall", "/part/alerts", f"/part/alerts/{FIRST_ALERT}", "/part/system")
+
+
+def test_the_wall_shows_cameras_and_the_latest_alerts(server: WebServer) -> None:
     page = ask(server, "/").text
     for text in (
         "north &lt;yard&gt;",
         "1 of 2 cameras online, 1 open alert",
+        'data-camera="loading-dock"',
         "the camera refused the user or the password",
-        "4.9 of 5 fps",
-        "0.2 s ago",
+        "100,400 600,400 600,990 100,990",
         "No face mask",
         "face masks at the entrance",
         f"/api/alerts/{FIRST_ALERT}/snapshot?v={sha256(jpeg_picture()).hexdigest()[:12]}",
         "not yet delivered",
         "left view",
-        "142 ms",
-        "1 message, 48 kB",
     ):
         assert text in page, text
+
+
+def test_the_system_page_shows_cameras_worker_and_delivery(server: WebServer) -> None:
+    page = ask(server, "/system").text
+    for text in ("4.9 of 5 fps", "0.2 s ago", "142 ms", "1 message, 48 kB", "inference: beating"):
+        assert text in page, text
+
+
+def test_an_alert_s_page_tells_evidence_and_trace(server: WebServer) -> None:
+    page = ask(server, f"/alerts/{FIRST_ALERT}").text
+    for text in (
+        "No face mask",
+        "#1840 new",
+        "missing: face without mask 0.96",
+        "waits",
+        "missing for 2.0 s in the zone",
+        "sha256:" + "ab" * 32,
+    ):
+        assert text in page, text
+    for path in ("/alerts/01JD0000000000000000000000", "/alerts/..%2f", "/part/alerts/x.y"):
+        assert ask(server, path).status == 404
+
+
+def test_the_feed_asks_for_what_its_form_says(server: WebServer, site: Site) -> None:
+    page = ask(
+        server, "/alerts?camera=entrance&zone=desk&rule=a%26b&since=2026-11-21T08:00&until=2026-11-21T07:30Z"
+    )
+    wanted = site.asked[-2] or site.asked[-1]
+    assert wanted == AlertFilter(
+        camera="entrance", zone="desk", rule="a&b", since=1_795_244_400.0, until=1_795_246_200.0
+    )
+    assert 'data-part="/part/alerts?camera=entrance&amp;zone=desk&amp;rule=a%26b' in page.text
+    assert "<option selected>entrance</option>" in page.text
+    for bad in ("since=yesterday", "until=2026-13-01", "before=x", "before=-1", "since=9999-12-31T23:59"):
+        assert ask(server, f"/alerts?{bad}").status in (400, 200 if bad.startswith("since=9999") else 400), (
+            bad
+        )
+
+
+def test_the_feed_goes_on_page_by_page(server: WebServer, site: Site) -> None:
+    site.alert_list = [
+        replace(site.alert_list[1], alert_id=f"A{number}", seq=number) for number in range(60, 0, -1)
+    ]
+    seen: list[str] = []
+    path: str | None = "/alerts?camera=x"
+    while path:
+        page = ask(server, path).text
+        seen += re.findall(r'data-alert="(A[0-9]+)"', page)
+        older = re.search(r'href="(/alerts\?[^"]*before=[0-9]+)">Older', page)
+        path = older and older[1].replace("&amp;", "&")
+    assert seen == [alert.alert_id for alert in site.alert_list]
+
+
+def test_compliance_never_stands_without_what_could_not_be_told(server: WebServer) -> None:
+    page = ask(server, "/compliance").text
+    assert "entrance / desk" in page
+    # 400 of 460 or so were worn, and 180 of 640 could not be told
+    assert "worn of the time in which it could be told, 29 % could not be told" in page
+    rows = ask(server, "/api/compliance").json
+    assert [(row["camera"], row["zone"]) for row in rows] == [("entrance", None), ("entrance", "desk")]
+    assert rows[0]["worn_share"] == pytest.approx(400 / 450, abs=1e-4)
+    assert rows[0]["unknown_share"] == pytest.approx(180 / 630, abs=1e-4)
+
+
+def test_compliance_as_a_file_for_a_spreadsheet(server: WebServer, site: Site) -> None:
+    site.buckets = [replace(bucket, place=replace(bucket.place, camera="=1+1")) for bucket in site.buckets]
+    answer = ask(server, "/api/compliance.csv?by=hour")
+    assert answer.headers["content-disposition"].startswith('attachment; filename="compliance-')
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert sum(float(row["worn_s"]) for row in rows) == pytest.approx(16 * 400.0)
+    assert {row["camera"] for row in rows} == {"'=1+1"}
+    for bad in (
+        "by=week",
+        "from=x",
+        "from=2026-11-02&to=2026-11-01",
+        "from=2020-01-01&to=2026-01-01",
+        "to=9999-12-31",
+    ):
+        assert ask(server, f"/api/compliance.csv?{bad}").status == 400, bad
+
+
+def test_only_cameras_that_exist_are_watched(server: WebServer, site: Site) -> None:
+    looks = ask(server, "/api/live?camera=entrance&camera=store&camera=nowhere").json
+    assert site.watched == ["entrance", "store"]
+    (look,) = looks
+    assert [person["gear"]["face_mask"]["state"] for person in look["people"]] == ["missing", "worn"]
+    assert ask(server, "/api/live/entrance/picture").body == jpeg_picture()
+    assert ask(server, "/api/live/store/picture").status == 404
+    assert ask(server, "/api/live/nowhere/picture").status == 404
+    assert "nowhere" not in site.watched
 
 
 def test_the_page_asks_nobody_but_its_own_server(server: WebServer) -> None:
@@ -56,31 +152,35 @@ def test_the_page_asks_nobody_but_its_own_server(server: WebServer) -> None:
             assert tag != "style"
 
     parser = Links()
-    parser.feed(ask(server, "/").text)
-    assert len(parser.found) >= 6
+    for path in PAGES + PARTS:
+        parser.feed(ask(server, path).text)
+    assert len(parser.found) >= 40
     for link in parser.found:
-        assert link.startswith("/")
+        assert link.startswith(("/", "#"))
         assert not link.startswith("//")
-        assert ask(server, link).status == 200, link
+        assert ask(server, link.partition("#")[0] or "/").status == 200, link
 
 
 def test_what_cameras_and_rules_are_called_cannot_become_markup(server: WebServer, site: Site) -> None:
     attack = "<script>alert(1)</script>\"'><img src=x>"
     site.camera_list = [replace(site.camera_list[0], camera=attack, reason=attack)]
     site.alert_list = [replace(site.alert_list[0], rule=attack, reason=attack, zone=attack)]
-    for path in ("/", "/api/overview"):
+    site.buckets = [replace(bucket, place=replace(bucket.place, zone=attack)) for bucket in site.buckets]
+    for path in PAGES + PARTS:
         page = ask(server, path).text
         assert "<script>alert" not in page
         assert "<img src=x>" not in page
-        assert "&lt;script&gt;alert(1)" in page
+        assert "&lt;script&gt;alert(1)" in page or path == f"/alerts/{attack}"
 
 
 def test_an_empty_site_is_no_blank_page(server: WebServer, site: Site) -> None:
     site.camera_list, site.alert_list, site.stage_list = [], [], []
-    page = ask(server, "/").text
-    assert "No alert yet" in page
-    assert "No camera is configured" in page
-    assert "Starting" in page
+    site.buckets = []
+    assert "No alert yet" in ask(server, "/alerts").text
+    assert "No alert fits" in ask(server, "/alerts?camera=entrance").text
+    assert "No camera is configured" in ask(server, "/").text
+    assert "Starting" in ask(server, "/").text
+    assert "Nobody was counted" in ask(server, "/compliance").text
 
 
 def test_readiness_names_the_late_stages(server: WebServer, site: Site) -> None:
@@ -103,7 +203,8 @@ def test_json_follows_its_published_description(server: WebServer, site: Site) -
     description = ask(server, "/api/openapi.json").json
     assert description["openapi"].startswith("3.1")
     for path, operations in description["paths"].items():
-        answer = ask(server, path.replace("{alert_id}", FIRST_ALERT))
+        filled = path.replace("{alert_id}", FIRST_ALERT).replace("{camera}", "entrance")
+        answer = ask(server, f"{filled}?camera=entrance" if path == "/api/live" else filled)
         assert answer.status == 200, path
         ((media_type, content),) = operations["get"]["responses"]["200"]["content"].items()
         assert answer.headers["content-type"] == media_type
@@ -207,7 +308,7 @@ def test_metrics_carry_the_daemons_numbers(server: WebServer, site: Site) -> Non
 
 def test_a_source_that_cannot_tell_is_a_503_with_its_reason(server: WebServer, site: Site) -> None:
     site.failure = StreamerError("the outbox is being repaired")
-    for path in ("/", "/api/overview", "/api/cameras", "/metrics"):
+    for path in ("/", "/part/system", "/api/cameras", "/metrics"):
         answer = ask(server, path)
         assert answer.status == 503, path
         assert answer.json == {"error": "the outbox is being repaired"}

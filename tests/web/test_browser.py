@@ -17,7 +17,9 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 
 
-def browse(server: WebServer, profile: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def browse(
+    server: WebServer, profile: Path, *options: str, path: str = "/"
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             str(CHROMIUM),
@@ -28,7 +30,7 @@ def browse(server: WebServer, profile: Path, *options: str) -> subprocess.Comple
             f"--user-data-dir={profile}",
             "--enable-logging=stderr",
             *options,
-            server.address + "/",
+            server.address + path,
         ],
         capture_output=True,
         text=True,
@@ -55,7 +57,7 @@ def test_the_script_refreshes_the_page_under_its_own_policy(
             return iter([replace(first[0], reason=f"look {len(answers)}")])
 
     site.camera_list = Changing(first)
-    run = browse(server, tmp_path, "--virtual-time-budget=9000", "--dump-dom")
+    run = browse(server, tmp_path, "--virtual-time-budget=9000", "--dump-dom", path="/system")
     looks = [int(number) for number in re.findall(r"look (\d+)", run.stdout)]
     assert len(looks) == 1
     assert looks[0] > 4, "the page was not refreshed after it was first shown"

@@ -8,7 +8,19 @@ from hashlib import sha256
 import cv2
 import numpy as np
 
-from streamer.web.status import AlertSummary, CameraStatus, OutboxStatus, StageStatus, WorkerStatus
+from streamer.alerts.alert_search import AlertFilter
+from streamer.history.buckets import BUCKET_S, Bucket, PersonSeconds, Place, bucket_start
+from streamer.live.look import LiveGear, LiveLook, LivePerson, LivePicture
+from streamer.web.status import (
+    AlertDetail,
+    AlertStep,
+    AlertSummary,
+    CameraStatus,
+    OutboxStatus,
+    StageStatus,
+    TraceEntry,
+    WorkerStatus,
+)
 
 FIRST_ALERT = "01JD3Z6Q8YB2M4T7VN5C9K0XWE"
 
@@ -23,7 +35,7 @@ def jpeg_picture(hue: int = 30) -> bytes:
 
 @dataclass
 class Site:
-    """A ``StatusSource`` whose values a test may replace."""
+    """A ``StatusSource``, ``LiveSource`` and ``HistorySource`` whose values a test may replace."""
 
     now: float = field(default_factory=time.time)
     camera_list: list[CameraStatus] = field(default_factory=list)
@@ -34,6 +46,10 @@ class Site:
         default_factory=lambda: OutboxStatus(connected=False, broker="127.0.0.1:1883")
     )
     snapshots: dict[str, bytes] = field(default_factory=dict)
+    pictures: dict[str, LivePicture] = field(default_factory=dict)
+    watched: list[str] = field(default_factory=list)
+    buckets: list[Bucket] = field(default_factory=list)
+    asked: list[AlertFilter | None] = field(default_factory=list)
     failure: Exception | None = None
 
     def cameras(self) -> Sequence[CameraStatus]:
@@ -41,8 +57,32 @@ class Site:
             raise self.failure
         return self.camera_list
 
-    def alerts(self, limit: int) -> Sequence[AlertSummary]:
-        return self.alert_list[:limit]
+    def alerts(
+        self, limit: int, wanted: AlertFilter | None = None, *, before_seq: int | None = None
+    ) -> Sequence[AlertSummary]:
+        self.asked.append(wanted)
+        older = [alert for alert in self.alert_list if before_seq is None or alert.seq < before_seq]
+        return older[:limit]
+
+    def alert(self, alert_id: str) -> AlertDetail | None:
+        for summary in self.alert_list:
+            if summary.alert_id == alert_id:
+                return alert_detail(summary)
+        return None
+
+    def alert_places(self) -> Sequence[tuple[str, str | None, str]]:
+        return sorted({(alert.camera, alert.zone, alert.rule) for alert in self.alert_list}, key=str)
+
+    def watch(self, camera_id: str) -> LivePicture | None:
+        self.watched.append(camera_id)
+        return self.pictures.get(camera_id)
+
+    def between(self, since: float, until: float, *, camera: str | None = None) -> list[Bucket]:
+        return [
+            bucket
+            for bucket in self.buckets
+            if since <= bucket.starts_at < until and camera in (None, bucket.place.camera)
+        ]
 
     def stages(self) -> Sequence[StageStatus]:
         return self.stage_list
@@ -55,6 +95,54 @@ class Site:
 
     def snapshot(self, alert_id: str) -> bytes | None:
         return self.snapshots.get(alert_id)
+
+
+def alert_detail(summary: AlertSummary) -> AlertDetail:
+    """What is kept of an alert: two messages and three notes of the rules."""
+    return AlertDetail(
+        summary=summary,
+        steps=(
+            AlertStep(
+                seq=summary.seq,
+                type="new",
+                at=summary.confirmed_at,
+                delivered=True,
+                evidence={"face_mask": "missing: face without mask 0.96"},
+                score=summary.score,
+            ),
+            AlertStep(
+                seq=summary.seq + 1, type="update", at=summary.confirmed_at + 5, delivered=False, score=0.97
+            ),
+        ),
+        trace=(
+            TraceEntry(at=summary.started_at, event="missing", detail="face without mask 0.96, quality 0.9"),
+            TraceEntry(at=summary.started_at + 0.5, event="dwell", detail="0.5 of 2.0 s"),
+            TraceEntry(at=summary.confirmed_at, event="opened", detail="missing for 2.0 s in the zone"),
+        ),
+        track_id=17,
+        box_xyxy=(812, 214, 934, 610),
+        frame_wh=(1920, 1080),
+        models={"retinaface": "sha256:" + "ab" * 32},
+        config_revision="sha256:" + "cd" * 32,
+    )
+
+
+def live_picture(camera: str, at: float) -> LivePicture:
+    """A picture with one person without and one with a mask."""
+    people = tuple(
+        LivePerson(
+            track_id=number,
+            box_xyxy=(0.1 + 0.4 * number, 0.2, 0.3 + 0.4 * number, 0.95),
+            head_xyxy=(0.15 + 0.4 * number, 0.2, 0.25 + 0.4 * number, 0.38),
+            head_px=41.3,
+            gear={"face_mask": LiveGear(state=state, score=0.9, reason="seen")},
+            zones=("desk",),
+            alert=state == "missing",
+        )
+        for number, state in enumerate(("missing", "worn"))
+    )
+    look = LiveLook(camera=camera, at=at, width=640, height=360, people=people)
+    return LivePicture(look, jpeg_picture())
 
 
 def busy_site() -> Site:
@@ -85,6 +173,7 @@ def busy_site() -> Site:
     site.alert_list = [
         AlertSummary(
             alert_id=FIRST_ALERT,
+            seq=1840,
             camera="entrance",
             zone="desk",
             phase="open",
@@ -97,6 +186,7 @@ def busy_site() -> Site:
         ),
         AlertSummary(
             alert_id="01JD3Z6Q8YB2M4T7VN5C9K0XWD",
+            seq=1702,
             camera="loading-dock",
             zone=None,
             phase="ended",
@@ -128,4 +218,14 @@ def busy_site() -> Site:
         connected=True, broker="127.0.0.1:1883", last_seq=1841, pending=1, pending_bytes=48_211, kept=1840
     )
     site.snapshots = {FIRST_ALERT: jpeg_picture()}
+    site.pictures = {"entrance": live_picture("entrance", now)}
+    for quarter in range(8):
+        for zone, missing in (("", 30.0), ("desk", 90.0 * (quarter % 2))):
+            site.buckets.append(
+                Bucket(
+                    bucket_start(now) - quarter * BUCKET_S,
+                    Place("entrance", zone, "face_mask"),
+                    PersonSeconds(worn_s=400.0, missing_s=missing, incorrect_s=20.0, unknown_s=180.0),
+                )
+            )
     return site

@@ -1,25 +1,31 @@
-"use strict";
-// Replaces the changing part of the page every two seconds while the page is visible.
-const overview = document.getElementById("overview");
-const offline = document.getElementById("offline");
+// Keeps the parts of a page that change fresh: asks the server for them every two seconds while the page is visible.
 const PERIOD_MS = 2000;
+const offline = document.getElementById("offline");
 
-async function refresh() {
+async function renew(part) {
+  const answer = await fetch(part.dataset.part, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  const html = await answer.text();
+  if (html === part.lastHtml) return;
+  part.lastHtml = html;
+  const focused = document.activeElement?.id;
+  const fresh = document.createElement("div");
+  fresh.innerHTML = html;
+  // a picture that is still the same keeps its element, or it would flicker; what was unfolded stays so
+  const shown = new Map([...part.querySelectorAll("img")].map((image) => [image.src, image]));
+  for (const image of fresh.querySelectorAll("img")) {
+    const same = shown.get(image.src);
+    if (same) image.replaceWith(same);
+  }
+  const unfolded = [...part.querySelectorAll("details")].map((details) => details.open);
+  fresh.querySelectorAll("details").forEach((details, place) => { details.open = unfolded[place] ?? false; });
+  part.replaceChildren(...fresh.childNodes);
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
+}
+
+export async function refresh() {
   try {
-    const answer = await fetch("/api/overview", { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const html = await answer.text();
-    const focused = document.activeElement?.id;
-    const fresh = document.createElement("main");
-    fresh.innerHTML = html;
-    // a picture that is still the same keeps its element, or it would flicker
-    const shown = new Map([...overview.querySelectorAll("img")].map((image) => [image.src, image]));
-    for (const image of fresh.querySelectorAll("img")) {
-      const same = shown.get(image.src);
-      if (same) image.replaceWith(same);
-    }
-    overview.replaceChildren(...fresh.children);
-    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
+    await Promise.all([...document.querySelectorAll("[data-part]")].map(renew));
     offline.hidden = true;
   } catch {
     offline.hidden = false;

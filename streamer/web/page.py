@@ -1,0 +1,44 @@
+"""What every page of the dashboard shares: its frame, its navigation, the sentence at its top."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from jinja2 import Environment
+from starlette.requests import Request
+
+from streamer.web.status import StatusSource
+from streamer.web.view import headline
+
+#: Path and title of the pages, in the order of the navigation.
+NAVIGATION: Final = (
+    ("/", "Cameras"),
+    ("/alerts", "Alerts"),
+    ("/compliance", "Compliance"),
+    ("/system", "System"),
+)
+
+#: The headline counts the open ones among so many alerts.
+_LATEST: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class PageMaker:
+    """Renders templates with what all of them need."""
+
+    source: StatusSource
+    site_name: str
+    version: str
+    templates: Environment
+
+    def render(self, template: str, request: Request, **values: Any) -> str:
+        """The HTML of ``template``; ``values`` are those that it needs beyond the common ones."""
+        return self.templates.get_template(template).render(
+            site_name=self.site_name,
+            version=self.version,
+            now=time.time(),
+            path=request.url.path,
+            navigation=NAVIGATION,
+            headline=headline(self.source.stages(), self.source.cameras(), self.source.alerts(_LATEST)),
+            **values,
+        )

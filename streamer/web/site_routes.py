@@ -1,0 +1,83 @@
+"""The wall of cameras, the system's page, and the JSON behind them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from streamer.web import api
+from streamer.web.page import PageMaker
+from streamer.web.status import StatusSource
+
+#: Outlines of the zones of each camera by name, corners relative to the picture (0 to 1).
+ZoneOutlines = Mapping[str, Mapping[str, tuple[tuple[float, float], ...]]]
+
+#: Latest alerts above the wall.
+_FEW: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRoutes:
+    """The handlers; ``zones`` gives the outlines that are drawn on the wall."""
+
+    source: StatusSource
+    pages: PageMaker
+    zones: Callable[[], ZoneOutlines]
+
+    def routes(self) -> list[Route]:
+        """All of them."""
+        source = self.source
+        return [
+            Route("/", self.wall, methods=["GET"]),
+            Route("/part/wall", self.wall_part, methods=["GET"]),
+            Route("/system", self.system, methods=["GET"]),
+            Route("/part/system", self.system_part, methods=["GET"]),
+            Route("/api/cameras", _json(api.CAMERAS, source.cameras), methods=["GET"]),
+            Route("/api/stages", _json(api.STAGES, source.stages), methods=["GET"]),
+            Route("/api/worker", _json(api.WORKER, source.worker), methods=["GET"]),
+            Route("/api/outbox", _json(api.OUTBOX, source.outbox), methods=["GET"]),
+        ]
+
+    def wall(self, request: Request) -> Response:
+        """All cameras."""
+        return HTMLResponse(
+            self.pages.render(
+                "wall.html",
+                request,
+                cameras=self.source.cameras(),
+                alerts=self.source.alerts(_FEW),
+                zones=self.zones(),
+            )
+        )
+
+    def wall_part(self, request: Request) -> Response:
+        """What changes above the pictures."""
+        return HTMLResponse(self.pages.render("part_wall.html", request, alerts=self.source.alerts(_FEW)))
+
+    def system(self, request: Request) -> Response:
+        """Cameras, inference, delivery and stages, and what is wrong with them."""
+        return HTMLResponse(self.pages.render("system.html", request, **self._system_values()))
+
+    def system_part(self, request: Request) -> Response:
+        """The part of it that changes."""
+        return HTMLResponse(self.pages.render("part_system.html", request, **self._system_values()))
+
+    def _system_values(self) -> dict[str, Any]:
+        source = self.source
+        return {
+            "cameras": source.cameras(),
+            "stages": source.stages(),
+            "worker": source.worker(),
+            "outbox": source.outbox(),
+        }
+
+
+def _json(adapter: TypeAdapter[Any], read: Callable[[], object]) -> Callable[[Request], Response]:
+    def handler(_request: Request) -> Response:
+        return Response(adapter.dump_json(adapter.validate_python(read())), media_type="application/json")
+
+    return handler
