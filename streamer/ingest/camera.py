@@ -176,7 +176,7 @@ class CameraIngest:
             if self._unwanted():
                 return False
             self._pause(_WATCH_S, until=self._unwanted)
-        return self._hosts.enter(self._source.host, unwanted=self._unwanted)
+        return self._hosts.enter(self._source.device, self, unwanted=self._unwanted)
 
     def _connect(self) -> tuple[IngestError | None, float]:
         """Run one connection and watch it: why it ended (None: it was asked to), and how long it was
@@ -207,7 +207,7 @@ class CameraIngest:
                         self._changed.wait(_WATCH_S)
                 if connecting and attempt.stream is not None:
                     connecting = False
-                    self._hosts.leave(self._source.host)
+                    self._hosts.leave(self._source.device, self)
                     with self._changed:
                         self._reconnects += self._was_online
                         self._was_online = True
@@ -222,7 +222,7 @@ class CameraIngest:
                     return StreamStalled(f"{self._source.display}: the connection hangs"), attempt.online_s
         finally:
             if connecting:
-                self._hosts.leave(self._source.host)
+                self._hosts.leave(self._source.device, self)
             with self._changed:
                 self._last_good_mono_s = self._last_good_s()
                 self._attempt = None

@@ -6,8 +6,8 @@ from typing import Literal
 
 from streamer.ingest.urls import (
     SourceKind,
+    device_of,
     display_url,
-    host_of,
     kind_of,
     secrets_of,
     split_credentials,
@@ -92,9 +92,11 @@ class Source:
         return display_url(self.url)
 
     @property
-    def host(self) -> str | None:
-        """The host that connections go to, or None for local sources."""
-        return host_of(self.url)
+    def device(self) -> str | None:
+        """Host and port that connections go to, or None for local sources: the cameras of a recorder share them, those
+        behind a router that forwards its ports do not.
+        """
+        return device_of(self.url)
 
     @property
     def path(self) -> Path:

@@ -27,6 +27,8 @@ SECRET_PARAMETERS: Final = (
 _USERINFO_SAFE: Final = "!$&'()*+,;=-._~"
 
 #: A scheme has two letters or more, so that a Windows drive is a path.
+_USUAL_PORTS: Final = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+
 _SCHEME: Final = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]+):(?=//)")
 
 
@@ -125,6 +127,19 @@ def host_of(url: str) -> str | None:
         return urlsplit(_bare(url)).hostname
     except ValueError:
         return None
+
+
+def device_of(url: str) -> str | None:
+    """Host and port that a connection goes to, or None for local sources."""
+    host = host_of(url)
+    if host is None:
+        return None
+    parts = urlsplit(_bare(url))
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    return f"{host} {port or _USUAL_PORTS.get(parts.scheme.lower(), '')}"
 
 
 def _bare(url: str) -> str:

@@ -109,7 +109,13 @@ def test_no_spelling_of_a_secret_is_shown(url: str) -> None:
     assert CANARY not in shown
     said = source.redact(f"said: {source.libav_url} and {source.password or CANARY}")
     assert CANARY not in said
-    assert source.host in ("10.0.0.1", "fe80::1")
+    assert source.device in ("10.0.0.1 554", "10.0.0.1 80", "fe80::1 554")
+
+
+def test_a_device_is_a_host_and_a_port() -> None:
+    assert Source("rtsp://u:p@CAM.local/1").device == Source("rtsp://cam.local:554/2").device
+    assert Source("rtsp://cam.local:8554/1").device != Source("rtsp://cam.local/1").device
+    assert Source("webcam:0").device is Source("clip.mp4").device is None
 
 
 def test_an_at_sign_in_a_path_is_no_user_information() -> None:
@@ -275,27 +281,40 @@ def test_real_jitter_spreads_cameras() -> None:
 
 def test_the_host_budget_limits_attempts_and_spaces_them() -> None:
     now = [0.0]
-    budget = HostBudget(at_once=2, spacing_s=1.0, clock=lambda: now[0])
-    assert budget.try_enter("a") == 0
-    assert budget.try_enter("a") == 1.0
-    assert budget.try_enter("b") == 0
+    budget = HostBudget(at_once=2, spacing_s=1.0, longest_s=60.0, clock=lambda: now[0])
+    assert budget.try_enter("a", "first") == 0
+    assert budget.try_enter("a", "second") == 1.0
+    assert budget.try_enter("b", "elsewhere") == 0
     now[0] = 1.5
-    assert budget.try_enter("a") == 0
+    assert budget.try_enter("a", "second") == 0
     now[0] = 9.0
-    assert budget.try_enter("a") > 0, "two are in flight"
-    budget.leave("a")
-    assert budget.try_enter("a") == 0
-    assert all(budget.try_enter(None) == 0 for _ in range(100)), "local sources are free"
+    assert budget.try_enter("a", "third") > 0, "two are in flight"
+    budget.leave("a", "first")
+    assert budget.try_enter("a", "third") == 0
+    assert all(budget.try_enter(None, n) == 0 for n in range(100)), "local sources are free"
+
+
+def test_attempts_without_an_answer_do_not_keep_their_neighbours_waiting_for_long() -> None:
+    now = [0.0]
+    budget = HostBudget(at_once=2, spacing_s=0.0, longest_s=3.0, clock=lambda: now[0])
+    assert budget.try_enter("recorder", "mute") == budget.try_enter("recorder", "mute too") == 0
+    now[0] = 2.95
+    assert budget.try_enter("recorder", "alive") == pytest.approx(0.05)
+    now[0] = 3.0
+    assert budget.try_enter("recorder", "alive") == 0
+    budget.leave("recorder", "mute")
+    assert budget.try_enter("recorder", "alive too") == 0
+    assert budget.try_enter("recorder", "one more") > 0, "the end of one that counted no more frees nothing"
 
 
 def test_waiting_for_the_budget_ends_when_a_place_is_free_or_nobody_wants_it() -> None:
-    budget = HostBudget(at_once=1, spacing_s=0.0)
-    assert budget.enter("a", unwanted=lambda: False)
+    budget = HostBudget(at_once=1, spacing_s=0.0, longest_s=600.0)
+    assert budget.enter("a", "first", unwanted=lambda: False)
     asked = threading.Event()
-    assert not budget.enter("a", unwanted=lambda: asked.is_set() or asked.set() is not None)
-    release = threading.Timer(0.1, budget.leave, ["a"])
+    assert not budget.enter("a", "second", unwanted=lambda: asked.is_set() or asked.set() is not None)
+    release = threading.Timer(0.1, budget.leave, ["a", "first"])
     release.start()
-    assert budget.enter("a", unwanted=lambda: False)
+    assert budget.enter("a", "second", unwanted=lambda: False)
 
 
 # --- reports
