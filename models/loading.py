@@ -13,7 +13,8 @@ from models.errors import ExportError, WeightsError
 from models.keras_start import load_keras
 from models.runtime.choice import Device, Runtime, RuntimeChoice, chosen_runtime
 from models.structures import Category, Gear
-from models.weights.store import STORE
+from models.weights.files import load_weights
+from models.weights.store import STORE, check_against_card
 
 if TYPE_CHECKING:
     from models.combined_detector import CombinedDetector
@@ -27,6 +28,7 @@ __all__ = [
     "SEEN_GEAR",
     "Device",
     "WeightsError",
+    "check_weights",
     "installed_models",
     "load_default_detector",
     "weights_paths",
@@ -85,17 +87,17 @@ def load_default_detector(
     - ``seg_masks_of``: what pixels are wanted of, those of others are zeros; None: of everything.
     - ``models``: which, by ``MODELS``; None takes RetinaFace, and every other that is installed.
 
-    Raises ``WeightsError`` when a file is missing, damaged or of another network, or a model is named that there is
-    not; ``DeviceError`` when ``device`` is not there; ``ExportError`` when OpenVINO is insisted on and a network cannot
-    be exported.
+    Raises ``WeightsError`` when a file is missing, damaged, not what the card beside it says, or of another network, or
+    a model is named that there is not; ``DeviceError`` when ``device`` is not there; ``ExportError`` when OpenVINO is
+    insisted on and a network cannot be exported.
     """
     wanted = {"retinaface"} | installed_models(weights) if models is None else set(models)
     unknown = sorted(wanted - set(MODELS))
     if unknown or not wanted:
         raise WeightsError(f"there is no model {', '.join(unknown)!r}; there are {', '.join(MODELS)}")
-    paths = weights_paths(
-        weights, names=[network for name in MODELS if name in wanted for network in MODELS[name]]
-    )
+    paths = weights_paths(weights, names=_networks_of(wanted))
+    for path in paths.values():
+        check_against_card(path)
     from models.combined_detector import CombinedDetector  # noqa: PLC0415 - OpenCV
     from models.face_mask_detector import FaceMaskDetector  # noqa: PLC0415
     from models.mask_rcnn.detector import MaskRcnnDetector  # noqa: PLC0415
@@ -143,6 +145,19 @@ def load_default_detector(
             ways,
         )
     return CombinedDetector(faces, gear, runs_beside=chosen == "keras" and _is_gpu(device))
+
+
+def check_weights(models: Collection[str], weights: Mapping[str, Path] | None = None) -> None:
+    """Raise the ``WeightsError`` that loading ``models`` with ``weights`` (see ``load_default_detector``) would raise,
+    as far as the files tell; nothing is loaded.
+    """
+    for name, path in weights_paths(weights, names=_networks_of(models)).items():
+        check_against_card(path)
+        load_weights(path, architecture=name)
+
+
+def _networks_of(models: Collection[str]) -> list[str]:
+    return [network for name in MODELS if name in models for network in MODELS[name]]
 
 
 def _is_gpu(device: Device) -> bool:

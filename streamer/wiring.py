@@ -16,7 +16,7 @@ from config import (
 )
 from config.rule import WEEKDAYS, ScheduleWindow
 from models.letterbox import default_input_size, input_hw_for
-from models.loading import MODEL_FOR_GEAR, installed_models
+from models.loading import MODEL_FOR_GEAR, check_weights, installed_models
 from models.structures import Gear
 from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Zone
 from streamer.alerts.broker import Broker, BrokerTls
@@ -89,6 +89,21 @@ def models_of(site: SiteSettings, camera_id: str) -> frozenset[str]:
 def all_models_of(site: SiteSettings) -> frozenset[str]:
     """Everybody who looks at some camera of the site, also at those that are switched off for now."""
     return frozenset().union(*(models_of(site, camera_id) for camera_id in site.cameras))
+
+
+def check_usable(site: SiteSettings, *, before: SiteSettings) -> None:
+    """Raise ``ValueError`` or ``WeightsError`` when the daemon could not go over to ``site`` from ``before``.
+
+    Makes the parts of each camera for nothing, and reads weights where models or files are others: what is found wrong
+    only while cameras are exchanged, or when the models have been given up, cannot be undone.
+    """
+    for camera_id, camera in site.cameras.items():
+        source_of(camera)
+        engine_of(site, camera_id)
+        view_of(site, camera_id)
+    models, weights = all_models_of(site), weights_of(site)
+    if not models <= all_models_of(before) or weights != weights_of(before):
+        check_weights(models, weights)
 
 
 def tiling_of(camera: CameraSettings, heads: FollowedHeads | None = None) -> Tiling | None:

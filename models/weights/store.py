@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from models.errors import WeightsError
-from models.weights.files import load_weights
+from models.weights.files import digest_of, load_weights
 
 STORE: Final = Path(__file__).parent / "store"
 
@@ -47,6 +47,19 @@ def verify_weights(folder: Path = STORE) -> list[str]:
         if not (folder / f"{card.name.removesuffix('.card.md')}.safetensors").exists()
     ]
     return problems
+
+
+def check_against_card(path: Path) -> None:
+    """Raise ``WeightsError`` unless a weights file is the one that the card beside it speaks of; without a card any is.
+
+    A turned bit makes other finite numbers of a weight: nothing else would tell.
+    """
+    card = path.with_name(f"{path.stem}.card.md")
+    if not card.exists():
+        return
+    digest, named = digest_of(path), f"sha256:{card_sha256(card)}"
+    if digest != named:
+        raise WeightsError(f"{path}: is damaged or replaced: its digest is {digest}, its card names {named}")
 
 
 def card_sha256(card: Path) -> str:

@@ -7,7 +7,9 @@ import pytest
 
 from config.document import parse_document
 from config.loading import settings_of
+from models.errors import WeightsError
 from models.structures import Gear
+from models.weights import STORE
 from rules import AlertPer, Anchor
 from streamer import wiring
 from streamer.alerts.privacy import Blur
@@ -195,3 +197,28 @@ def test_what_cannot_be_told_is_warned_of(installed):
         " it stays 'unknown' and never alarms"
     )
     assert limit_warnings(models_site(MODELS_SITE.replace("[maskrcnn]", "auto"))) == []
+
+
+def test_settings_with_damaged_weights_are_found_unusable_before_anything_changes(tmp_path):
+    weights = tmp_path / "r.safetensors"
+    text = """
+site: {name: yard}
+cameras: {yard: {url: yard.mp4}}
+rules: [{name: masks, where: [yard], require: [face_mask]}]
+"""
+
+    def site_with(more: str):
+        return settings_of(parse_document((text + more).encode(), "site.yaml"), tmp_path, {})
+
+    before = site_with("")
+    wiring.check_usable(before, before=before)
+    named = site_with(f"inference: {{retinaface_weights: {weights}}}")
+    with pytest.raises(WeightsError, match="missing"):
+        wiring.check_usable(named, before=before)
+    wiring.check_usable(named, before=named)  # nothing is to be loaded
+    whole = (STORE / "retinaface.safetensors").read_bytes()
+    weights.write_bytes(whole)
+    wiring.check_usable(named, before=before)
+    weights.write_bytes(whole[:-1])
+    with pytest.raises(WeightsError, match="damaged"):
+        wiring.check_usable(named, before=before)

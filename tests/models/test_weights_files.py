@@ -13,7 +13,7 @@ import safetensors.numpy
 from models.errors import WeightsError
 from models.weights import digest_of, list_weights, load_weights, match_tensors, save_weights, verify_weights
 from models.weights.averaging import average_weights
-from models.weights.store import STORE, card_sha256
+from models.weights.store import STORE, card_sha256, check_against_card
 
 TENSORS = {
     "conv/kernel": np.arange(24, dtype=np.float32).reshape(2, 3, 4),
@@ -161,6 +161,20 @@ def test_store_listing_finds_what_is_wrong(tmp_path: Path) -> None:
     assert problems["good"] is None
     assert all(problems[name] for name in ("other", "cardless", "broken"))
     assert len(verify_weights(tmp_path)) == 4
+
+
+def test_a_turned_bit_is_found_where_a_card_tells_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "net.safetensors"
+    digest = save(path)
+    check_against_card(path)
+    (tmp_path / "net.card.md").write_text(f"- sha256: {digest.removeprefix('sha256:')}\n")
+    check_against_card(path)
+    bent = bytearray(path.read_bytes())
+    bent[-1] ^= 1
+    path.write_bytes(bent)
+    load_weights(path)  # finite numbers of the right shapes
+    with pytest.raises(WeightsError, match="damaged or replaced"):
+        check_against_card(path)
 
 
 def test_what_ships_has_cards_that_speak_of_it() -> None:
