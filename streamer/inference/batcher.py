@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from threading import Condition
 
 from models.detector import ModelSet
@@ -33,6 +34,17 @@ class FrameBatch:
         """Who looks at each picture that the networks see: at each view of each frame."""
         return tuple(
             models for models, views in zip(self.models, self.views, strict=True) for _ in range(len(views))
+        )
+
+    def only(self, keep: Sequence[bool]) -> "FrameBatch":
+        """The batch with those frames alone for which ``keep``, in their order, is true."""
+        if all(keep):
+            return self
+        return FrameBatch(
+            self.input_hw,
+            tuple(compress(self.frames, keep)),
+            tuple(compress(self.models, keep)),
+            tuple(compress(self.views, keep)),
         )
 
 
@@ -147,6 +159,11 @@ class Batcher:
         with self._changed:
             self._schedule.set_limit(input_hw, limit, self._clock())
             self._changed.notify_all()
+
+    def camera_ids(self) -> set[str]:
+        """The present cameras."""
+        with self._changed:
+            return set(self._inlets)
 
     def model_sets(self) -> set[ModelSet]:
         """Who looks at the present cameras."""

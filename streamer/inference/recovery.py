@@ -1,6 +1,5 @@
 """When, and on which device, broken models are built anew."""
 
-from collections import deque
 from typing import Final
 
 #: So many breakdowns in a row, and the next device is tried.
@@ -8,11 +7,6 @@ _BREAKDOWNS_PER_DEVICE: Final = 2
 
 #: So long without a breakdown, and the next one starts from the beginning.
 _HEALTHY_AFTER_S: Final = 60.0
-
-#: This many frames at fault within the window: it is not the frames. (A part of the models that a blank
-#: picture does not reach, say the classifier of faces, may be what is broken.)
-_POISON_LIMIT: Final = 8
-_POISON_WINDOW_S: Final = 60.0
 
 
 class Recovery:
@@ -33,7 +27,6 @@ class Recovery:
         self._breakdowns = 0
         self._on_device = 0
         self._built_s: float | None = None
-        self._poison_s: deque[float] = deque()
 
     @property
     def fell_back(self) -> bool:
@@ -48,7 +41,6 @@ class Recovery:
     def built(self, now_s: float) -> None:
         """The models were built and warmed up."""
         self._built_s = now_s
-        self._poison_s.clear()
 
     def broke(self, now_s: float) -> float:
         """The models broke, or could not be built. Returns when to build them next, on ``device``."""
@@ -61,10 +53,3 @@ class Recovery:
             self.device = "cpu"
             self._on_device = 0
         return now_s + min(self._backoff_cap_s, self._backoff_s * 2.0 ** min(self._breakdowns - 1, 32))
-
-    def too_much_poison(self, now_s: float) -> bool:
-        """Count a frame at fault; True when there were so many that the models must be at fault."""
-        self._poison_s.append(now_s)
-        while self._poison_s[0] < now_s - _POISON_WINDOW_S:
-            self._poison_s.popleft()
-        return len(self._poison_s) >= _POISON_LIMIT

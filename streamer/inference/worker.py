@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import compress
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
@@ -13,6 +14,7 @@ from streamer.frame import Frame
 from streamer.inference.attempts import Outcome, blank_picture, detect_all, is_out_of_memory
 from streamer.inference.batcher import Batcher, FrameBatch
 from streamer.inference.batches_ahead import BatchesAhead
+from streamer.inference.poison import Blame, PoisonWatch
 from streamer.inference.readiness import Readiness
 from streamer.inference.recovery import Recovery
 from streamer.inference.results import InferenceResult, LookTimings
@@ -73,6 +75,7 @@ class InferenceWorker:
         on_status: Callable[[WorkerStatus], None] = lambda _status: None,
         backoff_s: float = 1.0,
         backoff_cap_s: float = 60.0,
+        try_aside_every_s: float = 10.0,
     ) -> None:
         self._batcher = batcher
         self._load_detector = load_detector
@@ -80,6 +83,7 @@ class InferenceWorker:
         self._initial_sizes = tuple(initial_sizes)
         self._pulse: Pulse = pulse or _NoPulse()
         self._on_status = on_status
+        self._poison = PoisonWatch(try_every_s=try_aside_every_s)
         self._recovery = Recovery(device=device, backoff_s=backoff_s, backoff_cap_s=backoff_cap_s)
         self._detector: SelectiveDetector | None = None
         self._ahead: BatchesAhead | None = None
@@ -164,8 +168,20 @@ class InferenceWorker:
             batch = self._ahead.next(timeout_s)
             if batch is not None:
                 self._ahead.begin()
-        if batch is not None:
+        if batch is not None and (batch := self._without_those_aside(batch)).frames:
             self._run_batch(detector, batch)
+
+    def _without_those_aside(self, batch: FrameBatch) -> FrameBatch:
+        """The batch without frames of cameras on whose pictures the models fail, but for their tries."""
+        if not self._poison.aside:
+            return batch
+        if self._poison.keep_only(self._batcher.camera_ids()):
+            self._settle()
+        now_s = time.monotonic()
+        keep = [self._poison.may_try(frame.camera_id, now_s) for frame in batch.frames]
+        for frame in compress(batch.frames, [not kept for kept in keep]):
+            self._batcher.record_failure(frame)
+        return batch.only(keep)
 
     def _run_batch(self, detector: SelectiveDetector, batch: FrameBatch) -> None:
         started_s = time.monotonic()
@@ -188,6 +204,9 @@ class InferenceWorker:
                 continue
             looked += 1
             self._batcher.record_look(frame)
+            if self._poison.fine(frame.camera_id):
+                _log.warning("camera %s: the models take its pictures again", frame.camera_id)
+                self._settle()
             timings = LookTimings(started_s - frame.received_mono_s, detect_s, len(batch.frames), finished_s)
             self._hand_on(frame, detections, timings)
         status = self.status()
@@ -224,9 +243,15 @@ class InferenceWorker:
             self._break_down(WorkerReason.BATCH_FAILED, outcome.broken)
             return
         now_s = time.monotonic()
-        suspicions = [self._recovery.too_much_poison(now_s) for _ in outcome.poison]
-        if any(suspicions):
+        blamed = {self._poison.failed(batch.frames[index].camera_id, now_s) for index in outcome.poison}
+        if Blame.MODELS in blamed:
             self._break_down(WorkerReason.BATCH_FAILED, outcome.errors[-1])
+        elif Blame.CAMERAS in blamed:
+            _log.error(
+                "the models fail on the pictures of %s and of no others; these are tried now and then",
+                ", ".join(self._poison.aside),
+            )
+            self._settle()
         elif outcome.too_large is not None:
             self._cut_limit(batch.input_hw, outcome.too_large)
             self._settle()
@@ -274,6 +299,7 @@ class InferenceWorker:
         if isinstance(detector, RunsBeside) and detector.runs_beside:
             self._ahead = BatchesAhead(self._batcher.next_batch)
         self._recovery.built(time.monotonic())
+        self._poison.built()
         self._pulse.beat()
         self._settle()
         self._settled.set()
@@ -356,9 +382,13 @@ class InferenceWorker:
             state, reason = WorkerState.DEGRADED, WorkerReason.CPU_FALLBACK
         elif limits:
             state, reason = WorkerState.DEGRADED, WorkerReason.OUT_OF_MEMORY
+        elif self._poison.aside:
+            state, reason = WorkerState.DEGRADED, WorkerReason.PICTURES_FAIL
         else:
             state, reason = WorkerState.READY, WorkerReason.NONE
-        self._set_status(state=state, reason=reason, detail="", batch_limits=limits)
+        self._set_status(
+            state=state, reason=reason, detail="", batch_limits=limits, cameras_aside=self._poison.aside
+        )
 
     def _set_status(self, **changes: object) -> None:
         with self._lock:

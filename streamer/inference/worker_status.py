@@ -10,7 +10,7 @@ class WorkerState(StrEnum):
     LOADING = "loading"
     WARMING = "warming"
     READY = "ready"
-    #: at work, but not as configured: on another device, or with smaller batches
+    #: at work, but not as configured: on another device, with smaller batches, or without some cameras
     DEGRADED = "degraded"
     #: the models broke and wait to be built anew
     RECOVERING = "recovering"
@@ -25,6 +25,7 @@ class WorkerReason(StrEnum):
     NONE = ""
     CPU_FALLBACK = "cpu_fallback"
     OUT_OF_MEMORY = "out_of_memory"
+    PICTURES_FAIL = "pictures_fail"
     BATCH_FAILED = "batch_failed"
     LOAD_FAILED = "load_failed"
     WARM_UP_FAILED = "warm_up_failed"
@@ -43,6 +44,7 @@ class WorkerStatus:
     - ``lost_frames``: frames dropped because the models broke.
     - ``rebuilds``: times the models were built anew.
     - ``batch_limits``: input sizes whose batches are smaller than configured, with the limit.
+    - ``cameras_aside``: those on whose pictures, and no others', the models fail; tried every ten seconds.
     - ``digests``: of the weights in use; empty before they are loaded.
     """
 
@@ -58,6 +60,7 @@ class WorkerStatus:
     lost_frames: int = 0
     rebuilds: int = 0
     batch_limits: tuple[tuple[tuple[int, int], int], ...] = ()
+    cameras_aside: tuple[str, ...] = ()
     digests: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -157,10 +157,3 @@ def test_a_healthy_minute_forgives_but_never_leads_back_to_the_broken_device():
     assert recovery.broke(130.0) == 130.0 + 1
     assert recovery.device == "cpu"
     assert not recovery.exhausted
-
-
-def test_poison_is_believed_only_in_small_numbers():
-    recovery = Recovery(device="cpu")
-    assert not any(recovery.too_much_poison(now) for now in range(0, 70, 10))
-    assert not any(recovery.too_much_poison(1000.0) for _ in range(7))
-    assert recovery.too_much_poison(1001.0)
