@@ -11,6 +11,7 @@ from typing import cast
 
 from config import SiteSettings, config_revision
 from models.detector import SelectiveDetector
+from models.errors import ModelError
 from rules import EndReason
 from streamer import wiring
 from streamer.alerts.alert_search import AlertSearch
@@ -98,6 +99,7 @@ class Daemon:
             device=str(inference.device),
             initial_sizes=wiring.expected_input_sizes(site),
             pulse=self._heartbeats.add("inference"),
+            on_status=lambda _status: self._announcer.worker_changed(),
         )
         self._live = LiveDesk()
         self._judge = Judge(
@@ -190,8 +192,17 @@ class Daemon:
         _log.info("stopped")
 
     def reload(self, site: SiteSettings) -> None:
-        """Go on with other settings: cameras and rules that changed start anew, the others are not touched."""
+        """Go on with other settings: cameras and rules that changed start anew, the others are not touched.
+
+        Where they cannot be used nothing changes, and the refusal is told as with ``refuse_reload``.
+        """
         self._notifier.reloading("reloading")
+        try:
+            wiring.check_usable(site, before=self._site)
+        except (ModelError, ValueError) as error:
+            self.refuse_reload(str(error))
+            self._notifier.ready(self._summary())
+            return
         install_redaction(self._site.secrets() | site.secrets())
         before, self._site = self._site, site
         self._warn()

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict
+from functools import partial
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
@@ -61,6 +62,7 @@ class StatusAnnouncer:
         self._changed: set[str] = set()
         self._topics: set[str] = set()
         self._wake = Event()
+        self._stats_wanted = Event()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="status", daemon=True)
 
@@ -81,6 +83,11 @@ class StatusAnnouncer:
             self._changed.add(camera_id)
         self._wake.set()
 
+    def worker_changed(self) -> None:
+        """The inference is in another state: tell it with the stats, now. Any thread may call."""
+        self._stats_wanted.set()
+        self._wake.set()
+
     def keep_only(self, camera_ids: Iterable[str]) -> None:
         """Take the retained states of all other cameras off the broker."""
         prefixes = tuple(f"cameras/{camera_id}/" for camera_id in camera_ids)
@@ -98,13 +105,16 @@ class StatusAnnouncer:
             stopping = self._stop.is_set()
             with self._lock:
                 changed, self._changed = self._changed, set()
-            if changed or stopping or now_s >= due_s["status"]:
+            if stopping or now_s >= due_s["status"]:
                 self._guarded(self._announce_cameras)
                 due_s["status"] = now_s + _STATUS_EVERY_S
+            elif changed:
+                self._guarded(partial(self._announce_cameras, changed))
             if stopping or now_s >= due_s["compliance"]:
                 self._guarded(self._announce_compliance)
                 due_s["compliance"] = now_s + _COMPLIANCE_EVERY_S
-            if now_s >= due_s["stats"]:
+            if now_s >= due_s["stats"] or self._stats_wanted.is_set():
+                self._stats_wanted.clear()
                 self._guarded(self._announce_stats)
                 due_s["stats"] = now_s + self._stats_every_s
             if stopping:
@@ -119,9 +129,9 @@ class StatusAnnouncer:
         except Exception:  # noqa: BLE001 - a status that cannot be told must not end the telling of the others
             _log.exception("a status could not be published")
 
-    def _announce_cameras(self) -> None:
+    def _announce_cameras(self, only: Collection[str] | None = None) -> None:
         looks = {account.camera_id: account for account in self._board.looks().cameras}
-        for camera_id, stream in self._board.streams().items():
+        for camera_id, stream in self._board.streams(only).items():
             self._retain(
                 f"cameras/{camera_id}/status", camera_status_json(camera_id, stream, looks.get(camera_id))
             )

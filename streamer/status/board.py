@@ -1,7 +1,7 @@
 """Every part's state in one place, as the status page, the metrics and the MQTT statuses show it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
 from streamer.alerts.outbox import Outbox
@@ -52,9 +52,13 @@ class StatusBoard:
         self._heartbeats = heartbeats
         self._wall_clock = wall_clock
 
-    def streams(self) -> dict[str, StreamStatus]:
-        """How every camera's connection stands."""
-        return {camera_id: station.status() for camera_id, station in list(self._stations.items())}
+    def streams(self, only: Collection[str] | None = None) -> dict[str, StreamStatus]:
+        """How every camera's connection stands, or that of some."""
+        return {
+            camera_id: station.status()
+            for camera_id, station in list(self._stations.items())
+            if only is None or camera_id in only
+        }
 
     def looks(self) -> BatcherSnapshot:
         """What every camera got of the inference."""
@@ -101,6 +105,9 @@ class StatusBoard:
         latencies = sorted(account.latency_p50_s for account in looks if account.latency_p50_s is not None)
         return WorkerStatus(
             ready=status.working,
+            state=str(status.state),
+            reason=str(status.reason),
+            cameras_aside=status.cameras_aside,
             device=status.device,
             frames=status.frames,
             batches=status.batches,

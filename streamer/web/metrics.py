@@ -96,7 +96,8 @@ def _worker_metrics(worker: WorkerStatus) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "ppewatch_worker_ready", "1 when the models are loaded.", value=float(worker.ready)
     )
-    yield InfoMetricFamily("ppewatch_worker", "Where the models run.", {"device": worker.device})
+    told = {"device": worker.device, "state": worker.state, "reason": worker.reason}
+    yield InfoMetricFamily("ppewatch_worker", "Where the models run, and how they are.", told)
     digests = InfoMetricFamily("ppewatch_model", "Digests of the weights in use.", labels=("model",))
     for model, digest in worker.models.items():
         digests.add_metric([model], {"digest": digest})

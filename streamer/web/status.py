@@ -138,11 +138,18 @@ class WorkerStatus:
     """The inference worker; counts are since the start, ``latency_s`` is the median from reception to
     detections.
 
+    ``state`` and ``reason`` are codes (``streamer.inference.worker_status``): ``ready``; ``degraded`` for want of
+    memory, on another device than the wished one, or because the models fail on the pictures of ``cameras_aside``;
+    ``recovering`` and ``failed`` while nothing is looked at.
+
     ``models`` maps a model's name to the digest of its weights.
     """
 
     ready: bool
     device: str
+    state: str = ""
+    reason: str = ""
+    cameras_aside: tuple[str, ...] = ()
     frames: int = 0
     batches: int = 0
     failed_batches: int = 0
