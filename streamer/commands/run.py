@@ -20,17 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads SITE.yaml."""
     from models.runtime.memory import keep_no_large_blocks
+    from streamer.service.signals import Request, SignalRequests
 
     # before anything large is made
     keep_no_large_blocks()
-    from config import load_site
-    from streamer.app import Daemon
-    from streamer.service.sd_notify import ServiceNotifier
-    from streamer.service.signals import Request, SignalRequests
-
-    site = load_site(args.site)
-    notifier = ServiceNotifier.from_environment()
+    # before anything that takes a while: a reload that comes early must not end the process
     with SignalRequests() as signals:
+        from config import load_site
+        from streamer.app import Daemon
+        from streamer.service.sd_notify import ServiceNotifier
+
+        site = load_site(args.site)
+        notifier = ServiceNotifier.from_environment()
         daemon = Daemon(site, notifier=notifier)
         early: list[Request | None] = []
 
