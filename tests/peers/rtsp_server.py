@@ -93,45 +93,54 @@ def read_access_units(path: str) -> tuple[str, list[Gst.Buffer]]:
     return str(found["codec"]), units
 
 
-class Feeder(threading.Thread):
-    """Pushes the access units of a clip into one client's ``appsrc``, paced like a camera, over and over."""
+class Clip:
+    """The access units of one recording and how long a round of it takes."""
 
-    def __init__(self, source: Gst.Element, units: list[Gst.Buffer], loop: bool) -> None:
+    def __init__(self, path: str) -> None:
+        self.codec, self.units = read_access_units(path)
+        first = self.units[0]
+        self.first = first.dts if first.dts != Gst.CLOCK_TIME_NONE else first.pts
+        last = max(unit.pts for unit in self.units)
+        known = first.duration not in (0, Gst.CLOCK_TIME_NONE)
+        interval = first.duration if known else Gst.SECOND // 25
+        self.period = last - min(unit.pts for unit in self.units) + interval
+
+
+class Feeder(threading.Thread):
+    """Pushes the access units of clips, by turns, into one client's ``appsrc``, paced like a camera, over and over."""
+
+    def __init__(self, source: Gst.Element, clips: list[Clip], loop: bool) -> None:
         super().__init__(daemon=True)
-        self.source, self.units, self.loop = source, units, loop
-        first = units[0].dts if units[0].dts != Gst.CLOCK_TIME_NONE else units[0].pts
-        self.first = first
-        last = max(unit.pts for unit in units)
-        known = units[0].duration not in (0, Gst.CLOCK_TIME_NONE)
-        interval = units[0].duration if known else Gst.SECOND // 25
-        self.period = last - min(unit.pts for unit in units) + interval
+        self.source, self.clips, self.loop = source, clips, loop
 
     def run(self) -> None:
         begin, offset = time.monotonic(), 0
         while True:
-            for unit in self.units:
-                buffer = unit.copy_deep()  # copy() would be the same buffer once more, times and all
-                decode_at = (unit.dts if unit.dts != Gst.CLOCK_TIME_NONE else unit.pts) - self.first + offset
-                buffer.pts = unit.pts - self.first + offset
-                buffer.dts = decode_at
-                time.sleep(max(0.0, begin + decode_at / Gst.SECOND - time.monotonic()))
-                if self.source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
-                    return
+            for clip in self.clips:
+                for unit in clip.units:
+                    buffer = unit.copy_deep()  # copy() would be the same buffer once more, times and all
+                    decode_at = unit.dts if unit.dts != Gst.CLOCK_TIME_NONE else unit.pts
+                    decode_at += offset - clip.first
+                    buffer.pts = unit.pts - clip.first + offset
+                    buffer.dts = decode_at
+                    time.sleep(max(0.0, begin + decode_at / Gst.SECOND - time.monotonic()))
+                    if self.source.emit("push-buffer", buffer) != Gst.FlowReturn.OK:
+                        return
+                offset += clip.period
             if not self.loop:
                 self.source.emit("end-of-stream")
                 return
-            offset += self.period
 
 
 class Factory(GstRtspServer.RTSPMediaFactory):
-    """Makes one pipeline per client."""
+    """Makes one pipeline per client, or one for all of them (``--shared``)."""
 
-    def __init__(self, args: argparse.Namespace) -> None:
+    def __init__(self, args: argparse.Namespace, clips: list[Clip]) -> None:
         super().__init__()
         self.args = args
-        self.units: list[Gst.Buffer] = []
-        if args.file:
-            codec, self.units = read_access_units(args.file)
+        self.clips = clips
+        if clips:
+            codec = clips[0].codec
             pacing = "is-live=true format=time do-timestamp=false block=true max-bytes=4000000"
             # The access units hold their parameter sets already; repeated before each slice they would
             # split them.
@@ -147,18 +156,18 @@ class Factory(GstRtspServer.RTSPMediaFactory):
             if args.audio:
                 line += " audiotestsrc is-live=true ! mulawenc ! rtppcmupay name=pay1 pt=0"
         self.set_launch(f"( {line} )")
-        self.set_shared(False)
+        self.set_shared(args.shared)
         self.connect("media-configure", self.on_media)
 
     def on_media(self, _factory: GstRtspServer.RTSPMediaFactory, media: GstRtspServer.RTSPMedia) -> None:
         element = media.get_element()
-        if self.units:
+        if self.clips:
             source = element.get_child_by_name("src")
             started: list[Feeder] = []
 
             def on_need(_source: Gst.Element, _length: int) -> None:
                 if not started:
-                    started.append(Feeder(source, self.units, not self.args.once))
+                    started.append(Feeder(source, self.clips, not self.args.once))
                     started[0].start()
 
             source.connect("need-data", on_need)
@@ -215,6 +224,9 @@ def main() -> int:
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--gop", type=int, default=25)
     parser.add_argument("--file", help="an MP4 that is sent as it is, in a loop")
+    parser.add_argument("--then", help="another MP4 of the same codec, sent by turns with the first")
+    parser.add_argument("--mounts", type=int, default=0, help="so many streams: MOUNT0, MOUNT1 and so on")
+    parser.add_argument("--shared", action="store_true", help="all clients of a stream see the same moment")
     parser.add_argument("--once", action="store_true", help="send the file once, then end the stream")
     parser.add_argument("--loss", type=float, default=0.0, help="lose this share of the file's packets")
     parser.add_argument("--audio", action="store_true", help="a sound track beside the test picture")
@@ -233,10 +245,13 @@ def main() -> int:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(str(args.port))
-    factory = Factory(args)
-    if args.user is not None or args.certificate:
-        protect(server, factory, args)
-    server.get_mount_points().add_factory(args.mount, factory)
+    clips = [Clip(path) for path in (args.file, args.then) if path]
+    for number in range(args.mounts or 1):
+        factory = Factory(args, clips)
+        if args.user is not None or args.certificate:
+            protect(server, factory, args)
+        name = f"{args.mount}{number}" if args.mounts else args.mount
+        server.get_mount_points().add_factory(name, factory)
     if args.max_sessions:
         server.get_session_pool().set_max_sessions(args.max_sessions)
     if server.attach(None) == 0:
