@@ -222,6 +222,8 @@ class Daemon:
             self._add_camera(camera_id)
         self._announcer.keep_only(site.cameras)
         self._live.keep_only(site.cameras)
+        # whoever reloads may just have given the broker what it refused us for
+        self._publisher.retry_now()
         if not wiring.all_models_of(site) <= wiring.all_models_of(before):
             _log.info("another model is needed: the models are loaded anew")
             self._worker.rebuild()

@@ -12,7 +12,13 @@ from typing import Final
 
 from streamer.alerts.broker import Broker, default_client_id
 from streamer.alerts.delivery import AlertDelivery
-from streamer.alerts.errors import BrokerError, BrokerLostError, BrokerTakenOverError, OutboxError
+from streamer.alerts.errors import (
+    BrokerError,
+    BrokerLostError,
+    BrokerTakenOverError,
+    BrokerUnreachableError,
+    OutboxError,
+)
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.reconnect import FlapDetector, ReconnectPolicy
 from streamer.alerts.serving import OFFLINE, TICK_S, Speaker
@@ -253,6 +259,8 @@ class Publisher:
     def _judged(self, error: BrokerError, held_s: float | None) -> BrokerError:
         """The error, or the one that explains a series of them."""
         suspicious = self._speaker.delivery.broken()
+        if isinstance(error, BrokerUnreachableError):
+            self._flaps.broker_was_away()
         if held_s is None or suspicious or type(error) is not BrokerLostError:
             return error
         if self._flaps.ended(held_s=held_s):

@@ -52,6 +52,10 @@ class FlapDetector:
         self._short_s = short_s
         self._clock = clock
 
+    def broker_was_away(self) -> None:
+        """Nobody answered: it is the broker that comes and goes, not a second client."""
+        self._ends.clear()
+
     def ended(self, *, held_s: float) -> bool:
         """Note that a connection ended after ``held_s``; returns whether they keep ending."""
         if held_s > self._short_s:

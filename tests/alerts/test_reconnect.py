@@ -48,6 +48,13 @@ def test_connections_that_keep_ending_soon_are_noticed():
     assert flaps.ended(held_s=1.0)
 
 
+def test_a_broker_that_comes_and_goes_is_not_taken_for_a_second_client():
+    flaps = FlapDetector(count=3)
+    for _ in range(5):
+        assert not flaps.ended(held_s=1.0)
+        flaps.broker_was_away()
+
+
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
