@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from config.camera import CameraSettings
 from config.document import Document, read_document
 from config.errors import ConfigProblem
 from config.nodes import KeyPath, Mark, dotted
 from config.site import SiteSettings
+from config.tls import TlsSettings
 from config.urls import parse_stream_url
 
 _Finding = tuple[KeyPath, str]
@@ -80,8 +82,34 @@ def _broker(settings: SiteSettings) -> Iterator[_Finding]:
         yield ("mqtt", "password"), "is sent to the broker in clear; set 'tls: true' if the broker can"
     if mqtt.password and not mqtt.user:
         yield ("mqtt", "password"), "is not sent without 'user' beside it"
-    if mqtt.tls_insecure:
-        yield ("mqtt", "tls_insecure"), "anyone who can redirect the connection can pose as the broker"
+    if mqtt.tls and mqtt.tls.insecure:
+        yield ("mqtt", "tls", "insecure"), "anyone who can redirect the connection can pose as the broker"
+    if mqtt.tls:
+        yield from _tls_files(("mqtt", "tls"), mqtt.tls)
+
+
+def _tls_files(key: KeyPath, tls: TlsSettings) -> Iterator[_Finding]:
+    for name, path in (("ca", tls.ca_file), ("cert", tls.cert_file), ("key", tls.key_file)):
+        if path is None:
+            continue
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            yield (*key, name), f"{path}: {(error.strerror or 'cannot be used').lower()}"
+            continue
+        if name == "key" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield (*key, name), f"{path} is open to other users of this machine; chmod 600 it"
+
+
+def _camera_tls(name: str, camera: CameraSettings) -> Iterator[_Finding]:
+    if camera.url.scheme not in {"rtsps", "https"}:
+        return
+    if camera.tls.insecure:
+        yield (
+            ("cameras", name, "tls", "insecure"),
+            "anyone who can redirect the connection can show other pictures and read the password",
+        )
+    yield from _tls_files(("cameras", name, "tls"), camera.tls)
 
 
 def _cameras(settings: SiteSettings) -> Iterator[_Finding]:
@@ -92,6 +120,7 @@ def _cameras(settings: SiteSettings) -> Iterator[_Finding]:
             yield ("cameras", name, "loop"), "has no effect on a stream; it is for video files"
         if camera.enabled and name not in watched:
             yield ("cameras", name), "no rule watches this camera: it will be analysed, and never alert"
+        yield from _camera_tls(name, camera)
         columns, rows = camera.tiles.grid
         if columns != rows:
             yield (

@@ -26,6 +26,7 @@ from config.camera_sections import (
 )
 from config.errors import LocatedValueError
 from config.secret_text import Secret, expand_variables, surroundings_of
+from config.tls import TlsSettings
 from config.urls import StreamUrl, parse_stream_url
 
 #: FFmpeg keeps user and password of an RTSP address, percent-encoded, in 128 bytes and cuts the rest off.
@@ -131,6 +132,10 @@ class CommonCameraSettings(Settings):
         description="Detectors that look at the camera: `retinaface` (faces, needed for `face_mask`),"
         " `maskrcnn` (persons, heads, hats and masks to the pixel, needed for `hard_hat`); `auto` takes those"
         " that its rules need. Both together judge how a face mask is worn by its pixels too.",
+    )
+    tls: TlsSettings = Field(
+        default=TlsSettings(),
+        description="Whom to trust at rtsps:// and https:// addresses, whose certificates are checked.",
     )
     decode: DecodeSettings = Field(default=DecodeSettings(), description="How the stream is decoded.")
     motion: MotionSettings = Field(

@@ -25,6 +25,7 @@ REFERENCE_FILE: Final = Path(__file__).parents[1] / "docs" / "configuration.md"
 _DERIVED: Final = MappingProxyType(
     {
         "mqtt.port": "1883, with `tls` 8883",
+        "mqtt.tls": "`false`",
         "mqtt.topic_prefix": "ppewatch/<site name>",
         "mqtt.client_id": "ppewatch-<site name>",
         "state_dir": "see text",

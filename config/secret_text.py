@@ -83,15 +83,20 @@ def expand_variables(text: str, environ: Mapping[str, str]) -> str:
     return _REFERENCE.sub(replace, text)
 
 
-def _credential(name: str, around: Surroundings) -> str:
+def credential_path(name: str, around: Surroundings) -> Path:
+    """The file of a systemd credential, which need not exist. Raises ``ValueError`` for what can be none."""
+    if name in {"", ".", ".."} or "/" in name or "\0" in name:
+        raise ValueError("'credential:' takes the name of a credential, not a path")
     directory = around.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         raise ValueError(
             f"the credential '{name}' needs $CREDENTIALS_DIRECTORY, which systemd sets for LoadCredential="
         )
-    if name in {"", ".", ".."} or "/" in name or "\0" in name:
-        raise ValueError("'credential:' takes the name of a credential, not a path")
-    return _read(Path(directory) / name, "credential")
+    return Path(directory) / name
+
+
+def _credential(name: str, around: Surroundings) -> str:
+    return _read(credential_path(name, around), "credential")
 
 
 def _read(path: Path, what: str) -> str:

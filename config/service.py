@@ -2,7 +2,6 @@
 
 import re
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Final, Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -10,8 +9,6 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     Field,
-    PlainSerializer,
-    ValidationInfo,
     WithJsonSchema,
     model_validator,
 )
@@ -19,8 +16,9 @@ from pydantic import (
 from config.base import Name, Settings, Text, as_written, bounded
 from config.errors import LocatedValueError
 from config.quantities import Bytes, Seconds
-from config.secret_text import Secret, expand_variables, surroundings_of
+from config.secret_text import Secret
 from config.suggestions import did_you_mean
+from config.tls import SitePath, TlsSwitch, expanded
 
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", re.ASCII)
 #: What pydantic takes for a switch that is on.
@@ -43,29 +41,6 @@ def _check_topic(value: str) -> str:
             "an MQTT prefix has no '+', '#', empty level or '/' at an end, and does not start with '$'"
         )
     return value
-
-
-def _expand(value: Any, info: ValidationInfo) -> Any:
-    value = as_written(value)
-    return expand_variables(value, surroundings_of(info).environ) if isinstance(value, str) else value
-
-
-def _as_path(value: Any, info: ValidationInfo) -> Any:
-    value = _expand(value, info)
-    if not isinstance(value, str):
-        return value
-    if not value or "\0" in value:
-        raise ValueError("should be a path")
-    return surroundings_of(info).base_dir / Path(value)
-
-
-#: A path; relative ones start at the folder of the site file.
-SitePath = Annotated[
-    Path,
-    BeforeValidator(_as_path),
-    PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 4096}),
-]
 
 
 class SiteIdentity(Settings):
@@ -97,7 +72,7 @@ class Protocol(StrEnum):
 class MqttSettings(Settings):
     """The broker that alerts and states are published to."""
 
-    host: Annotated[Text, BeforeValidator(_expand)] = Field(
+    host: Annotated[Text, BeforeValidator(expanded)] = Field(
         default="127.0.0.1", min_length=1, max_length=253, description="Host name or address of the broker."
     )
     port: int = Field(
@@ -110,7 +85,7 @@ class MqttSettings(Settings):
         description="Everything is published below it; unique for each site. By default `ppewatch/<site"
         " name>`.",
     )
-    client_id: Annotated[Text, BeforeValidator(_expand)] = Field(
+    client_id: Annotated[Text, BeforeValidator(expanded)] = Field(
         default="ppewatch",
         min_length=1,
         max_length=128,
@@ -144,18 +119,10 @@ class MqttSettings(Settings):
         description="Obey commands below `command/` (reload, cameras on and off, acknowledgement, feedback)."
         " Anybody who may publish there can give them.",
     )
-    tls: bool = Field(
-        default=False, description="Encrypt the connection; the broker's certificate is checked."
-    )
-    tls_ca_certs: SitePath | None = Field(
-        default=None, description="CA certificates (PEM) to trust instead of the system's own."
-    )
-    tls_client_cert: SitePath | None = Field(default=None, description="Client certificate (PEM).")
-    tls_client_key: SitePath | None = Field(
-        default=None, description="Private key of the client certificate (PEM)."
-    )
-    tls_insecure: bool = Field(
-        default=False, description="Accept a certificate for another host name. For a test set-up alone."
+    tls: TlsSwitch = Field(
+        default=None,
+        description="Encrypt the connection: `true` trusts the system's CA certificates; or the keys of"
+        " [`tls`](#tls-of-a-camera).",
     )
 
     @model_validator(mode="before")
@@ -163,26 +130,10 @@ class MqttSettings(Settings):
     def _default_port(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("port") is None:
             data = {key: value for key, value in data.items() if key != "port"}
-            if str(data.get("tls")).lower() in _SWITCHED_ON:
+            tls = data.get("tls")
+            if isinstance(tls, dict) or str(tls).lower() in _SWITCHED_ON:
                 data["port"] = 8883
         return data
-
-    @model_validator(mode="after")
-    def _check_together(self) -> Self:
-        problems: list[tuple[tuple[str | int, ...], str]] = []
-        if not self.tls:
-            given = [
-                key
-                for key in ("tls_ca_certs", "tls_client_cert", "tls_client_key", "tls_insecure")
-                if getattr(self, key)
-            ]
-            problems += [((key,), "has no effect without 'tls: true'") for key in given]
-        if bool(self.tls_client_cert) != bool(self.tls_client_key):
-            key = "tls_client_cert" if self.tls_client_cert else "tls_client_key"
-            problems.append(((key,), "'tls_client_cert' and 'tls_client_key' go together"))
-        if problems:
-            raise LocatedValueError(problems)
-        return self
 
 
 class Device(StrEnum):

@@ -19,9 +19,9 @@ from config.service import (
     MqttSettings,
     RetentionSettings,
     SiteIdentity,
-    SitePath,
 )
 from config.suggestions import did_you_mean
+from config.tls import SitePath
 
 #: Keys that may stand at the top for all cameras; a camera's own value wins, key by key inside sections.
 INHERITED_KEYS: Final = tuple(

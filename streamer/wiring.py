@@ -30,6 +30,7 @@ from streamer.inference.tiling import TilePolicy, Tiling
 from streamer.ingest.motion_gate import MotionGate, MotionPolicy, motion_gates
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
+from streamer.ingest.tls import SourceTls
 from streamer.judging.view import CameraView, Polygon, SnapshotStyle
 
 
@@ -47,6 +48,12 @@ def source_of(camera: CameraSettings) -> Source:
         decode_threads=camera.decode.threads,
         skip_frame="NONKEY" if camera.decode.keyframes_only else "AUTO",
         hardware=cast(Literal["auto", "off", "cuda", "vaapi"], str(camera.decode.hardware)),
+        tls=SourceTls(
+            ca_file=camera.tls.ca_file,
+            cert_file=camera.tls.cert_file,
+            key_file=camera.tls.key_file,
+            verify=not camera.tls.insecure,
+        ),
     )
 
 
@@ -224,18 +231,17 @@ def expected_input_sizes(site: SiteSettings) -> list[tuple[int, int]]:
 
 def broker_of(mqtt: MqttSettings) -> Broker:
     """How the broker is reached."""
-    tls = BrokerTls(
-        ca_file=mqtt.tls_ca_certs,
-        cert_file=mqtt.tls_client_cert,
-        key_file=mqtt.tls_client_key,
-        insecure=mqtt.tls_insecure,
-    )
+    tls = mqtt.tls
     return Broker(
         host=mqtt.host,
         port=mqtt.port,
         user=_revealed(mqtt.user),
         password=_revealed(mqtt.password),
-        tls=tls if mqtt.tls else None,
+        tls=None
+        if tls is None
+        else BrokerTls(
+            ca_file=tls.ca_file, cert_file=tls.cert_file, key_file=tls.key_file, insecure=tls.insecure
+        ),
         protocol=cast(Literal["3.1.1", "5"], str(mqtt.protocol)),
         keepalive_s=round(mqtt.keepalive_s),
     )

@@ -224,12 +224,21 @@ class BrokerSession:
             self._error = refusal(code, what=f"{self._broker.address} ended the connection")
         elif not self._connected:
             self._error = BrokerUnreachableError(
-                f"{self._broker.address}: closed the connection without an answer"
+                f"{self._broker.address}: closed the connection without an answer{self._hint()}"
             )
         else:
             # 0x80, unspecified: the other side closed it or the line broke; the rest says more
             detail = "" if code.value == 0x80 else f" ({str(code).lower()})"
             self._error = BrokerLostError(f"{self._broker.address}: the connection broke{detail}")
+
+    def _hint(self) -> str:
+        # since TLS 1.3 a certificate that is missing is told after the handshake, by hanging up
+        tls = self._broker.tls
+        if tls is None:
+            return ""
+        if tls.cert_file is None:
+            return "; does it ask for a client certificate (tls: {cert: ..., key: ...})?"
+        return "; does it trust our client certificate?"
 
     def _puback(
         self, _client: Client, _data: Any, mid: int, code: ReasonCode, _properties: Properties | None

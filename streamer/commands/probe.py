@@ -39,6 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="graphics device that decodes, as a camera's `decode: {hardware: ...}` (default auto)",
     )
+    parser.add_argument(
+        "--ca-file", type=Path, metavar="FILE.pem", help="rtsps, https: trust these CA certificates alone"
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="rtsps, https: take any certificate, for a first look"
+    )
     parser.add_argument("--picture", type=Path, metavar="FILE.jpg", help="write a sample picture")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -49,6 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from streamer.commands.passwords import given_password, given_url
     from streamer.ingest.probe import probe
     from streamer.ingest.source import Source
+    from streamer.ingest.tls import SourceTls
     from streamer.ingest.urls import secrets_of
     from streamer.redaction import install_redaction
 
@@ -62,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
             password=password,
             rtsp_transport=args.transport,
             hardware=args.hardware,
+            tls=SourceTls(ca_file=args.ca_file, verify=not args.insecure),
         )
     except ValueError as error:
         raise UsageError(str(error)) from None

@@ -4,6 +4,7 @@
 └── ``IngestError``: one connection to one camera ended
     ├── ``Unreachable``: no answer, no route, no such host
     ├── ``CredentialsRefused``: 401 or 403; asking again would lock the account, so nobody does
+    ├── ``CertificateRefused``: the camera's TLS certificate is not trusted, or ours cannot be used
     ├── ``StreamNotFound``: 404, or no such file, folder or device
     ├── ``CameraBusy``: 453 or 503, the camera serves as many viewers as it can
     ├── ``NoVideo``: there is an answer, but no video in it
@@ -39,6 +40,12 @@ class CredentialsRefused(IngestError):  # noqa: N818
     """The camera wants another user or password (401), or this user may not see the stream (403)."""
 
     code = "credentials_refused"
+
+
+class CertificateRefused(IngestError):  # noqa: N818
+    """The camera's certificate is expired, for another host or of an unknown CA; or our own files cannot be used."""
+
+    code = "certificate_refused"
 
 
 class StreamNotFound(IngestError):  # noqa: N818

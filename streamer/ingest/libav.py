@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 import av
 import av.logging
@@ -17,6 +18,7 @@ from av.container import InputContainer
 
 from streamer.ingest.errors import (
     CameraBusy,
+    CertificateRefused,
     ConnectionLost,
     CorruptStream,
     CredentialsRefused,
@@ -28,6 +30,7 @@ from streamer.ingest.errors import (
     UnsupportedCodec,
 )
 from streamer.ingest.source import Source
+from streamer.ingest.tls import speaks_of_reset, speaks_of_trust, why_not_trusted
 from streamer.ingest.urls import SourceKind
 
 #: One message of libav: its level, the part that speaks, the text.
@@ -64,6 +67,8 @@ def open_container(source: Source, log: list[LogLine]) -> InputContainer:
 
     ``log`` is what ``captured_log`` collects in this thread. Raises an ``IngestError`` that says why not.
     """
+    if source.is_encrypted and (problem := source.tls.problem()) is not None:
+        raise CertificateRefused(f"{source.display}: no TLS: {problem}")
     failure: IngestError
     try:
         container = av.open(
@@ -87,6 +92,10 @@ def open_container(source: Source, log: list[LogLine]) -> InputContainer:
 
 def explain_open(error: BaseException, log: list[LogLine], source: Source) -> IngestError:
     """The typed error for a failed opening."""
+    return _explain_tls(log, source) or _explain_rest(error, log, source)
+
+
+def _explain_rest(error: BaseException, log: list[LogLine], source: Source) -> IngestError:
     said = _last_words(error, log, source)
     if status := _status(error, said):
         return _explain_status(status, said, source)
@@ -130,6 +139,24 @@ def _explain_status(status: int, said: str, source: Source) -> IngestError:
         # Only video is asked for, so with sound alone there is nothing set up that could be played.
         return NoVideo(f"{where}: the stream carries no video")
     return Unreachable(f"{where}: the camera answers with an error ({said})")
+
+
+def _explain_tls(log: list[LogLine], source: Source) -> CertificateRefused | None:
+    """Why there is no encrypted connection, where that is the reason."""
+    if not source.is_encrypted:
+        return None
+    said = [message.strip() for _level, _name, message in log]
+    if not any(map(speaks_of_trust, said)):
+        if source.tls.cert_file is not None or not any(map(speaks_of_reset, said)):
+            return None
+        hint = "does the camera ask for a client certificate (tls: {cert: ..., key: ...})?"
+        return CertificateRefused(f"{source.display}: the connection broke in its handshake; {hint}")
+    parts = urlsplit(source.url)
+    port = parts.port or (322 if source.kind is SourceKind.RTSP else 443)
+    found = why_not_trusted(source.host or "", port, source.tls, timeout_s=min(3.0, source.open_timeout_s))
+    return CertificateRefused(
+        f"{source.display}: its certificate is not trusted: {found or 'it cannot be verified'}"
+    )
 
 
 def _refused(status: int, source: Source) -> CredentialsRefused:
@@ -189,8 +216,6 @@ def _options(source: Source) -> dict[str, str]:
         }
     elif source.kind is SourceKind.HTTP:
         options |= {"fpsprobesize": "0"}
-    if source.url.startswith(("rtsps:", "https:")):
-        options["tls_verify"] = "1" if source.tls_verify else "0"
-        if source.tls_ca_file is not None:
-            options["ca_file"] = str(source.tls_ca_file)
+    if source.is_encrypted:
+        options |= source.tls.options()
     return options

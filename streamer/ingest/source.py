@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from streamer.ingest.tls import SourceTls
 from streamer.ingest.urls import (
     SourceKind,
     device_of,
@@ -39,7 +40,7 @@ class Source:
       decided while it runs. Frames that it leaves out have no number in ``Frame.index``.
     - ``hardware``: the graphics device that decodes H.264 and H.265 of a live source, where it has shown that it can
       (see ``streamer.ingest.hardware``); software does the rest.
-    - ``tls_verify``: check the certificate against ``tls_ca_file``; cameras mostly sign their own.
+    - ``tls``: of ``rtsps`` and ``https``; certificates are checked unless it says otherwise.
 
     Raises ``ValueError`` on a scheme that cannot be read, numbers out of range, or user information that
     libav would cut off.
@@ -58,8 +59,7 @@ class Source:
     decode_threads: int = 1
     skip_frame: Literal["DEFAULT", "NONREF", "NONKEY", "AUTO"] = "DEFAULT"
     hardware: Literal["auto", "off", "cuda", "vaapi"] = "off"
-    tls_verify: bool = False
-    tls_ca_file: Path | None = None
+    tls: SourceTls = field(default_factory=SourceTls)
     kind: SourceKind = field(init=False)
     _redactor: SecretRedactor = field(init=False, compare=False)
 
@@ -97,6 +97,11 @@ class Source:
         behind a router that forwards its ports do not.
         """
         return device_of(self.url)
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether connections to it are TLS."""
+        return self.url.lower().startswith(("rtsps:", "https:"))
 
     @property
     def path(self) -> Path:

@@ -185,7 +185,7 @@ def test_connect_says_what_is_wrong_with_certificates(site, tmp_path):
     (tmp_path / "ca.pem").write_text("no certificate")
     path = site(
         "site: {name: yard}\ncameras: {gate: {url: clip.mp4, enabled: false}}\n"
-        "mqtt: {host: 127.0.0.1, tls: true, tls_ca_certs: ca.pem}\n"
+        "mqtt: {host: 127.0.0.1, tls: {ca: ca.pem}}\n"
     )
     done = ppewatch("check", path, "--connect")
     assert done.code == 1, done

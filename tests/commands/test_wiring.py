@@ -17,7 +17,7 @@ from streamer.present_limits import limit_warnings
 
 SITE = """
 site: {name: yard, timezone: Europe/Brussels}
-mqtt: {host: broker, port: 8883, user: me, password: "${PW}", tls: true, tls_insecure: true, protocol: 5, keepalive: 20}
+mqtt: {host: broker, port: 8883, user: me, password: "${PW}", tls: {insecure: true}, protocol: 5, keepalive: 20}
 retention: {age: 7d, bytes: 50MB, keep_free: 1MB}
 inference: {retinaface_weights: /w/r.safetensors}
 cameras:

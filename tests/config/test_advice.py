@@ -88,7 +88,8 @@ def test_secrets_in_a_file_that_others_can_read(tmp_path, old, new, place):
         ("rules:", "  dock: {url: /d}\nrules:", "8:9: cameras.dock: no rule watches this camera"),
         ("user: a, ", "", "2:18: mqtt.password: is not sent without 'user' beside it"),
         ("{user", "{host: broker, user", "2:41: mqtt.password: is sent to the broker in clear"),
-        ("{user", "{tls: true, tls_insecure: true, user", "2:33: mqtt.tls_insecure: anyone who can redirect"),
+        ("{user", "{tls: {insecure: true}, user", "2:24: mqtt.tls.insecure: anyone who can redirect"),
+        ("{user", "{tls: {ca: none.pem}, user", "2:18: mqtt.tls.ca: "),
     ],
 )
 def test_what_is_hardly_meant(tmp_path, old, new, expected):

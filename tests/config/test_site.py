@@ -59,7 +59,7 @@ def test_the_example_of_the_contract(load):
         1883,
         "ppewatch/north-yard",
     )
-    assert (site.mqtt.user, site.mqtt.tls) == (None, False)
+    assert (site.mqtt.user, site.mqtt.tls) == (None, None)
     assert site.mqtt.password is not None
     assert site.mqtt.password.get_secret_value() == "broker-pw"
     gate = site.cameras["gate"]
@@ -216,6 +216,8 @@ def test_schedules(load, minimal):
 
 
 def test_mqtt_over_tls_moves_to_its_port(load, minimal):
+    assert load(minimal + "mqtt: {tls: {insecure: true}}\n").mqtt.port == 8883
+    assert load(minimal + "mqtt: {tls: no}\n").mqtt.port == 1883
     assert load(minimal + "mqtt: {tls: yes}\n").mqtt.port == 8883
     assert load(minimal + "mqtt: {tls: true, port: 1884, protocol: 5}\n").mqtt.port == 1884
     assert load(minimal + "mqtt: {protocol: 5}\n").mqtt.protocol is Protocol.V5
@@ -288,3 +290,19 @@ def test_grids_that_cannot_be_are_told(load, grid, said):
     with pytest.raises(ConfigError) as raised:
         load(TILED.replace("follow: true", f"grid: {grid}"))
     assert said in str(raised.value)
+
+
+def test_whom_to_trust_and_who_we_are(load, minimal, tmp_path):
+    text = (
+        "mqtt: {tls: {ca: broker.pem, cert: '${CERTS}/we.pem', key: credential:we}}\ntls: {ca: cameras.pem}\n"
+    )
+    site = load(minimal + text, {"CERTS": "/certs", "CREDENTIALS_DIRECTORY": "/run/credentials"})
+    tls = site.mqtt.tls
+    assert tls is not None
+    assert (tls.ca_file, tls.cert_file, tls.key_file, tls.insecure) == (
+        tmp_path / "broker.pem",
+        Path("/certs/we.pem"),
+        Path("/run/credentials/we"),
+        False,
+    )
+    assert {camera.tls.ca_file for camera in site.cameras.values()} == {tmp_path / "cameras.pem"}

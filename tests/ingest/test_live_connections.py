@@ -1,8 +1,6 @@
 """Single connections to real servers: RTSP by GStreamer, HTTP by the standard library."""
 
-import shutil
 import socket
-import subprocess
 import threading
 import time
 import traceback
@@ -13,7 +11,6 @@ import numpy as np
 import pytest
 from http_camera import HttpCamera
 from ingest_clips import Collector, picture, read_all, write_clip
-from peers import rtsp
 from peers.rtsp import RtspServer
 
 from streamer.ingest.connection import run_connection
@@ -110,28 +107,6 @@ def test_the_right_credentials_open_the_stream_and_wrong_ones_do_not(
         assert isinstance(ended, CredentialsRefused)
         assert word in str(ended)
         assert not sink.frames
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl to make a certificate")
-def test_rtsps_with_a_camera_that_signs_for_itself(rtsp_server: StartRtsp, tmp_path: Path) -> None:
-    if (reason := rtsp.missing_tls_reason()) is not None:
-        pytest.skip(reason)
-    key, certificate, both = tmp_path / "key.pem", tmp_path / "certificate.pem", tmp_path / "both.pem"
-    command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {key} -out {certificate}"
-    subprocess.run(
-        [*command.split(), "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"],
-        check=True,
-        capture_output=True,
-    )
-    both.write_text(key.read_text() + certificate.read_text())
-    url = rtsp_server(certificate=both, user="viewer", password=PASSWORD).url
-    assert url.startswith("rtsps://")
-    given = {"frames": 3, "user": "viewer", "password": PASSWORD}
-    assert watch(url, **given)[0] is None
-    assert watch(url, **given, tls_verify=True, tls_ca_file=certificate)[0] is None
-    refused, _ = watch(url, **given, tls_verify=True)
-    assert isinstance(refused, Unreachable)
-    assert "certificate" in str(refused)
 
 
 def test_no_error_holds_the_password_anywhere(

@@ -199,6 +199,10 @@ def protect(server: GstRtspServer.RTSPServer, factory: Factory, args: argparse.N
     auth = GstRtspServer.RTSPAuth()
     if args.certificate:
         auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(args.certificate))
+    if args.client_ca:
+        auth.set_tls_database(Gio.TlsFileDatabase.new(args.client_ca))
+        auth.set_tls_authentication_mode(Gio.TlsAuthenticationMode.REQUIRED)
+        auth.connect("accept-certificate", lambda _auth, _connection, _certificate, errors: not int(errors))
     if args.user is not None:
         token = GstRtspServer.RTSPToken()
         token.set_string("media.factory.role", "viewer")
@@ -235,6 +239,7 @@ def main() -> int:
     parser.add_argument("--password", default="")
     parser.add_argument("--auth", choices=["basic", "digest"], default="digest")
     parser.add_argument("--certificate", help="PEM with key and certificate: serve rtsps")
+    parser.add_argument("--client-ca", help="ask for a client certificate of this CA (PEM)")
     parser.add_argument("--change-to", metavar="WxH", help="another size of the test picture ...")
     parser.add_argument("--change-after", type=float, default=2.0, help="... after so many seconds")
     parser.add_argument("--mute-after", type=float, default=0.0, help="no video after so many seconds")
