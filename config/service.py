@@ -1,5 +1,6 @@
 """Settings of what stands around the cameras: site, broker, inference, storage, web."""
 
+import ipaddress
 import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
@@ -13,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from config.base import Name, Settings, Text, as_written, bounded
+from config.base import Name, OneOrMore, Settings, Text, as_written, bounded
 from config.errors import LocatedValueError
 from config.quantities import Bytes, Seconds
 from config.secret_text import Secret
@@ -23,6 +24,10 @@ from config.tls import SitePath, TlsSwitch, expanded
 _LISTEN: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]*):([0-9]{1,5})", re.ASCII)
 #: What pydantic takes for a switch that is on.
 _SWITCHED_ON: Final = frozenset({"true", "on", "yes", "y", "t", "1"})
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+|[0-9A-Fa-f:.]+", re.ASCII)
+_ARGON2: Final = re.compile(
+    r"\$argon2(?:id|i|d)\$v=[0-9]+\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[\w+/]+\$[\w+/]+", re.ASCII
+)
 _LOOPBACK: Final = re.compile(r"127\.[0-9.]+|::1|localhost")
 
 
@@ -245,6 +250,23 @@ class RetentionSettings(Settings):
     )
 
 
+def _check_host_name(value: str) -> str:
+    if not _HOST_NAME.fullmatch(value):
+        raise ValueError("should be a host name or an address, without a port")
+    return value.lower()
+
+
+def _check_address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        raise ValueError("should be an IP address") from None
+
+
+HostName = Annotated[Text, AfterValidator(_check_host_name), Field(min_length=1, max_length=253)]
+IpAddress = Annotated[Text, AfterValidator(_check_address), Field(min_length=2, max_length=45)]
+
+
 def _check_listen(value: str) -> str:
     match = _LISTEN.fullmatch(value)
     if match is None or not 0 < int(match[2]) < 65536:
@@ -270,6 +292,24 @@ class HttpSettings(Settings):
         description="Password, or where it stands: `${NAME}`, `file:/path` or `credential:name`.",
     )
 
+    password_hash: Secret = Field(
+        default=None,
+        description="In place of `password`: its Argon2 hash (`$argon2id$...`, in single quotes), as"
+        " `ppewatch password` prints it, or where it stands.",
+    )
+    hosts: OneOrMore[HostName] = Field(
+        default=(),
+        max_length=16,
+        description="Host names under which the page is asked for, beside those of loopback: that of a proxy, say."
+        " Without `user` no other is answered; with it, and none given here, every one.",
+    )
+    proxies: OneOrMore[IpAddress] = Field(
+        default=(),
+        max_length=16,
+        description="Addresses of proxies before the page, whose `X-Forwarded-For` is believed, so that wrong passwords"
+        " are counted by client.",
+    )
+
     @property
     def host(self) -> str:
         """The address to bind; ``0.0.0.0`` where `listen` names none."""
@@ -282,10 +322,19 @@ class HttpSettings(Settings):
 
     @model_validator(mode="after")
     def _check_credentials(self) -> Self:
-        if bool(self.user) != bool(self.password):
-            key = "user" if self.user else "password"
-            raise LocatedValueError([((key,), "'user' and 'password' go together")])
-        if self.enabled and not self.password and not _LOOPBACK.fullmatch(self.host.lower()):
+        if self.password and self.password_hash:
+            raise LocatedValueError([(("password_hash",), "'password' is given too; one is enough")])
+        secret = "password_hash" if self.password_hash else "password"
+        if bool(self.user) != bool(self.password or self.password_hash):
+            key = "user" if self.user else secret
+            raise LocatedValueError([((key,), f"'user' and '{secret}' go together")])
+        if self.user and ":" in self.user.get_secret_value():
+            raise LocatedValueError([(("user",), "HTTP Basic knows no ':' in a user's name")])
+        if self.password_hash and not _ARGON2.fullmatch(self.password_hash.get_secret_value()):
+            raise LocatedValueError(
+                [(("password_hash",), "is no Argon2 hash, as `ppewatch password` prints it")]
+            )
+        if self.enabled and not self.user and not _LOOPBACK.fullmatch(self.host.lower()):
             raise LocatedValueError(
                 [(("listen",), "an address beyond loopback needs 'user' and 'password' beside it")]
             )

@@ -140,7 +140,8 @@ class SiteSettings(CommonCameraSettings):
     def secrets(self) -> frozenset[str]:
         """Every exact value that must not be shown, for redaction."""
         found = {value for camera in self.cameras.values() for value in camera.secrets()}
-        found |= {part.password.get_secret_value() for part in (self.mqtt, self.http) if part.password}
+        others = (self.mqtt.password, self.http.password, self.http.password_hash)
+        found |= {secret.get_secret_value() for secret in others if secret}
         return frozenset(found)
 
 

@@ -45,7 +45,7 @@ from streamer.service.supervisor import Supervisor
 from streamer.station import CameraStation
 from streamer.status.announcer import StatusAnnouncer
 from streamer.status.board import StatusBoard
-from streamer.web.access import Credentials, WebServerError
+from streamer.web.access import LOOPBACK_NAMES, WebServerError
 from streamer.web.app import create_app
 from streamer.web.server import WebServer
 
@@ -318,21 +318,19 @@ class Daemon:
         http = self._site.http
         if not http.enabled:
             return
-        credentials = None
-        if http.user is not None and http.password is not None:
-            credentials = Credentials(http.user.get_secret_value(), http.password.get_secret_value())
         app = create_app(
             self._board,
             site_name=self._site.site.name,
             version=importlib.metadata.version("ppewatch"),
             timezone=self._site.site.timezone,
-            credentials=credentials,
+            credentials=wiring.web_credentials_of(http),
+            allowed_hosts=(*http.hosts, *LOOPBACK_NAMES) if http.hosts else None,
             live=self._live,
             history=ComplianceHistory(self._site.state_dir),
             shifts=wiring.shifts_of(self._site),
             zones=lambda: wiring.zone_outlines_of(self._site),
         )
-        web = WebServer(app, http.host, http.port)
+        web = WebServer(app, http.host, http.port, proxies=http.proxies)
         try:
             web.start()
         except WebServerError as error:

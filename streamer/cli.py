@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "replay",
     "listen",
     "explain",
+    "password",
     "data",
     "train",
     "evaluate",

@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from config import (
     CameraSettings,
+    HttpSettings,
     MqttSettings,
     RetentionSettings,
     RuleSettings,
@@ -32,6 +33,7 @@ from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.ingest.tls import SourceTls
 from streamer.judging.view import CameraView, Polygon, SnapshotStyle
+from streamer.web.credentials import Credentials
 
 
 def source_of(camera: CameraSettings) -> Source:
@@ -244,6 +246,17 @@ def broker_of(mqtt: MqttSettings) -> Broker:
         ),
         protocol=cast(Literal["3.1.1", "5"], str(mqtt.protocol)),
         keepalive_s=round(mqtt.keepalive_s),
+    )
+
+
+def web_credentials_of(http: HttpSettings) -> Credentials | None:
+    """Who may see the status page; None: everybody who reaches it."""
+    if http.user is None:
+        return None
+    return Credentials(
+        http.user.get_secret_value(),
+        password=_revealed(http.password) or "",
+        password_hash=_revealed(http.password_hash) or "",
     )
 
 

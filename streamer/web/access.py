@@ -1,20 +1,27 @@
 """Who may read the page: listen addresses, credentials, host names and the browser's fences."""
 
-import base64
-import binascii
-import hmac
 import ipaddress
+import math
 import re
 import socket
-from dataclasses import dataclass, field
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+import anyio
+from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer.errors import StreamerError
+from streamer.web.counters import Refusal, RefusalCounters
+from streamer.web.credentials import Credentials
+from streamer.web.guessing import (
+    DEVICE_COOKIE,
+    DEVICE_COOKIE_AGE_S,
+    DeviceCookies,
+    GuessLimiter,
+    client_of_address,
+)
 
 #: The names under which a page on loopback may be asked for. Any other name would be a foreign site's that
 #: was pointed at 127.0.0.1 (DNS rebinding) to let its script read the pictures.
@@ -35,35 +42,16 @@ SECURITY_HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "permissions-policy": (
+        "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), display-capture=(), geolocation=(), "
+        "gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
+    ),
+    "x-permitted-cross-domain-policies": "none",
 }
 
 
 class WebServerError(StreamerError):
     """The status page cannot be served at the wanted address, or not safely."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """One user of the page. Neither ``repr`` nor comparison shows the password."""
-
-    user: str
-    password: str = field(repr=False)
-
-    def __post_init__(self) -> None:
-        if not self.user or not self.password or ":" in self.user:
-            raise ValueError("user and password must not be empty, and the user must not contain a colon")
-
-    def match(self, headers: Headers) -> bool:
-        """Whether the request carries these credentials (RFC 7617), in a time that tells nothing of them."""
-        scheme, _, encoded = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "basic":
-            return False
-        try:
-            given = base64.b64decode(encoded.strip(), validate=True)
-        except (binascii.Error, ValueError):
-            return False
-        return hmac.compare_digest(given, f"{self.user}:{self.password}".encode())
 
 
 def is_loopback(host: str) -> bool:
@@ -78,22 +66,37 @@ def is_loopback(host: str) -> bool:
 
 
 class AccessControl:
-    """ASGI middleware: refuses foreign host names and missing credentials, and adds the security headers.
+    """ASGI middleware: refuses foreign host names, missing and guessed credentials, and adds the security headers.
 
-    Without credentials only ``allowed_hosts`` may stand in the Host header.
+    ``allowed_hosts`` are the names that may stand in the Host header; None: with credentials any may, for no other site
+    has them.
     """
 
     def __init__(
-        self, app: ASGIApp, *, credentials: Credentials | None, allowed_hosts: tuple[str, ...]
+        self,
+        app: ASGIApp,
+        *,
+        credentials: Credentials | None,
+        allowed_hosts: tuple[str, ...] | None,
+        counters: RefusalCounters,
+        limiter: GuessLimiter | None = None,
     ) -> None:
+        if credentials is None and allowed_hosts is None:
+            raise ValueError("without credentials the host names that are answered must be given")
         self._app = app
         self._credentials = credentials
-        self._allowed_hosts = frozenset(name.lower() for name in allowed_hosts)
+        self._allowed_hosts = (
+            None if allowed_hosts is None else frozenset(name.lower() for name in allowed_hosts)
+        )
+        self._counters = counters
+        self._limiter = limiter or GuessLimiter()
+        self._cookies = DeviceCookies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        cookie: list[str] = []
 
         async def send_fenced(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -101,22 +104,63 @@ class AccessControl:
                 for name, value in SECURITY_HEADERS.items():
                     headers[name] = value
                 headers.setdefault("cache-control", "no-store")
+                for value in cookie:
+                    headers.append("set-cookie", value)
             await send(message)
 
-        refusal = self._refusal(HTTPConnection(scope))
+        request = HTTPConnection(scope)
+        refusal = self._foreign_host(request) or await self._refused(request, cookie)
         await (refusal or self._app)(scope, receive, send_fenced)
 
-    def _refusal(self, request: HTTPConnection) -> PlainTextResponse | None:
-        if self._credentials is None:
-            # from the header itself: Starlette's URL falls back to the socket's address when it is malformed
-            named = _HOST.fullmatch(request.headers.get("host", ""))
-            if named and (named["name"] or named["ipv6"]).lower() in self._allowed_hosts:
-                return None
-            return PlainTextResponse("this address is not served under that host name\n", status_code=421)
-        if request.url.path in OPEN_PATHS or self._credentials.match(request.headers):
+    def _foreign_host(self, request: HTTPConnection) -> PlainTextResponse | None:
+        # from the header itself: Starlette's URL falls back to the socket's address when it is malformed
+        named = _HOST.fullmatch(request.headers.get("host", ""))
+        if self._allowed_hosts is None or (
+            named and (named["name"] or named["ipv6"]).lower() in self._allowed_hosts
+        ):
             return None
-        return PlainTextResponse(
-            "credentials are required\n",
-            status_code=401,
-            headers={"www-authenticate": 'Basic realm="ppewatch", charset="UTF-8"'},
-        )
+        self._counters.add(Refusal.HOST)
+        return PlainTextResponse("this address is not served under that host name\n", status_code=421)
+
+    async def _refused(self, request: HTTPConnection, cookie: list[str]) -> PlainTextResponse | None:
+        """The refusal, or None; then ``cookie`` may hold one to set."""
+        given = request.headers.get("authorization")
+        if self._credentials is None or request.url.path in OPEN_PATHS:
+            return None
+        if given is None:
+            self._counters.add(Refusal.CREDENTIALS)
+            return _unauthorised()
+        device = self._cookies.client(request.cookies.get(DEVICE_COOKIE))
+        client = device or client_of_address(request.client.host if request.client else "")
+        # taken before it is known whether it was one: many at once must not be more than many in a row
+        wait_s = self._limiter.take(client)
+        if wait_s > 0.0:
+            self._counters.add(Refusal.GUESSING)
+            return PlainTextResponse(
+                "too many wrong credentials\n",
+                status_code=429,
+                headers={"retry-after": str(math.ceil(wait_s))},
+            )
+        if self._credentials.is_quick:
+            right = self._credentials.match(given)
+        else:
+            right = await anyio.to_thread.run_sync(self._credentials.match, given)
+        if not right:
+            self._counters.add(Refusal.CREDENTIALS)
+            return _unauthorised()
+        self._limiter.give_back(client)
+        if device is None:
+            secure = "; Secure" if request.url.scheme == "https" else ""
+            cookie.append(
+                f"{DEVICE_COOKIE}={self._cookies.make()}; Path=/; Max-Age={DEVICE_COOKIE_AGE_S}; HttpOnly; "
+                f"SameSite=Strict{secure}"
+            )
+        return None
+
+
+def _unauthorised() -> PlainTextResponse:
+    return PlainTextResponse(
+        "credentials are required\n",
+        status_code=401,
+        headers={"www-authenticate": 'Basic realm="ppewatch", charset="UTF-8"'},
+    )

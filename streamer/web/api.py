@@ -111,6 +111,10 @@ def _camera_paths() -> dict[str, Any]:
         ),
         "/api/stages": _get("The stages that must beat", _array("StageStatus")),
         "/api/worker": _get("The inference worker", _reference("WorkerStatus")),
+        "/api/token": _get(
+            "What a request that changes something carries in the header x-ppewatch-token",
+            {"type": "object", "properties": {"token": {"type": "string"}}, "required": ["token"]},
+        ),
         "/api/outbox": _get("Delivery to the broker", _reference("OutboxStatus")),
     }
 

@@ -22,12 +22,16 @@ from streamer.history.buckets import Bucket
 from streamer.history.grouping import Shift
 from streamer.live.look import LivePicture
 from streamer.web import api
-from streamer.web.access import LOOPBACK_NAMES, AccessControl, Credentials
+from streamer.web.access import LOOPBACK_NAMES, AccessControl
 from streamer.web.alert_routes import AlertRoutes
+from streamer.web.body_limit import BodyLimit
 from streamer.web.compliance_routes import ComplianceRoutes, HistorySource
+from streamer.web.counters import RefusalCounters
+from streamer.web.credentials import Credentials
 from streamer.web.live_routes import LiveSource, live_routes
 from streamer.web.metrics import exposition, metrics_registry
 from streamer.web.page import PageMaker
+from streamer.web.same_origin import SameOriginGuard, new_token
 from streamer.web.site_routes import SiteRoutes, ZoneOutlines
 from streamer.web.status import StatusSource
 from streamer.web.view import template_environment
@@ -57,7 +61,7 @@ def create_app(
     version: str,
     timezone: str = "UTC",
     credentials: Credentials | None = None,
-    allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES,
+    allowed_hosts: tuple[str, ...] | None = None,
     live: LiveSource | None = None,
     history: HistorySource | None = None,
     shifts: Sequence[Shift] = (),
@@ -66,8 +70,10 @@ def create_app(
     """The app to be served by ``WebServer``.
 
     - ``timezone``: IANA name in which the pages show times.
-    - ``credentials``: asked for on every path but ``/healthz``. Without them the app answers only under
-      ``allowed_hosts``, and ``WebServer`` refuses to listen wider than loopback.
+    - ``credentials``: asked for on every path but ``/healthz``. Without them nothing can be changed, and ``WebServer``
+      refuses to listen wider than loopback.
+    - ``allowed_hosts``: the names under which the app answers; by default every name with credentials, and those of
+      loopback without.
     - ``live``: pictures of the cameras; ``history``: person-seconds; None: there are none.
     - ``shifts``: parts of the day by which compliance is summed up; ``zones``: what is outlined on the pictures.
 
@@ -75,27 +81,41 @@ def create_app(
     """
     zone = ZoneInfo(timezone)
     pages = PageMaker(source, site_name, version, template_environment(timezone))
+    counters = RefusalCounters()
+    token = new_token()
+    if allowed_hosts is None and credentials is None:
+        allowed_hosts = LOOPBACK_NAMES
     app = Starlette(
         routes=[
             *SiteRoutes(source, pages, zones).routes(),
             *AlertRoutes(source, pages, zone).routes(),
             *ComplianceRoutes(history or _NoHistory(), pages, zone, shifts).routes(),
             *live_routes(live or _NoPictures(), lambda: [camera.camera for camera in source.cameras()]),
-            *_service_routes(source, version),
+            *_service_routes(source, version, counters),
             Route("/assets/{name}", _asset, methods=["GET"]),
+            Route("/api/token", _json_value({"token": token}), methods=["GET"]),
         ],
-        middleware=[Middleware(AccessControl, credentials=credentials, allowed_hosts=allowed_hosts)],
+        # the outermost first: who asks, from where, and how much
+        middleware=[
+            Middleware(
+                AccessControl, credentials=credentials, allowed_hosts=allowed_hosts, counters=counters
+            ),
+            Middleware(SameOriginGuard, token=token, may_change=credentials is not None, counters=counters),
+            Middleware(BodyLimit, counters=counters),
+        ],
         exception_handlers={HTTPException: _http_error, StreamerError: _unavailable},
     )
     # a redirect would be built from what the request calls this host
     app.router.redirect_slashes = False
     app.state.has_credentials = credentials is not None
+    app.state.counters = counters
     return app
 
 
-def _service_routes(source: StatusSource, version: str) -> list[Route]:
+def _service_routes(source: StatusSource, version: str, counters: RefusalCounters) -> list[Route]:
     """What programs ask for: health, metrics, the description of the API."""
     registry = metrics_registry(source, version)
+    registry.register(counters)
 
     def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -128,6 +148,13 @@ def _asset(request: Request) -> Response:
         raise HTTPException(404, "no such file")
     data = resources.files("streamer.web").joinpath("assets", name).read_bytes()
     return Response(data, media_type=media_type, headers={"cache-control": "private, max-age=300"})
+
+
+def _json_value(value: dict[str, str]) -> Callable[[Request], Response]:
+    def handler(_request: Request) -> Response:
+        return JSONResponse(value)
+
+    return handler
 
 
 def _http_error(_request: Request, error: Exception) -> Response:

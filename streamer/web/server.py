@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from streamer.web.access import WebServerError, is_loopback
+from streamer.web.connections import ConnectionGuard, guarded_protocol
 
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 5.0
@@ -22,16 +23,28 @@ _log = logging.getLogger(__name__)
 class WebServer:
     """``app`` of ``streamer.web.app.create_app`` on ``host:port``; port 0 lets the system choose a free one.
 
+    ``proxies`` are addresses whose ``X-Forwarded-For`` is believed; everybody else's is not read.
+
     Raises ``WebServerError`` at once for an address wider than loopback when the app has no credentials.
     """
 
-    def __init__(self, app: Starlette, host: str = "127.0.0.1", port: int = 8787) -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        host: str = "127.0.0.1",
+        port: int = 8787,
+        *,
+        proxies: tuple[str, ...] = (),
+        guard: ConnectionGuard | None = None,
+    ) -> None:
         self._app = app
         self._host = host
         self._port = port
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
         self._bound: tuple[str, int] | None = None
+        self._proxies = proxies
+        self._guard = guard or ConnectionGuard(app.state.counters, proxies=frozenset(proxies))
         self._wide = not is_loopback(host)
         if self._wide and not app.state.has_credentials:
             raise WebServerError(
@@ -61,9 +74,13 @@ class WebServer:
                 lifespan="off",
                 ws="none",
                 server_header=False,
-                proxy_headers=False,
-                limit_concurrency=64,
-                timeout_keep_alive=10,
+                proxy_headers=bool(self._proxies),
+                forwarded_allow_ips=list(self._proxies),
+                http=guarded_protocol(self._guard),
+                h11_max_incomplete_event_size=16_384,
+                # the guard bounds connections, and each has one request at a time
+                limit_concurrency=None,
+                timeout_keep_alive=self._guard.idle_s,
                 timeout_graceful_shutdown=2,
             )
             for name in ("uvicorn", "uvicorn.error"):
