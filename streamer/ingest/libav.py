@@ -153,7 +153,7 @@ def _explain_tls(log: list[LogLine], source: Source) -> CertificateRefused | Non
         return CertificateRefused(f"{source.display}: the connection broke in its handshake; {hint}")
     parts = urlsplit(source.url)
     port = parts.port or (322 if source.kind is SourceKind.RTSP else 443)
-    found = why_not_trusted(source.host or "", port, source.tls, timeout_s=min(3.0, source.open_timeout_s))
+    found = why_not_trusted(parts.hostname or "", port, source.tls, timeout_s=min(3.0, source.open_timeout_s))
     return CertificateRefused(
         f"{source.display}: its certificate is not trusted: {found or 'it cannot be verified'}"
     )
