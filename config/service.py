@@ -124,6 +124,22 @@ class MqttSettings(Settings):
         description="Obey commands below `command/` (reload, cameras on and off, acknowledgement, feedback)."
         " Anybody who may publish there can give them.",
     )
+    home_assistant: bool = Field(
+        default=False,
+        description="Announce the site and its cameras to Home Assistant (MQTT discovery), so that they appear there by"
+        " themselves: connections, people with and without, alerts as events, snapshots; switches with `commands`.",
+    )
+    home_assistant_prefix: Annotated[Text, AfterValidator(_check_topic)] = Field(
+        default="homeassistant",
+        min_length=1,
+        max_length=100,
+        description="Home Assistant's discovery prefix.",
+    )
+    deepstream: bool = Field(
+        default=False,
+        description="Publish what is seen at every look below `deepstream/<camera>` too, in the minimal schema of"
+        " DeepStream's message converter, at QoS 0.",
+    )
     tls: TlsSwitch = Field(
         default=None,
         description="Encrypt the connection: `true` trusts the system's CA certificates; or the keys of"

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from config import SiteSettings, config_revision
 from models.detector import SelectiveDetector
 from models.errors import ModelError
-from rules import EndReason
+from models.structures import Detections
+from rules import EndReason, Track
 from streamer import wiring
 from streamer.alerts.alert_search import AlertSearch
 from streamer.alerts.intake import AlertIntake
@@ -21,8 +22,11 @@ from streamer.alerts.publisher import Publisher
 from streamer.attention import Attention
 from streamer.control import CommandDesk
 from streamer.detector_loading import Device, load_detector
+from streamer.dialects.home_assistant_announcer import HomeAssistantAnnouncer
+from streamer.dialects.looks import LookDialects
 from streamer.errors import StreamerError
 from streamer.followed import FollowedHeads
+from streamer.frame import Frame
 from streamer.history.keeper import HistoryKeeper
 from streamer.history.store import ComplianceHistory
 from streamer.inference.batcher import Batcher, BatcherSnapshot
@@ -36,6 +40,7 @@ from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
 from streamer.judging.judge import Judge
 from streamer.judging.orphans import end_orphans
+from streamer.judging.view import CameraView
 from streamer.live.desk import LiveDesk
 from streamer.present_limits import limit_warnings
 from streamer.redaction import install_redaction, redact
@@ -102,12 +107,18 @@ class Daemon:
             on_status=lambda _status: self._announcer.worker_changed(),
         )
         self._live = LiveDesk()
+        self._look_dialects = LookDialects(self._publisher, deepstream=site.mqtt.deepstream)
+        self._home_assistant: HomeAssistantAnnouncer | None = None
+        if site.mqtt.home_assistant:
+            self._home_assistant = HomeAssistantAnnouncer(
+                self._publisher, discovery_prefix=site.mqtt.home_assistant_prefix
+            )
         self._judge = Judge(
             results=self._results,
             on_alert=self._submit,
             model_digests=lambda: dict(self._worker.status().digests),
             pulse=self._heartbeats.add("rules"),
-            on_look=self._live.take,
+            on_look=self._looked,
         )
         self._board = StatusBoard(
             stations=self._stations,
@@ -158,6 +169,7 @@ class Daemon:
         self._warn()
         _log.info("site %s, configuration %s", self._site.site.name, config_revision(self._site)[:19])
         end_orphans(self._outbox, self._intake, at=time.time())
+        self._announce_devices()
         self._publisher.start()
         self._supervisor.start()
         self._start_web()
@@ -224,6 +236,7 @@ class Daemon:
         self._live.keep_only(site.cameras)
         # whoever reloads may just have given the broker what it refused us for
         self._publisher.retry_now()
+        self._announce_devices()
         if not wiring.all_models_of(site) <= wiring.all_models_of(before):
             _log.info("another model is needed: the models are loaded anew")
             self._worker.rebuild()
@@ -256,6 +269,17 @@ class Daemon:
             "" if alert.end_reason is None else f", ended: {alert.end_reason}",
         )
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
+
+    def _looked(
+        self, frame: Frame, detections: Detections, tracks: Sequence[Track], view: CameraView
+    ) -> None:
+        self._live.take(frame, detections, tracks, view)
+        self._look_dialects.take(frame, detections, tracks, view)
+
+    def _announce_devices(self) -> None:
+        if self._home_assistant is not None:
+            version = importlib.metadata.version("ppewatch")
+            self._home_assistant.announce(wiring.announced_site_of(self._site, version))
 
     def _keep_house(self) -> None:
         self._mqtt_pulse.beat()

@@ -24,6 +24,7 @@ from streamer.alerts.broker import Broker, BrokerTls
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
 from streamer.attention import Attention
+from streamer.dialects.home_assistant import AnnouncedCamera, AnnouncedSite
 from streamer.followed import FollowedHeads
 from streamer.history.grouping import Shift
 from streamer.inference.demand import CameraDemand
@@ -215,6 +216,32 @@ def shifts_of(site: SiteSettings) -> list[Shift]:
         if rule.enabled and rule.schedule:
             shifts.setdefault(_schedule_of(rule), ", ".join(map(_window_text, rule.schedule)))
     return [Shift(name, schedule) for schedule, name in shifts.items()]
+
+
+def announced_site_of(site: SiteSettings, version: str) -> AnnouncedSite:
+    """The site as others find it by themselves: its cameras, what rules ask for at them, and in which zones."""
+    cameras = []
+    for camera_id in site.cameras:
+        rules = [
+            (rule, zones)
+            for rule in site.rules
+            if rule.enabled and (zones := _zones_of(site, rule, camera_id))
+        ]
+        cameras.append(
+            AnnouncedCamera(
+                name=camera_id,
+                gear=tuple(dict.fromkeys(str(gear) for rule, _ in rules for gear in rule.require)),
+                zones=tuple(dict.fromkeys(zone for _, zones in rules for zone in zones if zone is not None)),
+            )
+        )
+    return AnnouncedSite(
+        name=site.site.name,
+        version=version,
+        topic_prefix=site.mqtt.topic_prefix,
+        discovery_prefix=site.mqtt.home_assistant_prefix,
+        cameras=cameras,
+        commands=site.mqtt.commands,
+    )
 
 
 def expected_input_sizes(site: SiteSettings) -> list[tuple[int, int]]:

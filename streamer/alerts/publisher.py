@@ -6,7 +6,7 @@ The publisher's thread makes a session, serves it until it breaks, waits and mak
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -153,9 +153,25 @@ class Publisher:
         Raises ``OutboxError`` when the list cannot be kept for the next run.
         """
         keep = {f"{self._prefix}/{subtopic}" for subtopic in subtopics}
-        self._speaker.retained.remove_except(keep, self._outbox.get_state(_RETAINED_KEY) or [])
+        self._speaker.retained.remove_except(
+            keep, self._outbox.get_state(_RETAINED_KEY) or [], below=f"{self._prefix}/"
+        )
         self._outbox.put_state(_RETAINED_KEY, sorted(keep))
         self._wake()
+
+    def publish_states_at(self, states: Mapping[str, bytes], *, below: str, again: bool = False) -> None:
+        """Publish retained states of another dialect, by their whole topics, which begin with ``below``: now and on
+        every new connection. Those below it that are not in ``states`` are removed, also what earlier runs left there.
+
+        ``again``: also those that have not changed, for somebody who has just begun to listen. Raises ``OutboxError``
+        when the list cannot be kept for the next run; what was given is published all the same.
+        """
+        key = f"{_RETAINED_KEY}:{below}"
+        self._speaker.retained.remove_except(states, self._outbox.get_state(key) or [], below=below)
+        for topic, payload in states.items():
+            self._speaker.retained.put(topic, payload, again=again)
+        self._wake()
+        self._outbox.put_state(key, sorted(states))
 
     def publish_event(self, subtopic: str, payload: bytes, *, qos: int = 0) -> None:
         """Publish a message that is worth nothing later (stats):
@@ -175,6 +191,10 @@ class Publisher:
         Call before ``start``.
         """
         self._speaker.handlers[f"{self._prefix}/{subtopic_filter}"] = handler
+
+    def subscribe_at(self, topic_filter: str, handler: MessageHandler) -> None:
+        """As ``subscribe``, for topics that are not below the prefix."""
+        self._speaker.handlers[topic_filter] = handler
 
     @property
     def status(self) -> PublisherStatus:

@@ -23,10 +23,10 @@ class RetainedStore:
         self._clock = clock
         self._announced_at = clock()
 
-    def put(self, topic: str, payload: bytes) -> bool:
-        """Set the value of ``topic``; returns whether it differs from the one before."""
+    def put(self, topic: str, payload: bytes, *, again: bool = False) -> bool:
+        """Set the value of ``topic``; returns whether it is to be sent: it is another than before, or ``again``."""
         with self._lock:
-            if self._values.get(topic) == payload:
+            if self._values.get(topic) == payload and not again:
                 return False
             self._values[topic] = payload
             self._due[topic] = None
@@ -52,8 +52,10 @@ class RetainedStore:
         with self._lock:
             return sorted(topic for topic, payload in self._values.items() if payload)
 
-    def remove_except(self, keep: Iterable[str], known_before: Iterable[str]) -> None:
-        """Remove every topic of the store and of ``known_before`` that is not in ``keep``."""
-        kept = set(keep)
-        for topic in {*self.topics(), *known_before} - kept:
+    def remove_except(self, keep: Iterable[str], known_before: Iterable[str], *, below: str = "") -> None:
+        """Remove every topic of ``known_before``, and of the store as far as it begins with ``below``, that is not in
+        ``keep``.
+        """
+        held = {topic for topic in self.topics() if topic.startswith(below)}
+        for topic in held.union(known_before).difference(keep):
             self.put(topic, b"")
