@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "replay",
     "listen",
     "explain",
+    "report",
     "password",
     "data",
     "train",
