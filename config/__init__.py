@@ -13,6 +13,7 @@ from config.camera_sections import (
     ZoneSettings,
 )
 from config.errors import ConfigError, ConfigProblem
+from config.feedback import FeedbackSettings
 from config.loading import load_site
 from config.revision import config_revision
 from config.rule import AlertPer, Allowance, RequiredGear, RuleSettings, ScheduleWindow, Severity
@@ -40,6 +41,7 @@ __all__ = [
     "ConfigProblem",
     "DecodeSettings",
     "Device",
+    "FeedbackSettings",
     "HttpSettings",
     "InferenceSettings",
     "IngestSettings",

@@ -249,6 +249,21 @@ class RetentionSettings(Settings):
         le=10**14,
         description="Most that alerts and snapshots may take on disk.",
     )
+    examples_wait_s: Seconds = bounded(
+        default=7 * 86_400.0,
+        alias="examples_wait",
+        ge=3600,
+        le=365 * 86_400,
+        description="Frames that are kept for feedback are removed after this time when no verdict has come; those with"
+        " one after `age`.",
+    )
+    max_examples_bytes: Bytes = bounded(
+        default=500_000_000,
+        alias="examples_bytes",
+        ge=1_000_000,
+        le=10**14,
+        description="Most that frames kept for feedback may take on disk, beside `bytes`.",
+    )
     min_free_bytes: Bytes = bounded(
         default=200_000_000,
         alias="keep_free",

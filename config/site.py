@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, model_validator
 from config.base import Named
 from config.camera import CameraSettings, CommonCameraSettings
 from config.errors import LocatedValueError
+from config.feedback import FeedbackSettings
 from config.rule import RuleSettings
 from config.secret_text import surroundings_of
 from config.service import (
@@ -61,6 +62,9 @@ class SiteSettings(CommonCameraSettings):
     )
     retention: RetentionSettings = Field(
         default=RetentionSettings(), description="How much is kept in `state_dir`."
+    )
+    feedback: FeedbackSettings = Field(
+        default=FeedbackSettings(), description="What follows from people's verdicts on alerts."
     )
     http: HttpSettings = Field(default=HttpSettings(), description="Dashboard, health and metrics.")
     state_dir: SitePath = Field(

@@ -3,6 +3,8 @@
 Pure: no clock, no pixels, no threads. ``CameraEngine`` is the way in; it raises nothing but ``ValueError``.
 """
 
+from rules.area_learning import AreaPolicy, JudgedAlert, LearnedArea, learn_area, relative_head
+from rules.areas import SuppressionArea
 from rules.association import associate
 from rules.compliance import Compliance
 from rules.engine import CameraEngine
@@ -16,15 +18,19 @@ from rules.zones import Anchor, Zone
 __all__ = [
     "AlertPer",
     "Anchor",
+    "AreaPolicy",
     "CameraEngine",
     "Compliance",
     "EndReason",
     "GearVerdict",
+    "JudgedAlert",
+    "LearnedArea",
     "Phase",
     "Rule",
     "Schedule",
     "ShiftWindow",
     "Suppression",
+    "SuppressionArea",
     "TraceEntry",
     "Track",
     "TrackState",
@@ -32,4 +38,6 @@ __all__ = [
     "Violation",
     "Zone",
     "associate",
+    "learn_area",
+    "relative_head",
 ]

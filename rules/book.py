@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from rules.areas import Areas
 from rules.cooldowns import Closed, Cooldowns
 from rules.crowds import Crowds
 from rules.dwell import DwellClock
@@ -34,6 +35,7 @@ class EpisodeBook:
         self.cooldowns = Cooldowns(tuning)
         self.suppressions = Suppressions()
         self.crowds = Crowds()
+        self.areas = Areas(tuning)
 
     def take(self) -> list[Violation]:
         """What is to be told, in order; it is told once."""
@@ -67,10 +69,42 @@ class EpisodeBook:
         """Hold a due episode back, and say so once."""
         if clock.held_by == by.violation_id:
             return
-        clock.held_by = by.violation_id
+        clock.held_by, clock.held_as = by.violation_id, "the cooldown"
         clock.trace.add(t, "held", f"due, but {by.violation_id} was near this place: cooldown")
         until = None if by.until_t == float("inf") else self._wall(by.until_t)
         self.suppress(key, person, t, reason="cooldown", because_of=by.violation_id, until=until)
+
+    def hold_in_area(
+        self,
+        key: Key,
+        person: Person,
+        clock: DwellClock,
+        *,
+        t: float,
+        score: float,
+        image_hw: tuple[int, int],
+    ) -> bool:
+        """Hold a due episode back where a suppression area says so, and say so once; whether it is held back."""
+        rule = self._rules[key[0]].name
+        area = self.areas.holding(rule, person, at=self._wall(t), image_hw=image_hw)
+        if area is None or clock.held_by == area.area_id:
+            return area is not None
+        clock.held_by, clock.held_as = area.area_id, f"area {area.area_id}"
+        clock.trace.add(t, "held", f"due, but it has stood still in {clock.held_as} since it was first seen")
+        self.suppressions.add(
+            Suppression(
+                self._wall(t),
+                area.rule,
+                key[1],
+                person.track_id,
+                "area",
+                area.area_id,
+                area.expires_at,
+                score,
+                clock.trace.told(self._wall),
+            )
+        )
+        return True
 
     def suppress(
         self,
@@ -116,7 +150,7 @@ class EpisodeBook:
         )
         self.refresh(episode, person, ruling, t)
         seconds = f"missing for {t - clock.start_t:.1f} s"
-        episode.trace.add(t, "opened", seconds if clock.held_by is None else f"{seconds}, after the cooldown")
+        episode.trace.add(t, "opened", f"{seconds}, after {clock.held_as}" if clock.held_as else seconds)
         self.open[key][person.track_id] = episode
         if not silent:
             self._tell(episode, Phase.OPENED, redraw=True)

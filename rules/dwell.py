@@ -44,6 +44,7 @@ class DwellClock:
     elapsed_s: float = 0.0
     is_known: bool = False
     held_by: str | None = None
+    held_as: str = ""
     trace: Trace = field(default_factory=Trace)
 
     @classmethod

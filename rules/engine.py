@@ -1,10 +1,11 @@
 """The rules of one camera: from the detections of its frames to violations that open, change and close."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.structures import Detections
+from rules.areas import SuppressionArea
 from rules.association import associate
 from rules.book import EpisodeBook
 from rules.compliance import Compliance, ComplianceCounter
@@ -101,6 +102,7 @@ class CameraEngine:
             image_hw=detections.image_hw,
         )
         seen = self._people.take(step, moment)
+        self._book.areas.watch(seen, moment.t)
         self._zones.place(seen, detections.image_hw, moment.t)
         self._people.believe(moment, self._demands)
         self._judge.judge(
@@ -161,6 +163,14 @@ class CameraEngine:
             if not person.is_static
         )
 
+    def set_areas(self, areas: Iterable[SuppressionArea]) -> None:
+        """Open no episodes in these places from the next frame on (see ``rules.areas``); those that are open go on."""
+        self._book.areas.set(areas)
+
+    def take_held(self) -> list[Suppression]:
+        """The episodes that suppression areas held back since the last call, oldest first."""
+        return self._book.suppressions.take_held()
+
     @property
     def suppressions(self) -> tuple[Suppression, ...]:
         """The latest episodes that were held back or inherited, oldest first."""
@@ -198,6 +208,7 @@ class CameraEngine:
         if self._timeline.has_begun:
             raise ValueError("a state is restored before the first frame")
         saved = read_state(state, self.camera_id, self._rules, self._new_book)
+        saved.book.areas.set(self._book.areas.all)
         self._book, self._counter = saved.book, saved.counter
         self._judge = Judge(self._rules, saved.book, self._tuning)
         self._people.remember_still(saved.still)

@@ -137,15 +137,16 @@ class Judge:
             return
         if not (person.followed.is_confirmed and clock.is_due(self._rules[key[0]].dwell_s)):
             return
+        score = max(person.beliefs[gear].verdict().score for gear in ruling.missing)
+        if self._book.hold_in_area(key, person, clock, t=t, score=score, image_hw=image_hw):
+            return
         held_by = self._book.held_by(key, person, t)
         if held_by is not None:
             self._book.hold(key, person, clock, held_by, t)
-            return
-        score = max(person.beliefs[gear].verdict().score for gear in ruling.missing)
-        self._book.begin(
-            key, person, clock, ruling=ruling, t=t, snapshot_score=_snapshot_score(score, person, input_scale)
-        )
-        del person.clocks[key]
+        else:
+            snapshot_score = _snapshot_score(score, person, input_scale)
+            self._book.begin(key, person, clock, ruling=ruling, t=t, snapshot_score=snapshot_score)
+            del person.clocks[key]
 
     def _clock(self, key: Key, person: Person, ruling: Ruling, moment: Moment) -> DwellClock | None:
         """The dwell clock of a person whose looks speak against the gear; None while none of them starts it."""

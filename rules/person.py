@@ -21,7 +21,8 @@ class Person:
 
     ``met`` holds the tracks that this one met, and when. ``places`` are the zones the person is in, and None: the whole
     picture. ``posts`` is the place where the person is for each rule that has several.
-    ``is_static``: no person after all.
+    ``is_static``: no person after all. ``rest``: how still it has been, for
+    ``rules.areas``.
     """
 
     followed: FollowedPerson
@@ -33,6 +34,7 @@ class Person:
     places: frozenset[str | None] = EVERYWHERE
     posts: dict[int, str | None] = field(default_factory=dict)
     is_static: bool = False
+    rest: Stillness | None = None
 
     @property
     def track_id(self) -> int:

@@ -14,12 +14,21 @@ class Suppressions:
 
     def __init__(self) -> None:
         self._latest: deque[Suppression] = deque(maxlen=KEPT)
+        self._untold: deque[Suppression] = deque(maxlen=KEPT)
         self._counts: dict[str, int] = {}
 
     def add(self, suppression: Suppression) -> None:
         """Count one."""
         self._latest.append(suppression)
+        if suppression.reason == "area":
+            self._untold.append(suppression)
         self._counts[suppression.reason] = self._counts.get(suppression.reason, 0) + 1
+
+    def take_held(self) -> list[Suppression]:
+        """What areas held back since the last call, oldest first."""
+        held = list(self._untold)
+        self._untold.clear()
+        return held
 
     @property
     def latest(self) -> tuple[Suppression, ...]:

@@ -53,6 +53,10 @@ class Tuning:
     - ``static_s``: a thing with no body that has kept still for this long is static.
     - ``static_sway``: what still means: the smoothed middle of the head stays within this many head heights.
     - ``static_memory_s``: the place of a static thing is remembered for this long unseen.
+
+    Suppression areas (ADR 0088):
+
+    - ``area_iou``: a head that fills an area overlaps its box by this much.
     """
 
     fade_s: float = 2.0
@@ -88,6 +92,7 @@ class Tuning:
     static_s: float = 120.0
     static_sway: float = 0.25
     static_memory_s: float = 3600.0
+    area_iou: float = 0.5
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -98,5 +103,7 @@ class Tuning:
             raise ValueError("forget_weight, decide_weight and weight_limit must rise in this order")
         if not self.decide_belief < self.look_logit * self.weight_limit:
             raise ValueError("decide_belief must be in reach of look_logit times weight_limit")
+        if self.area_iou > 1:
+            raise ValueError("area_iou may not exceed 1")
         if not self.low_score <= self.high_score <= 1:
             raise ValueError("low_score may not exceed high_score, nor that 1")

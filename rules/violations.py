@@ -113,8 +113,10 @@ class Suppression:
 
     - ``at``: when, UTC epoch seconds.
     - ``reason``: ``cooldown`` (``because_of`` closed near the same place a short while ago), ``inherited`` (the person
-      goes on with ``because_of``), or ``static`` (it never moves: a poster, a screen, a statue).
-    - ``until``: when a cooldown ends, else None.
+      goes on with ``because_of``), ``static`` (it never moves: a poster, a screen, a statue), or ``area`` (it stands in
+      the suppression area ``because_of``).
+    - ``until``: when a cooldown, or an area, ends, else None.
+    - ``score``, ``trace``: of an ``area`` alone, how probable the gear is missing and what led there, oldest first.
     """
 
     at: float
@@ -124,3 +126,5 @@ class Suppression:
     reason: str
     because_of: str | None = None
     until: float | None = None
+    score: float = 0.0
+    trace: tuple[TraceEntry, ...] = ()

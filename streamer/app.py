@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import cast
 
 from config import SiteSettings, config_revision
@@ -25,6 +26,7 @@ from streamer.detector_loading import Device, load_detector
 from streamer.dialects.home_assistant_announcer import HomeAssistantAnnouncer
 from streamer.dialects.looks import LookDialects
 from streamer.errors import StreamerError
+from streamer.feedback.desk import FeedbackDesk
 from streamer.followed import FollowedHeads
 from streamer.frame import Frame
 from streamer.history.keeper import HistoryKeeper
@@ -113,9 +115,17 @@ class Daemon:
             self._home_assistant = HomeAssistantAnnouncer(
                 self._publisher, discovery_prefix=site.mqtt.home_assistant_prefix
             )
+        self._feedback = FeedbackDesk(
+            self._outbox,
+            policy=wiring.area_policy_of(site.feedback),
+            limits=wiring.example_limits_of(site.retention),
+            on_areas=self._areas_changed,
+            announce=lambda subtopic, payload: self._publisher.publish_event(subtopic, payload, qos=1),
+        )
         self._judge = Judge(
             results=self._results,
             on_alert=self._submit,
+            on_held=self._feedback.note_held,
             model_digests=lambda: dict(self._worker.status().digests),
             pulse=self._heartbeats.add("rules"),
             on_look=self._looked,
@@ -138,13 +148,14 @@ class Daemon:
             history=HistoryKeeper(ComplianceHistory(site.state_dir), keep_s=site.retention.history_s),
             site=site.site.name,
             started_at=self._started_at,
+            more_states=lambda: self._feedback.states(list(self._stations)),
             stats_every_s=site.mqtt.stats_s,
             pulse=self._heartbeats.add("status"),
         )
         self._commands = CommandDesk(
             publisher=self._publisher,
             stations=self._stations,
-            outbox=self._outbox,
+            feedback=self._feedback,
             # the main thread reloads, as after `systemctl reload`
             request_reload=lambda: os.kill(os.getpid(), signal.SIGHUP),
         )
@@ -170,6 +181,7 @@ class Daemon:
         _log.info("site %s, configuration %s", self._site.site.name, config_revision(self._site)[:19])
         end_orphans(self._outbox, self._intake, at=time.time())
         self._announce_devices()
+        self._outbox.examples.sweep()
         self._publisher.start()
         self._supervisor.start()
         self._start_web()
@@ -269,6 +281,12 @@ class Daemon:
             "" if alert.end_reason is None else f", ended: {alert.end_reason}",
         )
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
+        # the alert first: nothing of it waits for a frame that may be of use one day
+        self._feedback.keep(alert.alert_id, composed.example)
+
+    def _areas_changed(self, camera_id: str) -> None:
+        self._judge.set_areas(camera_id, self._feedback.areas_of(camera_id))
+        self._announcer.camera_changed(camera_id)
 
     def _looked(
         self, frame: Frame, detections: Detections, tracks: Sequence[Track], view: CameraView
@@ -283,6 +301,7 @@ class Daemon:
 
     def _keep_house(self) -> None:
         self._mqtt_pulse.beat()
+        self._feedback.housekeeping()
         self._intake.housekeeping()
 
     def _stored(self) -> None:
@@ -291,16 +310,12 @@ class Daemon:
     def _add_camera(self, camera_id: str) -> None:
         settings = self._site.cameras[camera_id]
         attention, heads = Attention(), FollowedHeads()
-        self._judge.set_camera(
-            camera_id,
-            CameraJudge(
-                wiring.engine_of(self._site, camera_id),
-                wiring.view_of(self._site, camera_id),
-                new_alert_id=random_alert_id,
-            ),
-            attention,
-            heads if settings.tiles.follow else None,
+        view = replace(
+            wiring.view_of(self._site, camera_id), keeps_examples=wiring.keeps_examples(self._site)
         )
+        judge = CameraJudge(wiring.engine_of(self._site, camera_id), view, new_alert_id=random_alert_id)
+        judge.set_areas(self._feedback.areas_of(camera_id))
+        self._judge.set_camera(camera_id, judge, attention, heads if settings.tiles.follow else None)
         station = CameraStation(
             wiring.source_of(settings),
             demand=wiring.demand_of(self._site, camera_id, heads),
@@ -395,5 +410,5 @@ def _of_camera(site: SiteSettings, camera_id: str) -> tuple[object, ...]:
 
 
 def _changed_sections(before: SiteSettings, after: SiteSettings) -> list[str]:
-    names = ("mqtt", "http", "inference", "ingest", "retention", "state_dir")
+    names = ("mqtt", "http", "inference", "ingest", "retention", "feedback", "state_dir")
     return [name for name in names if getattr(before, name) != getattr(after, name)]

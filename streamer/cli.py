@@ -29,6 +29,7 @@ COMMANDS: Final = (
     "explain",
     "report",
     "password",
+    "suppressions",
     "data",
     "train",
     "evaluate",

@@ -1,14 +1,17 @@
-"""Commands over MQTT: reload, cameras on and off, acknowledgements and feedback on alerts.
+"""Commands over MQTT: reload, cameras on and off, acknowledgements and feedback on alerts, areas taken away.
 
 ========================================  =========================  =======================================
 topic below the prefix                    payload                    answered on
 ========================================  =========================  =======================================
 ``command/reload``                        anything                   ``command/reload/state``
 ``command/cameras/<camera>/set``          ``ON``, ``OFF``            ``command/cameras/<camera>/state``
-``command/alerts/<alert_id>/ack``         anything                   ``command/alerts/<alert_id>/ack/state``
+``command/alerts/<alert_id>/ack``         who, or JSON               ``command/alerts/<alert_id>/ack/state``
 ``command/alerts/<alert_id>/feedback``    ``true_alarm``,            ``command/alerts/<alert_id>/feedback/state``
-                                          ``false_alarm``
+                                          ``false_alarm``, or JSON
+``command/suppressions/<area_id>/remove``  anything                  ``command/suppressions/<area_id>/remove/state``
 ========================================  =========================  =======================================
+
+``streamer.feedback.words`` says what the JSON may hold.
 
 Answers are JSON, ``{"ok": true, ...}`` or ``{"ok": false, "error": ...}``; a camera's is the plain ``ON`` or ``OFF``
 that it now is, retained. Retained commands are not obeyed: a broker would repeat them at every connection.
@@ -17,12 +20,12 @@ that it now is, retained. Retained commands are not obeyed: a broker would repea
 import logging
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
-from streamer.alerts.errors import OutboxError
-from streamer.alerts.outbox import Outbox
 from streamer.alerts.payload import ALERT_ID_PATTERN, encode_json, utc_iso
 from streamer.alerts.publisher import Publisher
+from streamer.feedback.desk import FeedbackDesk, RefusedError
 from streamer.redaction import redact
 from streamer.station import CameraStation
 
@@ -30,9 +33,6 @@ _log = logging.getLogger(__name__)
 
 #: Longer payloads are no command of ours.
 _MAX_PAYLOAD: Final = 256
-#: Alerts whose acknowledgement or feedback is remembered; the oldest are forgotten.
-_REMEMBERED: Final = 10_000
-_FEEDBACK: Final = ("true_alarm", "false_alarm")
 
 
 class CommandDesk:
@@ -45,13 +45,13 @@ class CommandDesk:
         *,
         publisher: Publisher,
         stations: Mapping[str, CameraStation],
-        outbox: Outbox,
+        feedback: FeedbackDesk,
         request_reload: Callable[[], None],
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._publisher = publisher
         self._stations = stations
-        self._outbox = outbox
+        self._feedback = feedback
         self._request_reload = request_reload
         self._wall_clock = wall_clock
 
@@ -59,8 +59,12 @@ class CommandDesk:
         """Take commands from now on. Call before the publisher starts."""
         self._publisher.subscribe("command/reload", self._reload)
         self._publisher.subscribe("command/cameras/+/set", self._set_camera)
-        self._publisher.subscribe("command/alerts/+/ack", self._note_alert)
-        self._publisher.subscribe("command/alerts/+/feedback", self._note_alert)
+        for topic, action in (
+            ("command/alerts/+/ack", self._feedback.acknowledge),
+            ("command/alerts/+/feedback", self._feedback.judge),
+            ("command/suppressions/+/remove", lambda area_id, _payload: self._feedback.remove_area(area_id)),
+        ):
+            self._publisher.subscribe(topic, partial(self._obey, action))
 
     def tell_reload(self, error: str | None) -> None:
         """Answer a reload, whoever asked for it: None when the new settings are in force."""
@@ -91,32 +95,20 @@ class CommandDesk:
             station.set_enabled(wanted == b"ON")
             self._publisher.publish_state(answer_topic, wanted)
 
-    def _note_alert(self, topic: str, payload: bytes, retained: bool) -> None:
-        *_, alert_id, kind = topic.split("/")
-        if retained or not ALERT_ID_PATTERN.fullmatch(alert_id):
+    def _obey(
+        self, action: Callable[[str, bytes], dict[str, Any]], topic: str, payload: bytes, retained: bool
+    ) -> None:
+        """Do something with what the topic names, and answer."""
+        if retained or not ALERT_ID_PATTERN.fullmatch(topic.split("/")[-2]):
             return
-        answer_topic = f"command/alerts/{alert_id}/{kind}/state"
-        note = payload[: _MAX_PAYLOAD + 1].decode(errors="replace").strip()
-        if kind == "feedback" and note not in _FEEDBACK:
-            self._refuse(answer_topic, f"expected {' or '.join(_FEEDBACK)}")
-            return
+        *_, kind, name, verb = topic.split("/")
+        answer_topic = f"command/{kind}/{name}/{verb}/state"
         try:
-            if not self._outbox.messages_of(alert_id):
-                self._refuse(answer_topic, "there is no such alert")
-                return
-            self._remember(kind, alert_id, note if kind == "feedback" else "acknowledged")
-        except OutboxError as error:
-            self._refuse(answer_topic, f"cannot be kept: {error}")
-            return
-        self._answer(answer_topic, {"ok": True, "alert_id": alert_id})
-
-    def _remember(self, kind: str, alert_id: str, note: str) -> None:
-        notes: dict[str, Any] = self._outbox.get_state(f"alerts.{kind}") or {}
-        notes.pop(alert_id, None)
-        notes[alert_id] = {"at": self._wall_clock(), "note": note}
-        for oldest in list(notes)[: max(0, len(notes) - _REMEMBERED)]:
-            del notes[oldest]
-        self._outbox.put_state(f"alerts.{kind}", notes)
+            answer = action(name, payload)
+        except RefusedError as error:
+            self._refuse(answer_topic, str(error))
+        else:
+            self._answer(answer_topic, {"ok": True, **answer})
 
     def _refuse(self, topic: str, error: str) -> None:
         _log.warning("a command was refused: %s", error)

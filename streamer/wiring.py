@@ -8,6 +8,7 @@ from pydantic import SecretStr
 
 from config import (
     CameraSettings,
+    FeedbackSettings,
     HttpSettings,
     MqttSettings,
     RetentionSettings,
@@ -19,12 +20,13 @@ from config.rule import WEEKDAYS, ScheduleWindow
 from models.letterbox import default_input_size, input_hw_for
 from models.loading import MODEL_FOR_GEAR, check_weights, installed_models
 from models.structures import Gear
-from rules import AlertPer, Anchor, CameraEngine, Rule, Schedule, ShiftWindow, Zone
+from rules import AlertPer, Anchor, AreaPolicy, CameraEngine, Rule, Schedule, ShiftWindow, Zone
 from streamer.alerts.broker import Broker, BrokerTls
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.alerts.privacy import Blur
 from streamer.attention import Attention
 from streamer.dialects.home_assistant import AnnouncedCamera, AnnouncedSite
+from streamer.feedback.example_store import ExampleLimits
 from streamer.followed import FollowedHeads
 from streamer.history.grouping import Shift
 from streamer.inference.demand import CameraDemand
@@ -294,6 +296,30 @@ def outbox_limits_of(retention: RetentionSettings) -> OutboxLimits:
         acked_bytes=retention.max_bytes,
         backlog_bytes=retention.max_bytes,
         min_free_bytes=retention.min_free_bytes,
+    )
+
+
+def keeps_examples(site: SiteSettings) -> bool:
+    """Whether the frames of alerts are kept for a verdict: without commands none can come."""
+    return site.feedback.examples and site.mqtt.commands
+
+
+def example_limits_of(retention: RetentionSettings) -> ExampleLimits:
+    """How many frames are kept for a verdict, and for how long."""
+    return ExampleLimits(
+        wait_s=retention.examples_wait_s,
+        age_s=retention.max_age_s,
+        max_bytes=retention.max_examples_bytes,
+        min_free_bytes=retention.min_free_bytes,
+    )
+
+
+def area_policy_of(feedback: FeedbackSettings) -> AreaPolicy:
+    """When false alarms make a suppression area, and for how long."""
+    return AreaPolicy(
+        false_alarms=feedback.suppress_after,
+        within_s=feedback.suppress_within_s,
+        lasts_s=feedback.suppress_for_s,
     )
 
 

@@ -5,6 +5,7 @@ One SQLite database in WAL mode per site, and the snapshots beside it as plain f
     outbox.sqlite3                          messages, in order of ``seq``
     outbox.reserved                         no ``seq`` above this number has ever been given out
     snapshots/YYYY-MM-DD/<alert_id>.jpg     UTC date of the frame; later pictures of an alert add ``.<seq>``
+    examples/YYYY-MM-DD/<alert_id>.jpg      frames that wait for a verdict (``streamer.feedback.example_store``)
 
 ``seq`` counts the messages of a site without gaps; a gap that a subscriber sees is a message that was lost or
 dropped on the way. An enqueue is one transaction with ``synchronous=FULL``: when it returns, the message
@@ -33,12 +34,17 @@ from streamer.alerts.outbox_files import (
 )
 from streamer.alerts.outbox_history import History, OutboxLimits, Tally
 from streamer.alerts.payload import Alert, AlertType
+from streamer.feedback import tables as feedback_tables
+from streamer.feedback.example_store import ExampleStore
+from streamer.feedback.store import FeedbackStore
 
 _log = logging.getLogger(__name__)
 
 #: On a full disk this many delivered messages go at once, that often at most for one alert.
 _ROOM_BATCH: Final = 20
 _ROOM_ATTEMPTS: Final = 50
+#: Of the kept frames, which go before that, about this much at once.
+_ROOM_BYTES: Final = 10_000_000
 
 _T = TypeVar("_T")
 
@@ -222,6 +228,9 @@ class Outbox:
             self._pending = Tally(*db.execute(totals + "WHERE acked_at IS NULL").fetchone())
             kept = Tally(*db.execute(totals + "WHERE acked_at IS NOT NULL").fetchone())
         self._history = History(database, self._dir, kept)
+        #: what people say of alerts, and the frames that are kept for it, in the same database
+        self.feedback = FeedbackStore(database)
+        self.examples = ExampleStore(database, self._dir)
         return database
 
     def _start_anew(self, error: OutboxDamagedError) -> OutboxDatabase:
@@ -233,6 +242,7 @@ class Outbox:
         rows = [row for row in readable_pending(moved) if row[0] <= self._reserve.upper]
         with database.transaction(durable=True) as db:
             db.executemany(_INSERT, rows)
+            feedback_tables.rescue(moved, db)
         self._pending.add(len(rows), sum(len(row[4]) + row[7] for row in rows))
         _log.critical(
             "the outbox was damaged (%s): moved to %s. %d undelivered alerts could be read back; "
@@ -296,10 +306,16 @@ class Outbox:
                 return action()
             except OutboxFullError:
                 # the journal's own room first, then history
-                if attempt == _ROOM_ATTEMPTS or (attempt and not self._history.give_up(batch=_ROOM_BATCH)):
+                if attempt == _ROOM_ATTEMPTS or (attempt and not self._give_up()):
                     raise
                 self._db.release_journal()
                 attempt += 1
+
+    def _give_up(self) -> int:
+        """Kept frames before delivered alerts; returns how many went."""
+        return self.examples.give_up(_ROOM_BYTES, batch=_ROOM_BATCH) or self._history.give_up(
+            batch=_ROOM_BATCH
+        )
 
     def _bound_backlog(self) -> None:
         """Drop what is over the limits of the backlog: updates first, then the oldest, never the last one."""

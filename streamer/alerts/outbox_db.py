@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from streamer.alerts.outbox_files import is_disk_full
+from streamer.feedback import tables as feedback_tables
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -62,11 +63,14 @@ class OutboxDatabase:
         # a disk that fills up should find little room taken by a journal: 1 MB instead of 4, and given back
         self._db.execute("PRAGMA wal_autocheckpoint = 256")
         self._db.execute("PRAGMA journal_size_limit = 1048576")
+        # what was removed is overwritten, and not found in free pages
+        self._db.execute("PRAGMA secure_delete = ON")
         if max_pages is not None:
             self._db.execute(f"PRAGMA max_page_count = {int(max_pages)}")
         if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise OutboxDamagedError(f"{self.path}: the database is malformed")
         self._db.executescript(_SCHEMA)
+        feedback_tables.prepare(self._db)
 
     def release_journal(self) -> None:
         """Move the journal into the database and give its room back, where that can be done."""

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
+Polygon = Sequence[tuple[float, float]]
 
 #: Cells across the shorter side of a blurred head.
 _CELLS: Final = 4
+#: Drawn around polygons, so that no pixel shows what lies partly inside.
+_BORDER_PX: Final = 3
 #: The blurred region is larger than the box by this share of its sides, on each side: hair, ears and chin.
 _MARGIN: Final = 0.25
 #: Of a person whose head was not seen, this share of the height from the top is taken for it.
@@ -32,28 +35,41 @@ class Blur(StrEnum):
     EVERYONE = "everyone"
 
 
-def black_out(image: NDArray[np.uint8], polygons: Sequence[Sequence[tuple[float, float]]]) -> None:
-    """Fill polygons, corners relative to the picture (0 to 1), with black, in place."""
+def made_private(
+    rgb: NDArray[np.uint8], *, heads_xyxy: Sequence[Box], polygons: Sequence[Polygon]
+) -> NDArray[np.uint8]:
+    """A copy of a frame (H, W, 3) that may be encoded: polygons black, heads unrecognisable. Every picture of a camera
+    that leaves the process comes from here.
+    """
+    picture = rgb.copy()
+    black_out(picture, polygons)
+    blur_heads(picture, heads_xyxy)
+    return picture
+
+
+def black_out(image: NDArray[np.uint8], polygons: Sequence[Polygon]) -> None:
+    """Fill polygons, corners relative to the picture (0 to 1), with black, in place; pixels that they touch too."""
     height, width = image.shape[:2]
     for polygon in polygons:
-        corners = np.asarray(polygon, np.float64) * (width, height)
-        cv2.fillPoly(image, [np.rint(corners).astype(np.int32).reshape(-1, 1, 2)], (0, 0, 0))
+        corners = (
+            np.rint(np.asarray(polygon, np.float64) * (width, height)).astype(np.int32).reshape(-1, 1, 2)
+        )
+        cv2.fillPoly(image, [corners], (0, 0, 0))
+        cv2.polylines(image, [corners], True, (0, 0, 0), thickness=_BORDER_PX)
 
 
 def blur_heads(image: NDArray[np.uint8], heads_xyxy: Sequence[Box]) -> None:
     """Make what lies in the boxes, enlarged by a quarter, unrecognisable, in place. RGB uint8 (H, W, 3)."""
-    height, width = image.shape[:2]
-    regions = []
     for x1, y1, x2, y2 in heads_xyxy:
         dx, dy = (x2 - x1) * _MARGIN, (y2 - y1) * _MARGIN
-        left, top = max(0, math.floor(x1 - dx)), max(0, math.floor(y1 - dy))
-        right, bottom = min(width, math.ceil(x2 + dx)), min(height, math.ceil(y2 + dy))
-        if right > left and bottom > top:
-            regions.append((left, top, right, bottom))
-    for left, top, right, bottom in regions:
-        part = image[top:bottom, left:right]
+        left, top = math.floor(x1 - dx), math.floor(y1 - dy)
+        right, bottom = math.ceil(x2 + dx), math.ceil(y2 + dy)
+        part = image[max(0, top) : max(0, bottom), max(0, left) : max(0, right)]
         part_h, part_w = part.shape[:2]
-        cell = max(1.0, min(part_h, part_w) / _CELLS)
+        if part_h == 0 or part_w == 0:
+            continue
+        # of the whole head, also where the picture's border cuts it: the part that is left shows no finer cells
+        cell = max(1.0, min(bottom - top, right - left) / _CELLS)
         cells = (max(1, round(part_w / cell)), max(1, round(part_h / cell)))
         coarse = cv2.resize(part, cells, interpolation=cv2.INTER_AREA)
         part[:] = cv2.resize(coarse, (part_w, part_h), interpolation=cv2.INTER_LINEAR)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from streamer import drawing
 from streamer.alerts.errors import SnapshotError
-from streamer.alerts.privacy import Blur, Box, black_out, blur_heads, heads_to_blur
+from streamer.alerts.privacy import Blur, Box, Polygon, heads_to_blur, made_private
 
 #: Qualities that are tried at each size, below the one asked for.
 _QUALITIES: Final = (85, 75, 65, 55, 45)
@@ -71,7 +71,18 @@ class SnapshotAnnotations:
     bodies_xyxy: Sequence[Box] = ()
     shapes: Sequence[Shape] = ()
     blur: Blur = Blur.BYSTANDERS
-    privacy_polygons: Sequence[Sequence[tuple[float, float]]] = field(default=())
+    privacy_polygons: Sequence[Polygon] = field(default=())
+
+    def hidden_heads(self) -> list[Box]:
+        """The heads that are made unrecognisable, as ``blur`` says."""
+        return heads_to_blur(
+            self.blur,
+            faces_xyxy=self.faces_xyxy,
+            violator_xyxy=self.violator_xyxy,
+            violator_head_xyxy=self.head_xyxy,
+            others_xyxy=self.others_xyxy,
+            bodies_xyxy=self.bodies_xyxy,
+        )
 
 
 def make_snapshot(
@@ -88,19 +99,7 @@ def make_snapshot(
     Privacy comes first: polygons and heads are made unrecognisable in the frame's own pixels. The same input
     gives the same bytes. Raises ``SnapshotError`` when not even a picture of 160 pixels fits.
     """
-    frame = rgb.copy()
-    black_out(frame, annotations.privacy_polygons)
-    blur_heads(
-        frame,
-        heads_to_blur(
-            annotations.blur,
-            faces_xyxy=annotations.faces_xyxy,
-            violator_xyxy=annotations.violator_xyxy,
-            violator_head_xyxy=annotations.head_xyxy,
-            others_xyxy=annotations.others_xyxy,
-            bodies_xyxy=annotations.bodies_xyxy,
-        ),
-    )
+    frame = made_private(rgb, heads_xyxy=annotations.hidden_heads(), polygons=annotations.privacy_polygons)
     longest = max(frame.shape[:2])
     scale = min(1.0, longest_side_px / longest)
     while True:

@@ -1,4 +1,4 @@
-"""``ppewatch data``: labelled pictures: from one format to another, counted, split, fitted with anchors, given gear."""
+"""``ppewatch data``: labelled pictures, and what a site has stored of its alerts."""
 
 import argparse
 import json
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamer.commands import ExitCode, UsageError, drawn_gear
+from streamer.commands import ExitCode, UsageError, drawn_gear, site_data
 from streamer.commands.options import whole_number
 
 if TYPE_CHECKING:
     from models.data.anchor_clusters import Clusters, FittedAnchors
     from models.data.annotated import AnnotatedPicture
 
-HELP = "labelled pictures: convert, count and split them, fit anchors to them, draw gear on them"
+HELP = "labelled pictures: convert, count, split, fit anchors, draw gear; export judged frames of a site, erase alerts"
 
 _READS = ("coco", "via", "voc", "yolo", "folders")
 _WRITES = ("coco", "via", "voc", "yolo")
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     split = actions.add_parser("split", help="COCO files of equal make-up; no group or camera is in two")
     anchors = actions.add_parser("anchors", help="anchor scales and ratios that fit the labelled boxes")
     gear = actions.add_parser("gear", help="draw face masks, hard hats and hats on bare faces and heads")
+    site_data.add_actions(actions)
     for action in (convert, stats, split, anchors, gear):
         _add_reading(action)
         action.add_argument("--json", action="store_true", help="print JSON")
@@ -69,6 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Do it."""
+    if args.action in site_data.ACTIONS:
+        site_data.run(args)
+        return ExitCode.DONE
     actions = {"convert": _convert, "stats": _stats, "split": _split, "anchors": _anchors, "gear": _gear}
     actions[args.action](args)
     return ExitCode.DONE

@@ -1,25 +1,26 @@
-"""``ppewatch explain``: why an alert was raised, and what happened since."""
+"""``ppewatch explain``: why an alert was raised, or held back, and what happened since."""
 
 import argparse
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from streamer.commands import CommandError, ExitCode, UsageError
+from streamer.commands.site_state import add_state_arguments, state_dir_of
 
 if TYPE_CHECKING:
     from streamer.alerts.outbox import StoredMessage
+    from streamer.feedback.words import AlertNote
 
-HELP = "the trace of one alert: track, zone, evidence, dwell, suppression"
+HELP = "the trace of one alert, or of what one suppression area held back: track, zone, evidence, dwell"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("alert_id", metavar="ALERT_ID")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--config", type=Path, metavar="SITE.yaml", help="the site whose alert it is")
-    where.add_argument("--state-dir", type=Path, metavar="DIR", help="the site's state_dir")
+    parser.add_argument("alert_id", metavar="ALERT_ID", help="an alert, or a suppression area")
+    add_state_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -27,32 +28,45 @@ def run(args: argparse.Namespace) -> int:
     """Print the alert's messages and their trace."""
     from streamer.alerts.outbox_reader import read_alert
     from streamer.alerts.payload import ALERT_ID_PATTERN
+    from streamer.feedback import reader
 
     if not ALERT_ID_PATTERN.fullmatch(args.alert_id):
         raise UsageError(f"{args.alert_id!r} is no alert id")
-    state_dir = _state_dir(args)
+    state_dir = state_dir_of(args)
     messages = read_alert(state_dir, args.alert_id)
     if not messages:
-        raise CommandError(f"there is no alert {args.alert_id} in {state_dir}, or no longer")
+        return _explain_area(state_dir, args)
+    notes = reader.notes_of(state_dir, args.alert_id)
     if args.json:
-        print(json.dumps([_as_dict(message) for message in messages]))
+        said = [_note_as_dict(note) for note in notes]
+        print(json.dumps([{**_as_dict(message), "notes": said} for message in messages]))
     else:
-        _print(messages)
+        _print(messages, notes)
     return ExitCode.DONE
 
 
-def _state_dir(args: argparse.Namespace) -> Path:
-    if args.state_dir is not None:
-        return Path(args.state_dir)
-    if args.config is not None:
-        from config import load_site
+def _explain_area(state_dir: Path, args: argparse.Namespace) -> int:
+    from streamer.commands.suppressions import said_of
+    from streamer.feedback import reader
 
-        return load_site(args.config).state_dir
-    import os
+    area = next((area for area in reader.areas(state_dir) if area.area_id == args.alert_id), None)
+    if area is None:
+        raise CommandError(f"there is no alert {args.alert_id} in {state_dir}, or no longer")
+    held = reader.held_in(state_dir, args.alert_id)
+    if args.json:
+        print(json.dumps({**area.as_dict(), "episodes": [asdict(episode) for episode in held]}))
+        return ExitCode.DONE
+    print(f"suppression area {said_of(area)}")
+    print(f"  learned from {', '.join(area.alert_ids)}")
+    for episode in held:
+        at = datetime.fromtimestamp(episode.at, UTC).strftime("%Y-%m-%d %H:%M:%S")
+        print(f"\nheld back {at} UTC (track {episode.track_id}, {episode.score:.2f})")
+        _print_trace(episode.trace)
+    return ExitCode.DONE
 
-    from config.site import default_state_dir
 
-    return Path(default_state_dir(os.environ))
+def _note_as_dict(note: "AlertNote") -> dict[str, Any]:
+    return {**asdict(note), "kind": "ack" if note.verdict is None else "feedback"}
 
 
 def _as_dict(message: "StoredMessage") -> dict[str, Any]:
@@ -64,13 +78,17 @@ def _as_dict(message: "StoredMessage") -> dict[str, Any]:
     }
 
 
-def _print(messages: "list[StoredMessage]") -> None:
+def _print(messages: "list[StoredMessage]", notes: "list[AlertNote]") -> None:
     first: dict[str, Any] = json.loads(messages[0].body)
     place = first["camera"] if first["zone"] is None else f"{first['camera']} / {first['zone']}"
     print(
         f"alert {first['alert_id']}: {', '.join(first['missing'])} missing, {place}, rule '{first['rule']}'"
     )
     print(f"  seen missing {first['started_at']}, confirmed {first['confirmed_at']}")
+    for note in notes:
+        what = "acknowledged" if note.verdict is None else f"{note.verdict} {note.what}".rstrip()
+        at = datetime.fromtimestamp(note.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        print(f"  {what} {at}{f', by {note.by}' if note.by else ''}{f': {note.note}' if note.note else ''}")
     for message in messages:
         told: dict[str, Any] = json.loads(message.body)
         delivered = "delivered" if message.acked_at is not None else "not delivered yet"
@@ -87,6 +105,10 @@ def _print(messages: "list[StoredMessage]") -> None:
     trace: list[dict[str, Any]] = max(traces, key=len, default=[])
     if trace:
         print(f"\ntrace, UTC, from {datetime.fromtimestamp(trace[0]['at'], UTC).date()}")
+    _print_trace(trace)
+
+
+def _print_trace(trace: list[dict[str, Any]]) -> None:
     for entry in trace:
         at = datetime.fromtimestamp(entry["at"], UTC).strftime("%H:%M:%S.%f")[:-3]
         print(f"  {at}  {entry['event']:<12} {entry['detail']}")

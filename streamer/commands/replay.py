@@ -14,6 +14,7 @@ from streamer.commands.options import add_model_arguments, number, progress_bar,
 
 if TYPE_CHECKING:
     from config import CameraSettings, SiteSettings
+    from rules import SuppressionArea
     from streamer.replay.recording import ReplayedAlert
     from streamer.replay.truth import RaisedAlert
 
@@ -59,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--save", type=Path, metavar="DIR", help="save the snapshots into DIR")
     parser.add_argument("--truth", type=Path, metavar="EVENTS.json", help="compare with what really happens")
+    parser.add_argument(
+        "--areas",
+        type=Path,
+        metavar="FILE",
+        help="go by the camera's suppression areas in this file, from `ppewatch suppressions list --json`",
+    )
     add_model_arguments(parser)
 
 
@@ -95,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
         wiring.view_of(site, camera_id),
         new_alert_id=repeatable_alert_id,
     )
+    judge.set_areas(_areas(args.areas, camera_id))
     heads = FollowedHeads() if camera.tiles.follow else None
     looked = _Looked()
     raised: list[RaisedAlert] = []
@@ -133,6 +141,18 @@ def run(args: argparse.Namespace) -> int:
         if _is_file(args.json):
             print(json.dumps(figures.as_dict()))
     return ExitCode.DONE
+
+
+def _areas(file: Path | None, camera_id: str) -> "list[SuppressionArea]":
+    from streamer.feedback.areas import area_of_dict
+
+    if file is None:
+        return []
+    try:
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return [area_of_dict(area) for area in told if area["camera"] == camera_id]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UsageError(f"--areas: {file} is no list of suppression areas") from error
 
 
 class _Looked:

@@ -1,9 +1,9 @@
 """One camera from detections to messages: its rules and the composer of its alerts. No threads, no clock."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from models.structures import Detections
-from rules import CameraEngine, Compliance, EndReason, Track, Violation
+from rules import CameraEngine, Compliance, EndReason, Suppression, SuppressionArea, Track, Violation
 from streamer.frame import Frame
 from streamer.judging.composer import AlertComposer, ComposedAlert, Scene
 from streamer.judging.view import CameraView
@@ -42,6 +42,14 @@ class CameraJudge:
     def finish(self, reason: EndReason, at: float) -> list[ComposedAlert]:
         """End every open episode."""
         return self._compose(self._engine.finish(reason, at))
+
+    def set_areas(self, areas: Iterable[SuppressionArea]) -> None:
+        """Open no episodes in these places from the next look on: see ``CameraEngine.set_areas``."""
+        self._engine.set_areas(areas)
+
+    def take_held(self) -> list[Suppression]:
+        """The episodes that these places held back since the last call."""
+        return self._engine.take_held()
 
     @property
     def tracks(self) -> Sequence[Track]:

@@ -10,6 +10,7 @@ from rules import Phase, Track, Violation
 from streamer.alerts.errors import SnapshotError
 from streamer.alerts.payload import Alert, AlertType, Evidence, SnapshotInfo
 from streamer.alerts.snapshot import SnapshotAnnotations, make_snapshot
+from streamer.feedback.example import Example, make_example
 from streamer.frame import Frame
 from streamer.judging.shown import bodies_shown, heads_shown, shapes_shown
 from streamer.judging.view import CameraView
@@ -23,11 +24,15 @@ _WRONG: Final = frozenset({"missing", "incorrect"})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ComposedAlert:
-    """A message, its picture (None without one) and what ``explain`` shows of it (JSON)."""
+    """A message, its picture (None without one) and what ``explain`` shows of it (JSON).
+
+    ``example`` is the frame that opened the episode, where the camera keeps such.
+    """
 
     alert: Alert
     jpeg: bytes | None
     trace: Any
+    example: Example | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +68,11 @@ class AlertComposer:
             alert_id = self._alert_ids[violation.violation_id] = self._new_alert_id(violation)
         if violation.phase is Phase.CLOSED:
             del self._alert_ids[violation.violation_id]
-        jpeg = None if scene is None else self._snapshot(violation, scene)
+        notes = None if scene is None else self._notes(violation, scene)
+        jpeg = None if scene is None or notes is None else self._snapshot(violation, scene, notes)
+        example = (
+            None if scene is None or notes is None else self._example(violation, scene, notes, model_digests)
+        )
         view = self._view
         alert = Alert(
             type=_TYPES[violation.phase],
@@ -99,14 +108,16 @@ class AlertComposer:
             models=model_digests,
             config_revision=view.config_revision,
         )
-        return ComposedAlert(alert, jpeg, [entry.as_dict() for entry in violation.trace])
+        return ComposedAlert(alert, jpeg, [entry.as_dict() for entry in violation.trace], example)
 
-    def _snapshot(self, violation: Violation, scene: Scene) -> bytes | None:
-        style = self._view.snapshots
-        wanted = violation.phase is Phase.OPENED or (violation.phase is Phase.UPDATED and violation.redraw)
-        if not style.enabled or not wanted:
+    def _notes(self, violation: Violation, scene: Scene) -> SnapshotAnnotations | None:
+        """What is written on a step's picture; None for a step without one."""
+        if violation.phase is not Phase.OPENED and not (
+            violation.phase is Phase.UPDATED and violation.redraw
+        ):
             return None
-        notes = SnapshotAnnotations(
+        style = self._view.snapshots
+        return SnapshotAnnotations(
             violator_xyxy=violation.box_xyxy,
             head_xyxy=violation.head_xyxy,
             missing=_wrong_gear(violation),
@@ -127,6 +138,11 @@ class AlertComposer:
             blur=style.blur,
             privacy_polygons=self._view.privacy_polygons,
         )
+
+    def _snapshot(self, violation: Violation, scene: Scene, notes: SnapshotAnnotations) -> bytes | None:
+        style = self._view.snapshots
+        if not style.enabled:
+            return None
         try:
             return make_snapshot(
                 scene.frame.rgb(),
@@ -138,6 +154,29 @@ class AlertComposer:
         except SnapshotError as error:
             # an alert without its picture is worth more than no alert
             _log.error("camera %s: no snapshot: %s", violation.camera_id, error)
+            return None
+
+    def _example(
+        self,
+        violation: Violation,
+        scene: Scene,
+        notes: SnapshotAnnotations,
+        model_digests: Mapping[str, str],
+    ) -> Example | None:
+        if not self._view.keeps_examples or violation.phase is not Phase.OPENED:
+            return None
+        try:
+            return make_example(
+                scene.frame.rgb(),
+                violation=violation,
+                detections=scene.detections,
+                frame_time=scene.frame.captured_at,
+                hidden_heads=notes.hidden_heads(),
+                privacy_polygons=notes.privacy_polygons,
+                model_digests=model_digests,
+            )
+        except SnapshotError as error:
+            _log.error("camera %s: the frame is not kept: %s", violation.camera_id, error)
             return None
 
 

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from threading import Event, Lock, Thread
 from typing import Final
 
 from models.structures import Detections
-from rules import Compliance, EndReason, Track
+from rules import Compliance, EndReason, Suppression, SuppressionArea, Track
 from streamer.attention import Attention
 from streamer.followed import FollowedHeads
 from streamer.frame import Frame
@@ -63,6 +63,7 @@ class Judge:
     - ``on_alert`` gets every message, in order, in this thread.
     - ``on_look`` gets every look after its rules have run, in this thread, with no lock held.
     - ``model_digests`` is asked at each look which weights saw it.
+    - ``on_held`` gets, by camera, the episodes that suppression areas held back, in this thread.
     - ``wall_clock`` (UTC epoch s) dates the ends of cameras that are taken away before they gave a frame.
 
     An exception in one camera's rules costs that look, is logged, and leaves the other cameras alone.
@@ -76,8 +77,10 @@ class Judge:
         model_digests: Callable[[], Mapping[str, str]],
         pulse: Pulse,
         on_look: LookHandler | None = None,
+        on_held: Callable[[str, Sequence[Suppression]], None] = lambda _camera, _held: None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self._on_held = on_held
         self._results = results
         self._on_look = on_look
         self._on_alert = on_alert
@@ -128,6 +131,13 @@ class Judge:
                 at = seat.now(time.monotonic())
                 self._hand_on(seat.judge.finish(reason, self._wall_clock() if at is None else at))
 
+    def set_areas(self, camera_id: str, areas: Iterable[SuppressionArea]) -> None:
+        """Open no episodes in these places of a camera, if it is known, from its next look on."""
+        with self._lock:
+            seat = self._seats.get(camera_id)
+            if seat is not None:
+                seat.judge.set_areas(areas)
+
     def tracks(self) -> dict[str, Sequence[Track]]:
         """The people in view, by camera."""
         with self._lock:
@@ -162,6 +172,9 @@ class Judge:
             seat.tell_gate()
             seat.tell_inference(result.detections)
             self._hand_on(alerts)
+            held = seat.judge.take_held()
+            if held:
+                self._on_held(result.frame.camera_id, held)
             tracks, view = seat.judge.tracks, seat.judge.view
         if self._on_look is not None:
             self._on_look(result.frame, result.detections, tracks, view)

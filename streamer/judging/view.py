@@ -27,6 +27,7 @@ class CameraView:
     - ``zone_polygons``: outlines of its zones by name, corners relative to the picture (0 to 1).
     - ``privacy_polygons``: parts that are blacked out, relative too.
     - ``severities``: severity by rule.
+    - ``keeps_examples``: the frames that open episodes are kept for a verdict.
     """
 
     camera_id: str
@@ -37,3 +38,4 @@ class CameraView:
     zone_polygons: Mapping[str, Polygon] = field(default_factory=dict)
     privacy_polygons: tuple[Polygon, ...] = ()
     severities: Mapping[str, str] = field(default_factory=dict)
+    keeps_examples: bool = False

@@ -9,7 +9,7 @@ import numpy as np
 from models.structures import Detections
 from rules import Track
 from streamer.alerts.errors import SnapshotError
-from streamer.alerts.privacy import Blur, black_out, blur_heads, heads_to_blur
+from streamer.alerts.privacy import Blur, heads_to_blur, made_private
 from streamer.frame import Frame
 from streamer.judging.shown import bodies_shown, heads_shown
 from streamer.judging.view import CameraView
@@ -29,8 +29,7 @@ def draw_live(frame: Frame, detections: Detections, tracks: Sequence[Track], vie
     height, width = frame.image_hw
     scale = min(1.0, LONGEST_SIDE_PX / max(height, width))
     shown_hw = (max(1, round(height * scale)), max(1, round(width * scale)))
-    rgb = frame.rgb(shown_hw).copy()
-    black_out(rgb, view.privacy_polygons)
+    hidden: list[Box] = []
     if view.snapshots.blur is not Blur.NONE:
         ratio_xy = (shown_hw[1] / width, shown_hw[0] / height)
         heads = heads_to_blur(
@@ -41,7 +40,8 @@ def draw_live(frame: Frame, detections: Detections, tracks: Sequence[Track], vie
             others_xyxy=[track.observation.box_xyxy for track in _seen(tracks, frame)],
             bodies_xyxy=bodies_shown(detections),
         )
-        blur_heads(rgb, [_scaled(box, ratio_xy) for box in heads])
+        hidden = [_scaled(box, ratio_xy) for box in heads]
+    rgb = made_private(frame.rgb(shown_hw), heads_xyxy=hidden, polygons=view.privacy_polygons)
     done, jpeg = cv2.imencode(
         ".jpg", np.ascontiguousarray(rgb[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     )

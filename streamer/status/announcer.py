@@ -32,7 +32,10 @@ _TICK_S: Final = 0.5
 
 
 class StatusAnnouncer:
-    """A thread that publishes ``cameras/...`` (retained) and ``stats``; ``history`` gets the counts of people."""
+    """A thread that publishes ``cameras/...`` (retained) and ``stats``; ``history`` gets the counts of people.
+
+    ``more_states`` gives topics and payloads that are retained with the cameras' own.
+    """
 
     def __init__(
         self,
@@ -46,6 +49,7 @@ class StatusAnnouncer:
         started_at: float,
         stats_every_s: float,
         pulse: Pulse,
+        more_states: Callable[[], Iterable[tuple[str, bytes]]] = tuple,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._board = board
@@ -56,6 +60,7 @@ class StatusAnnouncer:
         self._site = site
         self._started_at = started_at
         self._stats_every_s = stats_every_s
+        self._more_states = more_states
         self._pulse = pulse
         self._wall_clock = wall_clock
         self._lock = Lock()
@@ -107,9 +112,11 @@ class StatusAnnouncer:
                 changed, self._changed = self._changed, set()
             if stopping or now_s >= due_s["status"]:
                 self._guarded(self._announce_cameras)
+                self._guarded(self._announce_more)
                 due_s["status"] = now_s + _STATUS_EVERY_S
             elif changed:
                 self._guarded(partial(self._announce_cameras, changed))
+                self._guarded(self._announce_more)
             if stopping or now_s >= due_s["compliance"]:
                 self._guarded(self._announce_compliance)
                 due_s["compliance"] = now_s + _COMPLIANCE_EVERY_S
@@ -135,6 +142,10 @@ class StatusAnnouncer:
             self._retain(
                 f"cameras/{camera_id}/status", camera_status_json(camera_id, stream, looks.get(camera_id))
             )
+
+    def _announce_more(self) -> None:
+        for topic, message in self._more_states():
+            self._retain(topic, message)
 
     def _announce_compliance(self) -> None:
         by_camera = self._judge.compliance()

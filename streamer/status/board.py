@@ -19,6 +19,7 @@ from streamer.web.status import (
     CameraStatus,
     OutboxStatus,
     StageStatus,
+    SuppressionStatus,
     WorkerStatus,
 )
 
@@ -80,12 +81,33 @@ class StatusBoard:
         self, limit: int, wanted: AlertFilter | None = None, *, before_seq: int | None = None
     ) -> Sequence[AlertSummary]:
         """The latest episodes, newest first, at most ``limit``."""
-        return [summary_of(found) for found in self._alerts.find(wanted, limit=limit, before_seq=before_seq)]
+        found = self._alerts.find(wanted, limit=limit, before_seq=before_seq)
+        notes = self._outbox.feedback.notes_of([one.messages[0].alert_id for one in found])
+        return [summary_of(one, notes.get(one.messages[0].alert_id, ())) for one in found]
 
     def alert(self, alert_id: str) -> AlertDetail | None:
         """One episode with its messages and trace."""
         messages = self._alerts.messages_of(alert_id)
-        return detail_of(messages) if messages else None
+        if not messages:
+            return None
+        return detail_of(messages, self._outbox.feedback.notes_of([alert_id]).get(alert_id, ()))
+
+    def suppressions(self) -> Sequence[SuppressionStatus]:
+        """The suppression areas in force, oldest first."""
+        return [
+            SuppressionStatus(
+                area_id=area.area_id,
+                camera=area.camera,
+                rule=area.rule,
+                head=area.head_xyxy,
+                alerts=area.alert_ids,
+                made_at=area.made_at,
+                expires_at=area.expires_at,
+                held=area.held,
+                last_held_at=area.last_held_at,
+            )
+            for area in self._outbox.feedback.areas()
+        ]
 
     def alert_places(self) -> Sequence[tuple[str, str | None, str]]:
         """Camera, zone and rule of every alert that is kept."""

@@ -7,15 +7,18 @@ from typing import Any
 from streamer.alerts.alert_search import FoundAlert
 from streamer.alerts.outbox import StoredMessage
 from streamer.alerts.payload import AlertType, parse_utc
+from streamer.feedback.words import AlertNote
 from streamer.web.status import AlertDetail, AlertStep, AlertSummary, TraceEntry
 
 
-def summary_of(found: FoundAlert) -> AlertSummary:
-    """An alert in brief, as its latest message left it."""
+def summary_of(found: FoundAlert, notes: Sequence[AlertNote] = ()) -> AlertSummary:
+    """An alert in brief, as its latest message left it, and ``notes``, what people said of it."""
+    seen = next((note for note in notes if note.verdict is None), None)
+    judged = next((note for note in notes if note.verdict is not None), None)
     messages = found.messages
     told = _body(messages[0])
     pictured = next((body for body in map(_body, messages) if body["snapshot"] is not None), None)
-    reasons = [seen["reason"] for seen in told["evidence"].values()]
+    reasons = [evidence["reason"] for evidence in told["evidence"].values()]
     ended_at = told["ended_at"]
     return AlertSummary(
         alert_id=told["alert_id"],
@@ -34,10 +37,14 @@ def summary_of(found: FoundAlert) -> AlertSummary:
         reason="; ".join(reasons),
         snapshot_sha256=None if pictured is None else pictured["snapshot"]["sha256"],
         delivered=all(message.acked_at is not None for message in messages),
+        acknowledged_at=None if seen is None else seen.at,
+        acknowledged_by="" if seen is None else seen.by,
+        verdict=None if judged is None else judged.verdict,
+        verdict_what="" if judged is None else judged.what,
     )
 
 
-def detail_of(messages: Sequence[StoredMessage]) -> AlertDetail:
+def detail_of(messages: Sequence[StoredMessage], notes: Sequence[AlertNote] = ()) -> AlertDetail:
     """All that is kept of an alert; ``messages`` newest first, at least one."""
     first = _body(messages[-1])
     # each message carries the whole trace so far, so the longest tells all
@@ -45,7 +52,7 @@ def detail_of(messages: Sequence[StoredMessage]) -> AlertDetail:
         json.loads(message.trace) for message in messages if message.trace is not None
     ]
     return AlertDetail(
-        summary=summary_of(FoundAlert(messages[-1].seq, tuple(messages))),
+        summary=summary_of(FoundAlert(messages[-1].seq, tuple(messages)), notes),
         steps=tuple(_step(message) for message in reversed(messages)),
         trace=tuple(
             TraceEntry(at=entry["at"], event=entry["event"], detail=entry["detail"])

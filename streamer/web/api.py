@@ -12,6 +12,7 @@ from streamer.web.status import (
     CameraStatus,
     OutboxStatus,
     StageStatus,
+    SuppressionStatus,
     WorkerStatus,
 )
 
@@ -21,6 +22,7 @@ MAX_ALERTS: Final = 200
 CAMERAS: Final = TypeAdapter(tuple[CameraStatus, ...])
 ALERTS: Final = TypeAdapter(tuple[AlertSummary, ...])
 ALERT: Final = TypeAdapter(AlertDetail)
+SUPPRESSIONS: Final = TypeAdapter(tuple[SuppressionStatus, ...])
 STAGES: Final = TypeAdapter(tuple[StageStatus, ...])
 WORKER: Final = TypeAdapter(WorkerStatus)
 OUTBOX: Final = TypeAdapter(OutboxStatus)
@@ -36,6 +38,7 @@ def openapi(version: str) -> dict[str, Any]:
         "Cameras": CAMERAS,
         "Alerts": ALERTS,
         "Alert": ALERT,
+        "Suppressions": SUPPRESSIONS,
         "Stages": STAGES,
         "Worker": WORKER,
         "Outbox": OUTBOX,
@@ -109,6 +112,7 @@ def _camera_paths() -> dict[str, Any]:
             errors={"404": "no such camera, or no picture of it yet"},
             media_type="image/jpeg",
         ),
+        "/api/suppressions": _get("The suppression areas in force", _array("SuppressionStatus")),
         "/api/stages": _get("The stages that must beat", _array("StageStatus")),
         "/api/worker": _get("The inference worker", _reference("WorkerStatus")),
         "/api/token": _get(

@@ -37,6 +37,7 @@ class SiteRoutes:
             Route("/system", self.system, methods=["GET"]),
             Route("/part/system", self.system_part, methods=["GET"]),
             Route("/api/cameras", _json(api.CAMERAS, source.cameras), methods=["GET"]),
+            Route("/api/suppressions", _json(api.SUPPRESSIONS, source.suppressions), methods=["GET"]),
             Route("/api/stages", _json(api.STAGES, source.stages), methods=["GET"]),
             Route("/api/worker", _json(api.WORKER, source.worker), methods=["GET"]),
             Route("/api/outbox", _json(api.OUTBOX, source.outbox), methods=["GET"]),
@@ -70,6 +71,7 @@ class SiteRoutes:
         source = self.source
         return {
             "cameras": source.cameras(),
+            "suppressions": source.suppressions(),
             "stages": source.stages(),
             "worker": source.worker(),
             "outbox": source.outbox(),

@@ -59,6 +59,8 @@ class AlertSummary:
     - ``reason``: the evidence in words.
     - ``snapshot_sha256``: digest of the latest snapshot, None without one; changes when a better one comes.
     - ``delivered``: whether the broker has acknowledged all messages of it so far.
+    - ``acknowledged_at``, ``acknowledged_by``: when somebody said that they have seen it, and who, if they said so.
+    - ``verdict``: ``true_alarm`` or ``false_alarm`` where somebody said so; ``verdict_what``: what it was.
     """
 
     alert_id: str
@@ -77,6 +79,29 @@ class AlertSummary:
     reason: str = ""
     snapshot_sha256: str | None = None
     delivered: bool = False
+    acknowledged_at: UtcTime | None = None
+    acknowledged_by: str = ""
+    verdict: str | None = None
+    verdict_what: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuppressionStatus:
+    """A small place of a camera's picture where a rule raises no alerts, learned from false alarms.
+
+    - ``head``: x1, y1, x2, y2 of a head, relative to the picture, 0 to 1. ``alerts``: the ids of the false alarms.
+    - ``held``: how many episodes it has held back.
+    """
+
+    area_id: str
+    camera: str
+    rule: str
+    head: tuple[float, float, float, float]
+    alerts: tuple[str, ...]
+    made_at: UtcTime
+    expires_at: UtcTime
+    held: int = 0
+    last_held_at: UtcTime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +219,10 @@ class StatusSource(Protocol):
 
     def alert_places(self) -> Sequence[tuple[str, str | None, str]]:
         """Camera, zone and rule of every alert that is kept, each once."""
+        ...
+
+    def suppressions(self) -> Sequence[SuppressionStatus]:
+        """The suppression areas in force, oldest first."""
         ...
 
     def stages(self) -> Sequence[StageStatus]:

@@ -304,6 +304,8 @@ def test_every_command_has_a_file_and_every_file_a_command():
         "passwords",
         "process_title",
         "quantising",
+        "site_data",
+        "site_state",
     }
     files = {path.stem for path in (ROOT / "streamer" / "commands").glob("*.py")}
     assert files - helpers == set(cli.COMMANDS)

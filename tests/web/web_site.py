@@ -18,6 +18,7 @@ from streamer.web.status import (
     CameraStatus,
     OutboxStatus,
     StageStatus,
+    SuppressionStatus,
     TraceEntry,
     WorkerStatus,
 )
@@ -40,6 +41,7 @@ class Site:
     now: float = field(default_factory=time.time)
     camera_list: list[CameraStatus] = field(default_factory=list)
     alert_list: list[AlertSummary] = field(default_factory=list)
+    suppression_list: list[SuppressionStatus] = field(default_factory=list)
     stage_list: list[StageStatus] = field(default_factory=list)
     worker_status: WorkerStatus = field(default_factory=lambda: WorkerStatus(ready=False, device="cpu"))
     outbox_status: OutboxStatus = field(
@@ -83,6 +85,9 @@ class Site:
             for bucket in self.buckets
             if since <= bucket.starts_at < until and camera in (None, bucket.place.camera)
         ]
+
+    def suppressions(self) -> Sequence[SuppressionStatus]:
+        return self.suppression_list
 
     def stages(self) -> Sequence[StageStatus]:
         return self.stage_list
@@ -196,8 +201,25 @@ def busy_site() -> Site:
             end_reason="left_view",
             score=0.88,
             delivered=True,
+            acknowledged_at=now - 180_000,
+            acknowledged_by="shift lead <b>",
+            verdict="false_alarm",
+            verdict_what="face_mask_worn",
             **common,
         ),
+    ]
+    site.suppression_list = [
+        SuppressionStatus(
+            area_id="01JD3Z6Q8YB2M4T7VN5C9K0XWA",
+            camera="entrance",
+            rule="face masks at the entrance",
+            head=(0.4, 0.2, 0.44, 0.28),
+            alerts=("01JD3Z6Q8YB2M4T7VN5C9K0XW1", "01JD3Z6Q8YB2M4T7VN5C9K0XW2"),
+            made_at=now - 90_000,
+            expires_at=now + 900_000,
+            held=7,
+            last_held_at=now - 61,
+        )
     ]
     site.stage_list = [
         StageStatus(name="inference", late=False, last_beat_age_s=0.2, limit_s=20),
