@@ -12,7 +12,7 @@ from streamer.history.store import ComplianceHistory
 _log = logging.getLogger(__name__)
 
 #: How often what was counted goes to the disk; so much is lost when the power fails.
-_FLUSH_EVERY_S: Final = 60.0
+_FLUSH_EVERY_S: Final = 10.0
 _CLEAN_EVERY_S: Final = 3600.0
 
 

@@ -1,6 +1,6 @@
 """The history on disk: ``compliance.sqlite3`` in the state directory.
 
-A database of its own beside the outbox: what is lost of it in a power cut, a minute at most, is no alert, so it need
+A database of its own beside the outbox: what is lost of it in a power cut, some seconds, is no alert, so it need
 not wait for the disk, and nothing that goes wrong in it touches alerts.
 """
 
