@@ -50,6 +50,7 @@ from streamer.service.heartbeats import Heartbeats
 from streamer.service.sd_notify import ServiceNotifier, watchdog_interval_s
 from streamer.service.supervisor import Supervisor
 from streamer.station import CameraStation
+from streamer.status.alert_tally import AlertTally
 from streamer.status.announcer import StatusAnnouncer
 from streamer.status.board import StatusBoard
 from streamer.web.access import LOOPBACK_NAMES, WebServerError
@@ -109,6 +110,7 @@ class Daemon:
             on_status=lambda _status: self._announcer.worker_changed(),
         )
         self._live = LiveDesk()
+        self._tally = AlertTally()
         self._look_dialects = LookDialects(self._publisher, deepstream=site.mqtt.deepstream)
         self._home_assistant: HomeAssistantAnnouncer | None = None
         if site.mqtt.home_assistant:
@@ -136,6 +138,8 @@ class Daemon:
             worker=self._worker,
             outbox=self._outbox,
             alerts=AlertSearch(site.state_dir),
+            tally=self._tally,
+            compliance=self._judge.compliance,
             publisher=self._publisher,
             broker_address=f"{site.mqtt.host}:{site.mqtt.port}",
             heartbeats=self._heartbeats,
@@ -280,6 +284,7 @@ class Daemon:
             ", ".join(alert.missing),
             "" if alert.end_reason is None else f", ended: {alert.end_reason}",
         )
+        self._tally.take(alert)
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
         # the alert first: nothing of it waits for a frame that may be of use one day
         self._feedback.keep(alert.alert_id, composed.example)

@@ -4,6 +4,7 @@ missing=""
 command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
 command -v ffmpeg >/dev/null || missing="$missing ffmpeg"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v prometheus >/dev/null || missing="$missing prometheus"
 /usr/bin/python3 -c '
 import gi
 gi.require_version("GstRtspServer", "1.0")

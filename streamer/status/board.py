@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from rules import Compliance
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher, PublisherStatus
@@ -12,12 +13,15 @@ from streamer.inference.worker import InferenceWorker
 from streamer.ingest.status import StreamStatus
 from streamer.service.heartbeats import Heartbeats
 from streamer.station import CameraStation
+from streamer.status.alert_tally import AlertTally
 from streamer.status.told_alerts import detail_of, summary_of
 from streamer.web.status import (
+    AlertCount,
     AlertDetail,
     AlertSummary,
     CameraStatus,
     OutboxStatus,
+    PeopleCount,
     StageStatus,
     SuppressionStatus,
     WorkerStatus,
@@ -38,6 +42,8 @@ class StatusBoard:
         worker: InferenceWorker,
         outbox: Outbox,
         alerts: AlertSearch,
+        tally: AlertTally,
+        compliance: Callable[[], Mapping[str, Sequence[Compliance]]],
         publisher: Publisher,
         broker_address: str,
         heartbeats: Heartbeats,
@@ -48,6 +54,8 @@ class StatusBoard:
         self._worker = worker
         self._outbox = outbox
         self._alerts = alerts
+        self._tally = tally
+        self._compliance = compliance
         self._publisher = publisher
         self._broker_address = broker_address
         self._heartbeats = heartbeats
@@ -112,6 +120,30 @@ class StatusBoard:
     def alert_places(self) -> Sequence[tuple[str, str | None, str]]:
         """Camera, zone and rule of every alert that is kept."""
         return self._alerts.places()
+
+    def alert_counts(self) -> Sequence[AlertCount]:
+        """Alerts by camera and rule."""
+        return self._tally.counts()
+
+    def people(self) -> Sequence[PeopleCount]:
+        """Who wears what where."""
+        return [
+            PeopleCount(
+                camera=camera_id,
+                zone=count.zone,
+                gear=str(count.gear),
+                with_now=count.with_now,
+                without_now=count.without_now,
+                incorrect_now=count.incorrect_now,
+                indeterminate_now=count.indeterminate_now,
+                worn_s=count.worn_s,
+                missing_s=count.missing_s,
+                incorrect_s=count.incorrect_s,
+                unknown_s=count.unknown_s,
+            )
+            for camera_id, counts in self._compliance().items()
+            for count in counts
+        ]
 
     def stages(self) -> Sequence[StageStatus]:
         """Every stage that must beat."""

@@ -7,7 +7,15 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from streamer.web.status import CameraStatus, OutboxStatus, StageStatus, StatusSource, WorkerStatus
+from streamer.web.status import (
+    AlertCount,
+    CameraStatus,
+    OutboxStatus,
+    PeopleCount,
+    StageStatus,
+    StatusSource,
+    WorkerStatus,
+)
 
 CAMERA_STATES: Final = ("connecting", "online", "stalled", "refused", "disabled")
 
@@ -27,6 +35,8 @@ class StatusCollector(Collector):
         """Every metric of the daemon."""
         yield InfoMetricFamily("ppewatch_build", "The running version.", {"version": self._version})
         yield from _camera_metrics(self._source.cameras())
+        yield from _people_metrics(self._source.people())
+        yield from _alert_metrics(self._source.alert_counts())
         yield from _stage_metrics(self._source.stages())
         yield from _worker_metrics(self._source.worker())
         yield from _outbox_metrics(self._source.outbox())
@@ -76,6 +86,38 @@ def _camera_metrics(cameras: Sequence[CameraStatus]) -> Iterator[Metric]:
         dropped.add_metric(name, camera.dropped_frames)
         held.add_metric(name, camera.held_looks)
     yield from (state, fps, age, reconnects, dropped, held)
+
+
+def _people_metrics(people: Sequence[PeopleCount]) -> Iterator[Metric]:
+    labels = ("camera", "zone", "gear", "state")
+    now = GaugeMetricFamily(
+        "ppewatch_people",
+        "Persons now by what they wear: worn, missing, incorrect, unknown; an empty zone is the whole camera.",
+        labels=labels,
+    )
+    seconds = CounterMetricFamily(
+        "ppewatch_person_seconds", "Person-seconds, from nought again at each shift.", labels=labels
+    )
+    for count in people:
+        place = [count.camera, count.zone or "", count.gear]
+        for state, persons, time_s in (
+            ("worn", count.with_now, count.worn_s),
+            ("missing", count.without_now - count.incorrect_now, count.missing_s),
+            ("incorrect", count.incorrect_now, count.incorrect_s),
+            ("unknown", count.indeterminate_now, count.unknown_s),
+        ):
+            now.add_metric([*place, state], persons)
+            seconds.add_metric([*place, state], time_s)
+    yield from (now, seconds)
+
+
+def _alert_metrics(counts: Sequence[AlertCount]) -> Iterator[Metric]:
+    raised = CounterMetricFamily("ppewatch_alerts", "Alerts since the start.", labels=("camera", "rule"))
+    still_open = GaugeMetricFamily("ppewatch_alerts_open", "Alerts that are open.", labels=("camera", "rule"))
+    for count in counts:
+        raised.add_metric([count.camera, count.rule], count.raised)
+        still_open.add_metric([count.camera, count.rule], count.open)
+    yield from (raised, still_open)
 
 
 def _stage_metrics(stages: Sequence[StageStatus]) -> Iterator[Metric]:

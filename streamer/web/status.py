@@ -149,6 +149,36 @@ class AlertDetail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertCount:
+    """Alerts of a rule at a camera: ``raised`` since the start, ``open`` now."""
+
+    camera: str
+    rule: str
+    raised: int
+    open: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleCount:
+    """Who wears a gear in a zone (None: the whole camera): persons now, and person-seconds over the shift.
+
+    ``without_now`` takes in ``incorrect_now``.
+    """
+
+    camera: str
+    zone: str | None
+    gear: str
+    with_now: int
+    without_now: int
+    incorrect_now: int
+    indeterminate_now: int
+    worn_s: float
+    missing_s: float
+    incorrect_s: float
+    unknown_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageStatus:
     """One part of the daemon that must beat: late when its last beat is older than ``limit_s``."""
 
@@ -223,6 +253,14 @@ class StatusSource(Protocol):
 
     def suppressions(self) -> Sequence[SuppressionStatus]:
         """The suppression areas in force, oldest first."""
+        ...
+
+    def alert_counts(self) -> Sequence[AlertCount]:
+        """Alerts by camera and rule."""
+        ...
+
+    def people(self) -> Sequence[PeopleCount]:
+        """Who wears what where."""
         ...
 
     def stages(self) -> Sequence[StageStatus]:

@@ -12,11 +12,13 @@ from streamer.alerts.alert_search import AlertFilter
 from streamer.history.buckets import BUCKET_S, Bucket, PersonSeconds, Place, bucket_start
 from streamer.live.look import LiveGear, LiveLook, LivePerson, LivePicture
 from streamer.web.status import (
+    AlertCount,
     AlertDetail,
     AlertStep,
     AlertSummary,
     CameraStatus,
     OutboxStatus,
+    PeopleCount,
     StageStatus,
     SuppressionStatus,
     TraceEntry,
@@ -52,6 +54,8 @@ class Site:
     watched: list[str] = field(default_factory=list)
     buckets: list[Bucket] = field(default_factory=list)
     asked: list[AlertFilter | None] = field(default_factory=list)
+    counts: list[AlertCount] = field(default_factory=list)
+    people_list: list[PeopleCount] = field(default_factory=list)
     failure: Exception | None = None
 
     def cameras(self) -> Sequence[CameraStatus]:
@@ -88,6 +92,12 @@ class Site:
 
     def suppressions(self) -> Sequence[SuppressionStatus]:
         return self.suppression_list
+
+    def alert_counts(self) -> Sequence[AlertCount]:
+        return self.counts
+
+    def people(self) -> Sequence[PeopleCount]:
+        return self.people_list
 
     def stages(self) -> Sequence[StageStatus]:
         return self.stage_list
@@ -241,6 +251,23 @@ def busy_site() -> Site:
     )
     site.snapshots = {FIRST_ALERT: jpeg_picture()}
     site.pictures = {"entrance": live_picture("entrance", now)}
+    site.counts = [AlertCount(camera="entrance", rule=common["rule"], raised=7, open=1)]
+    site.people_list = [
+        PeopleCount(
+            camera="entrance",
+            zone=zone,
+            gear="face_mask",
+            with_now=3,
+            without_now=2,
+            incorrect_now=1,
+            indeterminate_now=4,
+            worn_s=600.0,
+            missing_s=60.0,
+            incorrect_s=20.0,
+            unknown_s=200.0,
+        )
+        for zone in (None, "desk")
+    ]
     for quarter in range(8):
         for zone, missing in (("", 30.0), ("desk", 90.0 * (quarter % 2))):
             site.buckets.append(
