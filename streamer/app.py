@@ -8,10 +8,10 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast
+from threading import Event, Lock, Thread
+from typing import Final
 
 from config import SiteSettings, config_revision
-from models.detector import SelectiveDetector
 from models.errors import ModelError
 from models.structures import Detections
 from rules import EndReason, Track
@@ -22,7 +22,7 @@ from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
 from streamer.attention import Attention
 from streamer.control import CommandDesk
-from streamer.detector_loading import Device, load_detector
+from streamer.detector_factory import detector_factory
 from streamer.dialects.home_assistant_announcer import HomeAssistantAnnouncer
 from streamer.dialects.looks import LookDialects
 from streamer.errors import StreamerError
@@ -33,7 +33,7 @@ from streamer.history.keeper import HistoryKeeper
 from streamer.history.store import ComplianceHistory
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.results import ResultQueue
-from streamer.inference.worker import DetectorFactory, InferenceWorker
+from streamer.inference.worker import InferenceWorker
 from streamer.inference.worker_status import WorkerState
 from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.sampler import phase_of
@@ -45,14 +45,20 @@ from streamer.judging.orphans import end_orphans
 from streamer.judging.view import CameraView
 from streamer.live.desk import LiveDesk
 from streamer.present_limits import limit_warnings
+from streamer.process_end import end_at_once, end_within
 from streamer.redaction import install_redaction, redact
-from streamer.service.heartbeats import Heartbeats
+from streamer.service.heartbeats import Heartbeats, Pulse
+from streamer.service.last_guard import LastGuard
 from streamer.service.sd_notify import ServiceNotifier, watchdog_interval_s
+from streamer.service.stage_health import GivenUp
 from streamer.service.supervisor import Supervisor
+from streamer.site_changes import changed_cameras, changed_sections
 from streamer.station import CameraStation
 from streamer.status.alert_tally import AlertTally
 from streamer.status.announcer import StatusAnnouncer
 from streamer.status.board import StatusBoard
+from streamer.status.health import HEALTH_TOPIC, DaemonHealth, HealthBook, HealthState, health_json
+from streamer.upkeep import Upkeep
 from streamer.web.access import LOOPBACK_NAMES, WebServerError
 from streamer.web.app import create_app
 from streamer.web.server import WebServer
@@ -60,7 +66,15 @@ from streamer.web.server import WebServer
 _log = logging.getLogger(__name__)
 
 #: Loading TensorFlow and compiling for the first sizes may take this long before READY.
-_READY_TIMEOUT_S = 300.0
+_READY_TIMEOUT_S: Final = 300.0
+
+#: What stopping in order takes at most, part by part; a part that hangs is left behind.
+_STOP_S: Final = 20.0
+#: The same when the daemon gives up: somebody waits for a fresh process.
+_GIVE_UP_S: Final = 6.0
+
+#: The process's end when it gives up; ``ExitCode.GAVE_UP``.
+GAVE_UP: Final = 3
 
 
 class NotReadyError(StreamerError):
@@ -74,7 +88,13 @@ class Daemon:
     cannot be watched at all; a camera or a broker that is away is no error.
     """
 
-    def __init__(self, site: SiteSettings, *, notifier: ServiceNotifier | None = None) -> None:
+    def __init__(
+        self,
+        site: SiteSettings,
+        *,
+        notifier: ServiceNotifier | None = None,
+        guard: LastGuard | None = None,
+    ) -> None:
         install_redaction(site.secrets())
         self._site = site
         self._notifier = notifier or ServiceNotifier(None)
@@ -92,13 +112,13 @@ class Daemon:
         self._results = ResultQueue()
         self._outbox = Outbox(site.state_dir, limits=wiring.outbox_limits_of(site.retention))
         self._intake = AlertIntake(self._outbox, notify=self._stored)
-        self._mqtt_pulse = self._heartbeats.add("mqtt")
         self._publisher = Publisher(
             wiring.broker_of(site.mqtt),
             self._outbox,
             topic_prefix=site.mqtt.topic_prefix,
             client_id=site.mqtt.client_id,
             housekeeping=self._keep_house,
+            pulse=self._heartbeats.add("mqtt"),
         )
         self._worker = InferenceWorker(
             batcher=self._batcher,
@@ -132,6 +152,7 @@ class Daemon:
             pulse=self._heartbeats.add("rules"),
             on_look=self._looked,
         )
+        self._health = HealthBook(models=self._worker.status, on_change=self._tell_health)
         self._board = StatusBoard(
             stations=self._stations,
             batcher=self._batcher,
@@ -143,6 +164,7 @@ class Daemon:
             publisher=self._publisher,
             broker_address=f"{site.mqtt.host}:{site.mqtt.port}",
             heartbeats=self._heartbeats,
+            health=self._health,
         )
         self._announcer = StatusAnnouncer(
             board=self._board,
@@ -166,9 +188,30 @@ class Daemon:
         if site.mqtt.commands:
             self._commands.subscribe()
         self._supervisor = Supervisor(
-            self._heartbeats, notifier=self._notifier, watchdog_s=watchdog_interval_s(), redact=redact
+            self._heartbeats,
+            notifier=self._notifier,
+            watchdog_s=watchdog_interval_s(),
+            mend=Upkeep(
+                heartbeats=self._heartbeats,
+                publisher=self._publisher,
+                worker=self._worker,
+                judge=self._judge,
+                announcer=self._announcer,
+                restart_camera=self._restart_camera,
+                restart_web=self._restart_web,
+            ).mend,
+            on_given_up=self._give_up,
+            on_look=self._health.looked,
+            redact=redact,
+            guard=guard,
         )
         self._web: WebServer | None = None
+        self._stopping = Lock()
+        self._stopped = Event()
+
+    def watch_main(self) -> Pulse:
+        """For a main thread that is to be watched as the stages are, and then has to beat."""
+        return self._heartbeats.add("main")
 
     @property
     def web_address(self) -> str | None:
@@ -186,6 +229,7 @@ class Daemon:
         end_orphans(self._outbox, self._intake, at=time.time())
         self._announce_devices()
         self._outbox.examples.sweep()
+        self._tell_health(self._health.current)
         self._publisher.start()
         self._supervisor.start()
         self._start_web()
@@ -199,25 +243,42 @@ class Daemon:
         self._notifier.ready(self._summary())
         _log.info("ready: %s", self._summary())
 
-    def stop(self) -> None:
-        """Stop the cameras, judge what was seen, end the episodes, send what waits, and say ``stopped``."""
-        self._notifier.stopping("stopping")
+    def stop(self, within_s: float = _STOP_S) -> None:
+        """Stop the cameras, judge what was seen, end the episodes, send what waits, and say ``stopped``.
+
+        A part that hangs is left behind, so that all of it takes about ``within_s`` at most. Twice is allowed: the
+        second call waits for the first.
+        """
+        if not self._stopping.acquire(blocking=False):
+            self._stopped.wait(within_s)
+            return
+        end_s = time.monotonic() + within_s
+
+        def left(at_most_s: float) -> float:
+            # half of what is left: one that hangs leaves something to those after it
+            return max(0.1, min(at_most_s, (end_s - time.monotonic()) / 2))
+
+        self._supervisor.stand_down()
+        self._health.stopping()
+        self._notifier.stopping(_status_line(self._health.current) or "stopping")
         stations = list(self._stations.values())
         for station in stations:
             station.request_stop()
         for station in stations:
-            if not station.stop():
+            if not station.stop(left(2.0)):
                 _log.warning("camera %s did not let go in time", station.camera_id)
-        self._worker.stop()
-        self._judge.stop()
-        self._announcer.stop()
+        self._worker.stop(left(10.0))
+        self._judge.stop(left(10.0))
+        self._announcer.stop(left(5.0))
         self._intake.flush()
-        self._publisher.stop()
+        self._health.stopped()
+        self._publisher.stop(drain_s=left(3.0), timeout_s=left(13.0))
         if self._web is not None:
-            self._web.stop()
+            self._web.stop(left(5.0))
         self._supervisor.stop()
         self._outbox.close()
         _log.info("stopped")
+        self._stopped.set()
 
     def reload(self, site: SiteSettings) -> None:
         """Go on with other settings: cameras and rules that changed start anew, the others are not touched.
@@ -234,16 +295,12 @@ class Daemon:
         install_redaction(self._site.secrets() | site.secrets())
         before, self._site = self._site, site
         self._warn()
-        for section in _changed_sections(before, site):
+        for section in changed_sections(before, site):
             _log.warning("%s changed: takes effect after a restart", section)
+        changed = changed_cameras(before, site)
         for camera_id in [*self._stations]:
             if camera_id not in site.cameras:
                 self._drop_camera(camera_id)
-        changed = [
-            camera_id
-            for camera_id in site.cameras
-            if camera_id not in before.cameras or _of_camera(before, camera_id) != _of_camera(site, camera_id)
-        ]
         for camera_id in changed:
             if camera_id in self._stations:
                 self._stations.pop(camera_id).stop()
@@ -305,7 +362,6 @@ class Daemon:
             self._home_assistant.announce(wiring.announced_site_of(self._site, version))
 
     def _keep_house(self) -> None:
-        self._mqtt_pulse.beat()
         self._feedback.housekeeping()
         self._intake.housekeeping()
 
@@ -336,6 +392,11 @@ class Daemon:
         self._stations[camera_id] = station
         station.start()
 
+    def _restart_camera(self, camera_id: str) -> None:
+        station = self._stations.get(camera_id)
+        if station is not None:
+            station.restart()
+
     def _drop_camera(self, camera_id: str) -> None:
         self._stations.pop(camera_id).stop()
         self._judge.remove_camera(camera_id, EndReason.RELOAD)
@@ -358,6 +419,11 @@ class Daemon:
             self._notifier.extend_timeout(30.0)
         return False
 
+    def _restart_web(self) -> None:
+        if self._web is not None:
+            self._web.abandon()
+            self._start_web()
+
     def _start_web(self) -> None:
         http = self._site.http
         if not http.enabled:
@@ -374,46 +440,43 @@ class Daemon:
             shifts=wiring.shifts_of(self._site),
             zones=lambda: wiring.zone_outlines_of(self._site),
         )
-        web = WebServer(app, http.host, http.port, proxies=http.proxies)
+        pulse = self._heartbeats.add("web")
+        web = WebServer(app, http.host, http.port, proxies=http.proxies, pulse=pulse)
         try:
             web.start()
         except WebServerError as error:
             # a port that is taken must not keep the site from being watched
             _log.error("no status page: %s", error)
+            self._heartbeats.remove(pulse)
             return
         self._web = web
         _log.info("status page: %s", web.address)
+
+    def _tell_health(self, health: DaemonHealth) -> None:
+        """Tell broker and service manager of a change; waits for neither."""
+        self._publisher.publish_state(HEALTH_TOPIC, health_json(health, site=self._site.site.name))
+        self._notifier.status(_status_line(health) or self._summary())
+
+    def _give_up(self, given_up: GivenUp) -> None:
+        """A stage cannot be mended: say so, and end the process, whatever hangs in it."""
+        why = f"gave up: {given_up.reason}: stage {given_up.stage}: {given_up.detail}"
+        end_within(_GIVE_UP_S + 2.0, GAVE_UP, why)
+        _log.critical("%s; exit code %d", why, GAVE_UP)
+        self._health.give_up(given_up)
+        Thread(target=self._end, name="end", daemon=True).start()
+
+    def _end(self) -> None:
+        try:
+            self.stop(_GIVE_UP_S)
+        finally:
+            end_at_once(GAVE_UP)
 
     def _summary(self) -> str:
         return f"{len(self._site.cameras)} cameras, {len(self._site.rules)} rules"
 
 
-def detector_factory(present: Callable[[], SiteSettings]) -> DetectorFactory:
-    """Builds the models that the site, as it is then, asks for; called in the worker's thread, which then loads
-    TensorFlow.
-    """
-
-    def build(*, device: str) -> SelectiveDetector:
-        site = present()
-        return load_detector(
-            device=cast(Device, device),
-            weights=wiring.weights_of(site),
-            models=wiring.all_models_of(site),
-            precision=site.inference.precision.value,
-        )
-
-    return build
-
-
-def _of_camera(site: SiteSettings, camera_id: str) -> tuple[object, ...]:
-    """Everything that a camera's station and rules are made of."""
-    rules = tuple(
-        (rule, tuple(place for place in site.places_of(rule) if place.camera == camera_id))
-        for rule in site.rules
-    )
-    return site.cameras[camera_id], tuple(entry for entry in rules if entry[1]), site.site
-
-
-def _changed_sections(before: SiteSettings, after: SiteSettings) -> list[str]:
-    names = ("mqtt", "http", "inference", "ingest", "retention", "feedback", "state_dir")
-    return [name for name in names if getattr(before, name) != getattr(after, name)]
+def _status_line(health: DaemonHealth) -> str:
+    """For ``systemctl status``; empty while there is nothing to tell."""
+    if health.state is HealthState.READY and not health.reason:
+        return ""
+    return ": ".join(part for part in (str(health.state), health.reason, health.detail) if part)

@@ -13,3 +13,13 @@ class Pulse(Protocol):
     def allow(self, seconds: float) -> None:
         """Announce that the next sign of life may take this long."""
         ...
+
+
+class NoPulse:
+    """For a stage that nobody looks after."""
+
+    def beat(self) -> None:
+        """See ``Pulse``."""
+
+    def allow(self, seconds: float) -> None:
+        """See ``Pulse``."""

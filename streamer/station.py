@@ -1,6 +1,8 @@
 """One camera's place in the daemon: its connection and its mailbox, started and stopped together."""
 
 from collections.abc import Callable
+from threading import Lock
+from typing import Final
 
 from streamer.inference.batcher import Batcher
 from streamer.inference.demand import CameraDemand
@@ -11,7 +13,10 @@ from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.session import LookGate
 from streamer.ingest.source import Source
 from streamer.ingest.status import StreamStatus
-from streamer.service.heartbeats import Heartbeats
+from streamer.service.heartbeats import Heartbeats, Pulse
+
+#: Before the camera's name, as the stage is called.
+STAGE_PREFIX: Final = "camera "
 
 
 class CameraStation:
@@ -34,26 +39,40 @@ class CameraStation:
         self.camera_id = demand.camera_id
         self.demand = demand
         self._batcher = batcher
-        self._mailbox = Mailbox(self.camera_id, notify=lambda: batcher.frame_ready(demand.camera_id))
         self._heartbeats = heartbeats
-        self._pulse = heartbeats.add(f"camera {self.camera_id}")
-        self._ingest = CameraIngest(
-            source,
-            self._mailbox,
-            hosts=hosts,
-            retry=retry,
-            fps=demand.fps,
-            new_gate=new_gate,
-            phase=phase,
-            enabled=enabled,
-            pulse=self._pulse,
-            on_status=on_status,
-        )
+        self._lock = Lock()
+        self._stopped = False
+
+        def connected_to(mailbox: Mailbox, pulse: Pulse, enabled: bool) -> CameraIngest:
+            return CameraIngest(
+                source,
+                mailbox,
+                hosts=hosts,
+                retry=retry,
+                fps=demand.fps,
+                new_gate=new_gate,
+                phase=phase,
+                enabled=enabled,
+                pulse=pulse,
+                on_status=on_status,
+            )
+
+        self._new_ingest = connected_to
+        self._mailbox, self._pulse, self._ingest = self._new_connection(enabled)
 
     def start(self) -> None:
         """Ask the batcher for looks and begin to connect; returns at once."""
         self._batcher.set_camera(self.demand, self._mailbox)
         self._ingest.start()
+
+    def restart(self) -> None:
+        """Connect anew in other threads: the present ones hang or have ended. Waits for neither."""
+        with self._lock:
+            if self._stopped:
+                return
+            self._ingest.abandon()
+            self._mailbox, self._pulse, self._ingest = self._new_connection(self._ingest.enabled)
+            self.start()
 
     def request_stop(self) -> None:
         """Ask for the end and return at once."""
@@ -61,10 +80,18 @@ class CameraStation:
 
     def stop(self, timeout_s: float = 2.0) -> bool:
         """End the connection and leave the batcher; whether all threads ended in time."""
-        ended = self._ingest.stop(timeout_s)
+        with self._lock:
+            self._stopped = True
+        # first: a thread that ends by intent is not to be mended
         self._heartbeats.remove(self._pulse)
+        ended = self._ingest.stop(timeout_s)
         self._batcher.remove_camera(self.camera_id)
         return ended
+
+    def _new_connection(self, enabled: bool) -> tuple[Mailbox, Pulse, CameraIngest]:
+        mailbox = Mailbox(self.camera_id, notify=lambda: self._batcher.frame_ready(self.camera_id))
+        pulse = self._heartbeats.add(f"{STAGE_PREFIX}{self.camera_id}")
+        return mailbox, pulse, self._new_ingest(mailbox, pulse, enabled)
 
     def set_enabled(self, enabled: bool) -> None:
         """Switch the camera on or off until its settings change; on tries at once, also after refused credentials."""

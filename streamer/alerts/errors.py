@@ -13,6 +13,8 @@ StreamerError
         └── BrokerLostError           the connection broke or fell silent after it had been made
 """
 
+from typing import ClassVar
+
 from streamer.errors import StreamerError
 
 
@@ -37,20 +39,32 @@ class SnapshotError(AlertError):
 
 
 class BrokerError(AlertError):
-    """One connection to the broker ended; the message is the reason for the user."""
+    """One connection to the broker ended; the message is the reason for the user. ``code`` is stable and for
+    machines.
+    """
+
+    code: ClassVar[str] = "failed"
 
 
 class BrokerUnreachableError(BrokerError):
     """Nothing answers there, or the name does not resolve."""
 
+    code = "unreachable"
+
 
 class BrokerRefusedError(BrokerError):
     """The broker answered no; trying again soon will not help."""
+
+    code = "refused"
 
 
 class BrokerTakenOverError(BrokerError):
     """Another client came with the same client id."""
 
+    code = "taken_over"
+
 
 class BrokerLostError(BrokerError):
     """The connection broke or fell silent after it had been made."""
+
+    code = "connection_lost"

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from streamer.alerts.broker import Broker, default_client_id
@@ -20,51 +20,30 @@ from streamer.alerts.errors import (
     OutboxError,
 )
 from streamer.alerts.outbox import Outbox
+from streamer.alerts.publisher_status import Link, PublisherStatus
 from streamer.alerts.reconnect import FlapDetector, ReconnectPolicy
 from streamer.alerts.serving import OFFLINE, TICK_S, Speaker
 from streamer.alerts.session import BrokerSession, MessageHandler
+from streamer.pulse import NoPulse, Pulse
 
 _log = logging.getLogger(__name__)
 
 _REMINDER_S: Final = 300.0
 _RETAINED_KEY: Final = "mqtt.retained_topics"
+#: Connecting may take this long before the thread counts as stuck: a name server that does not answer is asked twice by
+#: the C library, and nothing can stop it.
+_CONNECT_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class PublisherStatus:
-    """The broker's part of the health page.
+@dataclass(slots=True, eq=False)
+class _Line:
+    """What one thread speaks by. A thread that hangs keeps its line, and finds it ended when it goes on."""
 
-    - ``reason`` says why there is no connection (empty with one), ``since`` (UTC epoch s) since when it is as
-      it is.
-    - ``pending`` alerts wait in the outbox; ``in_flight`` of them are sent and not acknowledged.
-    - ``delivered`` counts since the start, ``dropped`` (alerts given up for lack of room) over the site's
-      life, ``events_dropped`` stats and the like that met no connection.
-    - ``max_payload_bytes`` is what the broker says it takes at most, or None; a snapshot's budget should
-      respect it.
-    """
-
-    connected: bool
-    reason: str
-    since: float
-    pending: int
-    in_flight: int
-    delivered: int
-    last_ack_at: float | None
-    dropped: int
-    events_dropped: int
-    reconnects: int
-    client_id: str
-    max_payload_bytes: int | None
-
-
-@dataclass(slots=True)
-class _Link:
-    connected: bool = False
-    reason: str = "not started"
-    since: float = 0.0
-    connects: int = 0
-    events_dropped: int = 0
-    max_payload_bytes: int | None = None
+    speaker: Speaker
+    pulse: Pulse
+    session: BrokerSession | None = None
+    ended: threading.Event = field(default_factory=threading.Event)
+    wakeup: threading.Event = field(default_factory=threading.Event)
 
 
 class Publisher:
@@ -75,6 +54,7 @@ class Publisher:
     - ``state_expiry_s`` lets retained states expire at the broker (MQTT 5) when this process no longer renews
       them.
     - ``housekeeping`` is called about once a second on the publisher's thread, connected or not.
+    - ``pulse`` beats while the thread does its work, whatever the broker does.
     """
 
     def __init__(
@@ -89,6 +69,7 @@ class Publisher:
         ack_timeout_s: float = 30.0,
         state_expiry_s: int | None = None,
         housekeeping: Callable[[], None] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._broker = broker
         self._outbox = outbox
@@ -97,21 +78,21 @@ class Publisher:
         self._policy = reconnect or ReconnectPolicy()
         self._housekeeping = housekeeping
         self._available_topic = f"{topic_prefix}/available"
-        self._speaker = Speaker(
-            AlertDelivery(outbox, topic_prefix=topic_prefix, window=window),
+        self._window = window
+        speaker = Speaker(
+            self._new_delivery(),
             available_topic=self._available_topic,
             ack_timeout_s=ack_timeout_s,
             state_expiry_s=state_expiry_s,
         )
+        self._line = _Line(speaker, pulse or NoPulse())
         self._flaps = FlapDetector()
-        self._link = _Link(since=time.time())
+        self._link = Link(since=time.time())
         self._lock = threading.Lock()
-        self._session: BrokerSession | None = None
-        self._stopping = threading.Event()
-        self._wakeup = threading.Event()
+        self._stopping = False
         self._drain_s = 0.0
         self._next_tick_s = 0.0
-        self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
+        self._thread = self._new_thread()
 
     # -- for the application ------------------------------------------------------------------------
 
@@ -119,16 +100,36 @@ class Publisher:
         """Start the thread. The broker may be away."""
         self._thread.start()
 
-    def stop(self, *, drain_s: float = 3.0) -> None:
+    def stop(self, *, drain_s: float = 3.0, timeout_s: float | None = None) -> None:
         """Send what waits, for ``drain_s`` at most, publish ``stopped`` and disconnect.
 
-        Returns when that is done.
+        Returns when that is done, after ``timeout_s`` at the latest (None: what a slow broker may take).
         """
         self._drain_s = drain_s
-        self._stopping.set()
+        with self._lock:
+            self._stopping = True
+            self._line.ended.set()
         self._wake(retry=True)
         if self._thread.ident is not None:
-            self._thread.join(drain_s + self._broker.connect_timeout_s + 5.0)
+            usual_s = drain_s + self._broker.connect_timeout_s + 5.0
+            self._thread.join(usual_s if timeout_s is None else timeout_s)
+
+    def restart(self, pulse: Pulse) -> None:
+        """Go on in another thread, over another connection: the present one hangs or has ended.
+
+        What is on its way is sent again. A thread that comes back finds its connection cut, and ends.
+        """
+        with self._lock:
+            if self._stopping:
+                return
+            old = self._line
+            old.ended.set()
+            self._line = _Line(old.speaker.successor(self._new_delivery()), pulse)
+            self._thread = self._new_thread()
+            if old.session is not None:
+                old.session.cut()
+        self._disconnected(self._line, BrokerLostError("gave up the connection: its thread hung or ended"))
+        self._thread.start()
 
     def notify(self) -> None:
         """Something was put into the outbox."""
@@ -143,7 +144,7 @@ class Publisher:
 
         An empty payload removes it from the broker.
         """
-        if self._speaker.retained.put(f"{self._prefix}/{subtopic}", payload):
+        if self._line.speaker.retained.put(f"{self._prefix}/{subtopic}", payload):
             self._wake()
 
     def keep_only_states(self, subtopics: Iterable[str]) -> None:
@@ -153,7 +154,7 @@ class Publisher:
         Raises ``OutboxError`` when the list cannot be kept for the next run.
         """
         keep = {f"{self._prefix}/{subtopic}" for subtopic in subtopics}
-        self._speaker.retained.remove_except(
+        self._line.speaker.retained.remove_except(
             keep, self._outbox.get_state(_RETAINED_KEY) or [], below=f"{self._prefix}/"
         )
         self._outbox.put_state(_RETAINED_KEY, sorted(keep))
@@ -167,9 +168,9 @@ class Publisher:
         when the list cannot be kept for the next run; what was given is published all the same.
         """
         key = f"{_RETAINED_KEY}:{below}"
-        self._speaker.retained.remove_except(states, self._outbox.get_state(key) or [], below=below)
+        self._line.speaker.retained.remove_except(states, self._outbox.get_state(key) or [], below=below)
         for topic, payload in states.items():
-            self._speaker.retained.put(topic, payload, again=again)
+            self._line.speaker.retained.put(topic, payload, again=again)
         self._wake()
         self._outbox.put_state(key, sorted(states))
 
@@ -179,7 +180,7 @@ class Publisher:
         without a connection it is dropped and counted.
         """
         with self._lock:
-            if not self._link.connected or not self._speaker.add_event(
+            if not self._link.connected or not self._line.speaker.add_event(
                 f"{self._prefix}/{subtopic}", payload, qos
             ):
                 self._link.events_dropped += 1
@@ -190,21 +191,22 @@ class Publisher:
 
         Call before ``start``.
         """
-        self._speaker.handlers[f"{self._prefix}/{subtopic_filter}"] = handler
+        self._line.speaker.handlers[f"{self._prefix}/{subtopic_filter}"] = handler
 
     def subscribe_at(self, topic_filter: str, handler: MessageHandler) -> None:
         """As ``subscribe``, for topics that are not below the prefix."""
-        self._speaker.handlers[topic_filter] = handler
+        self._line.speaker.handlers[topic_filter] = handler
 
     @property
     def status(self) -> PublisherStatus:
         """How it stands now. Raises ``OutboxError`` when the outbox cannot be read."""
         stats = self._outbox.stats()
-        delivery = self._speaker.delivery
+        delivery = self._line.speaker.delivery
         with self._lock:
             link = replace(self._link)
         return PublisherStatus(
             connected=link.connected,
+            code=link.code,
             reason=link.reason,
             since=link.since,
             pending=stats.pending,
@@ -220,26 +222,33 @@ class Publisher:
 
     # -- the thread ---------------------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _new_delivery(self) -> AlertDelivery:
+        return AlertDelivery(self._outbox, topic_prefix=self._prefix, window=self._window)
+
+    def _new_thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, args=(self._line,), name="mqtt", daemon=True)
+
+    def _run(self, line: _Line) -> None:
         failures = 0
         reminded_s = 0.0
-        while not self._stopping.is_set():
-            error, held_s = self._one_session()
-            if error is None:
+        while not line.ended.is_set():
+            error, held_s = self._one_session(line)
+            if error is None or line is not self._line:
                 return
             failures = 1 if held_s >= self._policy.stable_s else failures + 1
             delay_s = self._policy.delay_s(failures, error)
-            changed = self._disconnected(str(error))
+            changed = self._disconnected(line, error)
             if changed or time.monotonic() - reminded_s >= _REMINDER_S:
                 reminded_s = time.monotonic()
                 _log.warning("%s; %s; next attempt in %.0f s", error, self._waiting_text(), delay_s)
-            self._wait(delay_s)
+            self._wait(line, delay_s)
 
-    def _one_session(self) -> tuple[BrokerError | None, float]:
+    def _one_session(self, line: _Line) -> tuple[BrokerError | None, float]:
         """One connection from its beginning to its end:
 
         what ended it (None: ``stop``) and how long it held.
         """
+        speaker = line.speaker
         opened_s: float | None = None
         session: BrokerSession | None = None
         try:
@@ -247,20 +256,24 @@ class Publisher:
                 self._broker,
                 client_id=self.client_id,
                 will=(self._available_topic, OFFLINE),
-                on_message=self._speaker.dispatch,
+                on_message=speaker.dispatch,
             )
+            line.pulse.allow(_CONNECT_S)
             session.open()
+            line.pulse.beat()
             opened_s = time.monotonic()
             with self._lock:
-                self._session = session
+                line.session = session
             # before anybody is told of the connection: what is stored from then on is not late
-            self._speaker.delivery.begin(max_payload_bytes=session.max_payload_bytes)
-            self._connected(session)
-            self._speaker.serve(session, self._stopping, tick=self._tick)
-            self._speaker.finish(session, drain_s=self._drain_s)
+            speaker.delivery.begin(max_payload_bytes=session.max_payload_bytes)
+            self._connected(line, session)
+            speaker.serve(session, line.ended, tick=lambda: self._tick(line))
+            if line is self._line:
+                line.pulse.allow(self._drain_s + _CONNECT_S)
+                speaker.finish(session, drain_s=self._drain_s)
         except BrokerError as error:
             held_s = 0.0 if opened_s is None else time.monotonic() - opened_s
-            return self._judged(error, None if opened_s is None else held_s), held_s
+            return self._judged(line, error, None if opened_s is None else held_s), held_s
         except OutboxError as error:
             # the alerts are safe or already reported by whoever put them in; the connection starts over
             return BrokerLostError(f"gave up the connection: {error}"), 0.0
@@ -269,16 +282,16 @@ class Publisher:
             return BrokerLostError("gave up the connection: an error of our own, see the log"), 0.0
         finally:
             with self._lock:
-                self._session = None
-            self._speaker.delivery.broken()
+                line.session = None
+            speaker.delivery.broken()
             if session is not None:
                 session.abort()
-        self._disconnected("stopped")
+        self._disconnected(line, None)
         return None, time.monotonic() - opened_s
 
-    def _judged(self, error: BrokerError, held_s: float | None) -> BrokerError:
+    def _judged(self, line: _Line, error: BrokerError, held_s: float | None) -> BrokerError:
         """The error, or the one that explains a series of them."""
-        suspicious = self._speaker.delivery.broken()
+        suspicious = line.speaker.delivery.broken()
         if isinstance(error, BrokerUnreachableError):
             self._flaps.broker_was_away()
         if held_s is None or suspicious or type(error) is not BrokerLostError:
@@ -290,9 +303,12 @@ class Publisher:
             )
         return error
 
-    def _connected(self, session: BrokerSession) -> None:
+    def _connected(self, line: _Line, session: BrokerSession) -> None:
         with self._lock:
+            if line is not self._line:
+                return
             self._link.connected = True
+            self._link.code = "ok"
             self._link.reason = ""
             self._link.since = time.time()
             self._link.connects += 1
@@ -301,15 +317,19 @@ class Publisher:
             "connected to the broker %s as %r; %s", self._broker.address, self.client_id, self._waiting_text()
         )
 
-    def _disconnected(self, reason: str) -> bool:
-        """Note the reason; returns whether it is a new one."""
+    def _disconnected(self, line: _Line, error: BrokerError | None) -> bool:
+        """Note why (None: ``stop``); returns whether it is a new reason."""
+        reason = "stopped" if error is None else str(error)
         with self._lock:
+            if line is not self._line:
+                return False
             changed = self._link.connected or self._link.reason != reason
             if self._link.connected:
                 self._link.since = time.time()
             self._link.connected = False
+            self._link.code = "stopped" if error is None else error.code
             self._link.reason = reason
-            self._link.events_dropped += self._speaker.forget_events()
+            self._link.events_dropped += line.speaker.forget_events()
         return changed
 
     def _waiting_text(self) -> str:
@@ -319,20 +339,22 @@ class Publisher:
             return f"the outbox cannot be read ({error})"
         return f"{count} alert messages wait"
 
-    def _wait(self, delay_s: float) -> None:
+    def _wait(self, line: _Line, delay_s: float) -> None:
         deadline = time.monotonic() + delay_s
-        while not self._stopping.is_set() and (left := deadline - time.monotonic()) > 0:
-            if self._wakeup.wait(min(left, TICK_S)):
-                self._wakeup.clear()
+        while not line.ended.is_set() and (left := deadline - time.monotonic()) > 0:
+            line.pulse.beat()
+            if line.wakeup.wait(min(left, TICK_S)):
+                line.wakeup.clear()
                 return
-            self._tick()
+            self._tick(line)
 
-    def _tick(self) -> None:
+    def _tick(self, line: _Line) -> None:
+        line.pulse.beat()
         now = time.monotonic()
         if now < self._next_tick_s:
             return
         self._next_tick_s = now + TICK_S
-        self._speaker.delivery.record()
+        line.speaker.delivery.record()
         if self._housekeeping is not None:
             try:
                 self._housekeeping()
@@ -340,8 +362,8 @@ class Publisher:
                 _log.exception("housekeeping failed")
 
     def _wake(self, *, retry: bool = False) -> None:
-        if retry:
-            self._wakeup.set()
         with self._lock:
-            if self._session is not None:
-                self._session.wake()
+            if retry:
+                self._line.wakeup.set()
+            if self._line.session is not None:
+                self._line.session.wake()

@@ -51,6 +51,21 @@ class Speaker:
         self._events: deque[tuple[str, bytes, int]] = deque()
         self._lock = threading.Lock()
 
+    def successor(self, delivery: AlertDelivery) -> "Speaker":
+        """Another speaker with the same retained states and handlers, for another thread; ``delivery`` is its own."""
+        other = Speaker(
+            delivery,
+            available_topic=self._available_topic,
+            ack_timeout_s=self._ack_timeout_s,
+            state_expiry_s=self._state_expiry_s,
+        )
+        other.retained, other.handlers = self.retained, self.handlers
+        other.delivery.delivered, other.delivery.last_ack_at = (
+            self.delivery.delivered,
+            self.delivery.last_ack_at,
+        )
+        return other
+
     def add_event(self, topic: str, payload: bytes, qos: int) -> bool:
         """Queue an event; returns False when too many wait already."""
         with self._lock:

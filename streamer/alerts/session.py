@@ -3,6 +3,7 @@
 It never retries; it raises the reason and is thrown away.
 """
 
+import contextlib
 import select
 import socket
 import ssl
@@ -34,7 +35,7 @@ _SESSION_TAKEN_OVER: Final = 0x8E
 class BrokerSession:
     """A connection driven by its owner's thread: ``open``, then ``publish`` and ``poll``, at last ``close``.
 
-    Only ``wake`` may be called from other threads. ``will`` is a topic and a payload that the broker
+    Only ``wake`` and ``cut`` may be called from other threads. ``will`` is a topic and a payload that the broker
     publishes, retained, when the connection ends without ``close``.
     """
 
@@ -178,6 +179,16 @@ class BrokerSession:
         except OSError:
             # full: it wakes anyway; closed: nobody waits
             return
+
+    def cut(self) -> None:
+        """End the connection under its owner's hands, who hangs: whatever waits for the other side then fails. May be
+        called from any thread.
+        """
+        sock: Any = self._client.socket()
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                # not close: its number might be another file's by the time that the owner goes on
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def close(self, *, timeout_s: float = 2.0) -> None:
         """Say goodbye, so that the broker does not publish the will. Errors no longer matter here."""

@@ -10,11 +10,13 @@ from streamer.errors import StreamerError
 
 
 class ExitCode(IntEnum):
-    """What the shell learns."""
+    """What the shell learns. ``docs/reason-codes.md`` says what to do."""
 
     DONE = 0
     FAILED = 1
     WRONG_USAGE = 2
+    #: the daemon ended by itself: a part of it hung or broke for good. A fresh process may do better
+    GAVE_UP = 3
 
 
 class CommandError(StreamerError):

@@ -1,8 +1,9 @@
 """``ppewatch run``: the daemon, in the foreground; systemd runs just this."""
 
 import argparse
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streamer.commands import ExitCode
 
@@ -10,6 +11,13 @@ if TYPE_CHECKING:
     from streamer.app import Daemon
 
 HELP = "watch a site: the daemon, in the foreground"
+
+#: The main thread's signs of life, and what it may take for settings that change: cameras let go one after the other.
+_BEAT_EVERY_S: Final = 2.0
+_RELOAD_S: Final = 120.0
+
+#: What takes longer to stop hangs; systemd would end it after 30 s (``TimeoutStopSec``), without a word.
+_STOP_S: Final = 25.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +36,14 @@ def run(args: argparse.Namespace) -> int:
     with SignalRequests() as signals:
         from config import load_site
         from streamer.app import Daemon
+        from streamer.process_end import end_within
+        from streamer.service.last_guard import LastGuard
         from streamer.service.sd_notify import ServiceNotifier
 
         site = load_site(args.site)
         notifier = ServiceNotifier.from_environment()
-        daemon = Daemon(site, notifier=notifier)
+        # not in a terminal, where somebody who stops it with Ctrl-Z means to go on later
+        daemon = Daemon(site, notifier=notifier, guard=None if sys.stderr.isatty() else LastGuard())
         early: list[Request | None] = []
 
         def stopping() -> bool:
@@ -40,11 +51,15 @@ def run(args: argparse.Namespace) -> int:
             return early[-1] is Request.STOP
 
         daemon.start(stopping=stopping)
+        pulse = daemon.watch_main()
         if Request.RELOAD in early:
             _reload(daemon, args.site)
-        while (request := signals.wait(3600.0)) is not Request.STOP:
+        while (request := signals.wait(_BEAT_EVERY_S)) is not Request.STOP:
+            pulse.beat()
             if request is Request.RELOAD:
+                pulse.allow(_RELOAD_S)
                 _reload(daemon, args.site)
+        end_within(_STOP_S, ExitCode.GAVE_UP, "stop_hangs: the daemon did not stop in order")
         daemon.stop()
     return ExitCode.DONE
 

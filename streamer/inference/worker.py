@@ -14,13 +14,14 @@ from streamer.frame import Frame
 from streamer.inference.attempts import Outcome, blank_picture, detect_all, is_out_of_memory
 from streamer.inference.batcher import Batcher, FrameBatch
 from streamer.inference.batches_ahead import BatchesAhead
+from streamer.inference.patience import Patience
 from streamer.inference.poison import Blame, PoisonWatch
 from streamer.inference.readiness import Readiness
 from streamer.inference.recovery import Recovery
 from streamer.inference.results import InferenceResult, LookTimings
 from streamer.inference.tiled_attempts import detect_views_with_care
 from streamer.inference.worker_status import WorkerReason, WorkerState, WorkerStatus
-from streamer.pulse import Pulse
+from streamer.pulse import NoPulse, Pulse
 
 _log = logging.getLogger(__name__)
 
@@ -37,14 +38,6 @@ class DetectorFactory(Protocol):
     def __call__(self, *, device: str) -> SelectiveDetector:
         """The models, ready to be warmed up."""
         ...
-
-
-class _NoPulse:
-    def beat(self) -> None:
-        pass
-
-    def allow(self, seconds: float) -> None:
-        pass
 
 
 class InferenceWorker:
@@ -81,7 +74,7 @@ class InferenceWorker:
         self._load_detector = load_detector
         self._sink = sink
         self._initial_sizes = tuple(initial_sizes)
-        self._pulse: Pulse = pulse or _NoPulse()
+        self._pulse: Pulse = pulse or NoPulse()
         self._on_status = on_status
         self._poison = PoisonWatch(try_every_s=try_aside_every_s)
         self._recovery = Recovery(device=device, backoff_s=backoff_s, backoff_cap_s=backoff_cap_s)
@@ -90,6 +83,7 @@ class InferenceWorker:
         self._build_at_s = 0.0
         self._readiness = Readiness(batcher.max_batch)
         self._builds = 0
+        self._patience = Patience()
         self._stop = Event()
         self._settled = Event()
         self._rebuild = Event()
@@ -100,7 +94,7 @@ class InferenceWorker:
             device=device,
             since_mono_s=time.monotonic(),
         )
-        self._thread = Thread(target=self._run, name="inference", daemon=True)
+        self._thread = self._new_thread()
 
     @property
     def thread(self) -> Thread:
@@ -110,6 +104,17 @@ class InferenceWorker:
     def start(self) -> None:
         """Start the thread; loading begins in it."""
         self._thread.start()
+
+    def revive(self) -> bool:
+        """Go on in another thread, with models that are built anew, where the thread has ended by an error of our own.
+        False: it lives, and what hangs in a library cannot be ended.
+        """
+        if self._thread.is_alive() or self._stop.is_set():
+            return False
+        self._give_up_models()
+        self._thread = self._new_thread()
+        self._thread.start()
+        return True
 
     def rebuild(self) -> None:
         """Build the models anew after the running batch, because ``load_detector`` would give others now."""
@@ -132,6 +137,9 @@ class InferenceWorker:
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def _new_thread(self) -> Thread:
+        return Thread(target=self._run, name="inference", daemon=True)
 
     def _run(self) -> None:
         try:
@@ -184,6 +192,7 @@ class InferenceWorker:
         return batch.only(keep)
 
     def _run_batch(self, detector: SelectiveDetector, batch: FrameBatch) -> None:
+        self._pulse.allow(self._patience.seconds_for(len(batch.shown)))
         started_s = time.monotonic()
         outcome = detect_views_with_care(
             detector,
@@ -197,6 +206,7 @@ class InferenceWorker:
         detect_s = finished_s - started_s
         if not outcome.errors:
             self._batcher.record_batch(batch.input_hw, batch.shown, detect_s)
+            self._patience.learn(detect_s, len(batch.shown))
         looked = 0
         for index, (frame, detections) in enumerate(zip(batch.frames, outcome.detections, strict=True)):
             if detections is None:
@@ -322,7 +332,9 @@ class InferenceWorker:
                 same = [models] * count
                 started_s = time.monotonic()
                 detect_all(detector, [blank_picture(input_hw)] * count, input_hw, same)
-                self._batcher.record_batch(input_hw, same, time.monotonic() - started_s)
+                took_s = time.monotonic() - started_s
+                self._batcher.record_batch(input_hw, same, took_s)
+                self._patience.learn(took_s, count)
         except Exception as error:  # noqa: BLE001 - a numerical library may raise anything
             self._set_status(failures=self.status().failures + 1)
             if is_out_of_memory(error) and count > 1:

@@ -90,6 +90,7 @@ class CameraIngest:
         self._last_good_mono_s: float | None = None
         self._attempt: Attempt | None = None
         self._hanging: list[Attempt] = []
+        self._at_host = False
         self._thread = Thread(target=self._supervise, name=f"camera-{self.camera_id}", daemon=True)
 
     def start(self) -> None:
@@ -113,6 +114,21 @@ class CameraIngest:
             self._thread.join(timeout_s)
         with self._changed:
             return not self._thread.is_alive() and not self._still_hanging()
+
+    def abandon(self) -> None:
+        """Leave a supervising thread that hangs to itself, with its connection, and wait for nothing: neither gives
+        anything more.
+        """
+        self._stopping = True
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.abandon()
+        self._leave_host()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the camera is switched on."""
+        return self._enabled
 
     def set_enabled(self, enabled: bool) -> None:
         """Switch the camera on or off; on tries at once, also after refused credentials."""
@@ -176,7 +192,13 @@ class CameraIngest:
             if self._unwanted():
                 return False
             self._pause(_WATCH_S, until=self._unwanted)
-        return self._hosts.enter(self._source.device, self, unwanted=self._unwanted)
+        self._at_host = self._hosts.enter(self._source.device, self, unwanted=self._unwanted)
+        return self._at_host
+
+    def _leave_host(self) -> None:
+        if self._at_host:
+            self._at_host = False
+            self._hosts.leave(self._source.device, self)
 
     def _connect(self) -> tuple[IngestError | None, float]:
         """Run one connection and watch it: why it ended (None: it was asked to), and how long it was
@@ -207,7 +229,7 @@ class CameraIngest:
                         self._changed.wait(_WATCH_S)
                 if connecting and attempt.stream is not None:
                     connecting = False
-                    self._hosts.leave(self._source.device, self)
+                    self._leave_host()
                     with self._changed:
                         self._reconnects += self._was_online
                         self._was_online = True
@@ -221,8 +243,8 @@ class CameraIngest:
                     self._end(attempt)
                     return StreamStalled(f"{self._source.display}: the connection hangs"), attempt.online_s
         finally:
-            if connecting:
-                self._hosts.leave(self._source.device, self)
+            attempt.abandon()  # also when this thread ends by an error of ours
+            self._leave_host()
             with self._changed:
                 self._last_good_mono_s = self._last_good_s()
                 self._attempt = None

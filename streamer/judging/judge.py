@@ -92,18 +92,34 @@ class Judge:
         self._stop = Event()
         self._failures = 0
         self._next_advance_s = 0.0
-        self._thread = Thread(target=self._run, name="judge", daemon=True)
+        self._thread = self._new_thread()
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
+    def revive(self) -> bool:
+        """Go on in another thread where the thread has ended by an error of our own: every camera keeps its episodes.
+        False: it lives.
+        """
+        if self._thread.is_alive() or self._stop.is_set():
+            return False
+        self._thread = self._new_thread()
+        self._thread.start()
+        return True
+
     def stop(self, timeout_s: float = 10.0) -> None:
-        """Judge what has been seen, end every episode with ``shutdown``, and end the thread."""
+        """Judge what has been seen, end every episode with ``shutdown``, and end the thread.
+
+        A thread that hangs holds the cameras: their episodes are ended at the next start (``orphans``).
+        """
         self._stop.set()
         self._results.close()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
+            if self._thread.is_alive():
+                _log.error("the rules hang: open alerts are ended at the next start")
+                return
         for camera_id in list(self._seats):
             self.remove_camera(camera_id, EndReason.SHUTDOWN)
 
@@ -152,6 +168,9 @@ class Judge:
     def failures(self) -> int:
         """Looks lost to exceptions."""
         return self._failures
+
+    def _new_thread(self) -> Thread:
+        return Thread(target=self._run, name="judge", daemon=True)
 
     def _run(self) -> None:
         while not (self._stop.is_set() and not len(self._results)):

@@ -3,26 +3,39 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Lock, current_thread
+from threading import Lock, Thread, current_thread
 from typing import Final
 
-#: A stage without a sign of life for this long counts as stuck, unless it said otherwise.
-DEFAULT_LIMIT_S: Final = 10.0
+#: A stage without a sign of life for this long counts as late, unless it said otherwise. Looked at once a second, it is
+#: found within ten.
+DEFAULT_LIMIT_S: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
 class StageAge:
-    """A stage's last sign of life: ``age_s`` seconds ago, of ``limit_s`` allowed, in thread ``thread_id``."""
+    """A stage's last sign of life: ``age_s`` seconds ago, of ``limit_s`` allowed, in thread ``thread`` (None: none
+    yet).
+    """
 
     name: str
     age_s: float
     limit_s: float
-    thread_id: int | None
+    thread: Thread | None
 
     @property
     def late(self) -> bool:
         """Whether the stage is overdue."""
         return self.age_s > self.limit_s
+
+    @property
+    def dead(self) -> bool:
+        """Whether the thread that gave the last sign of life has ended."""
+        return self.thread is not None and not self.thread.is_alive()
+
+    @property
+    def thread_id(self) -> int | None:
+        """The thread's identifier, as ``sys._current_frames`` has it."""
+        return None if self.thread is None else self.thread.ident
 
 
 class Pulse:
@@ -35,7 +48,7 @@ class Pulse:
         self._lock = Lock()
         self._allowed_s = limit_s
         self._beat_s = clock()
-        self._thread_id: int | None = None
+        self._thread: Thread | None = None
 
     def beat(self) -> None:
         """The stage, whose thread is calling, is alive; the next sign is due within the stage's limit."""
@@ -45,16 +58,27 @@ class Pulse:
         """Alive, but the next sign may take ``seconds``, if that is longer: something long begins."""
         self._mark(max(seconds, self._limit_s))
 
+    def forgive(self, seconds: float) -> None:
+        """So much of the present silence does not count: the whole process stood still."""
+        with self._lock:
+            self._beat_s = min(self._beat_s + seconds, self._clock())
+
+    def renew(self) -> None:
+        """Begin anew, with a thread that has yet to give its first sign."""
+        with self._lock:
+            self._beat_s, self._allowed_s, self._thread = self._clock(), self._limit_s, None
+
     def age(self) -> StageAge:
         """The stage's state now."""
         with self._lock:
-            return StageAge(self.name, self._clock() - self._beat_s, self._allowed_s, self._thread_id)
+            return StageAge(self.name, self._clock() - self._beat_s, self._allowed_s, self._thread)
 
     def _mark(self, allowed_s: float) -> None:
+        thread = current_thread()
         with self._lock:
             self._beat_s = self._clock()
             self._allowed_s = allowed_s
-            self._thread_id = current_thread().ident
+            self._thread = thread
 
 
 class Heartbeats:
@@ -85,10 +109,24 @@ class Heartbeats:
 
     def ages(self) -> list[StageAge]:
         """Every stage's state, in the order in which they were added."""
-        with self._lock:
-            pulses = list(self._pulses.values())
-        return [pulse.age() for pulse in pulses]
+        return [pulse.age() for pulse in self._present()]
 
     def late(self) -> list[StageAge]:
         """The stages that are overdue."""
         return [age for age in self.ages() if age.late]
+
+    def forgive(self, seconds: float) -> None:
+        """The process stood still for so long (stopped, or its machine was): no stage could give a sign of life."""
+        for pulse in self._present():
+            pulse.forgive(seconds)
+
+    def renew(self, name: str) -> None:
+        """Another thread gives a stage's signs of life from now on: forget what is known of the one before."""
+        with self._lock:
+            pulse = self._pulses.get(name)
+        if pulse is not None:
+            pulse.renew()
+
+    def _present(self) -> list[Pulse]:
+        with self._lock:
+            return list(self._pulses.values())

@@ -20,6 +20,7 @@ from streamer.judging.judge import Judge
 from streamer.pulse import Pulse
 from streamer.redaction import redact
 from streamer.status.board import StatusBoard
+from streamer.status.health import HEALTH_TOPIC
 
 _log = logging.getLogger(__name__)
 
@@ -69,18 +70,27 @@ class StatusAnnouncer:
         self._wake = Event()
         self._stats_wanted = Event()
         self._stop = Event()
-        self._thread = Thread(target=self._run, name="status", daemon=True)
+        self._thread = self._new_thread()
 
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
 
-    def stop(self) -> None:
+    def stop(self, timeout_s: float = 5.0) -> None:
         """Publish the last counts and end."""
         self._stop.set()
         self._wake.set()
         if self._thread.ident is not None:
-            self._thread.join(5.0)
+            self._thread.join(timeout_s)
+
+    def restart(self, pulse: Pulse) -> None:
+        """Go on in another thread: the present one hangs or has ended. One that comes back ends."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self._stop, self._pulse = Event(), pulse
+        self._thread = self._new_thread()
+        self._thread.start()
 
     def camera_changed(self, camera_id: str) -> None:
         """A camera's state changed: tell it at once. Any thread may call."""
@@ -98,16 +108,19 @@ class StatusAnnouncer:
         prefixes = tuple(f"cameras/{camera_id}/" for camera_id in camera_ids)
         self._topics = {topic for topic in self._topics if topic.startswith(prefixes)}
         try:
-            self._publisher.keep_only_states(self._topics)
+            self._publisher.keep_only_states({*self._topics, HEALTH_TOPIC})
         except OutboxError as error:
             _log.error("the list of retained states cannot be kept: %s", error)
 
-    def _run(self) -> None:
+    def _new_thread(self) -> Thread:
+        return Thread(target=self._run, args=(self._stop, self._pulse), name="status", daemon=True)
+
+    def _run(self, stop: Event, pulse: Pulse) -> None:
         due_s = {"status": 0.0, "compliance": 0.0, "stats": time.monotonic() + self._stats_every_s}
         while True:
-            self._pulse.beat()
+            pulse.beat()
             now_s = time.monotonic()
-            stopping = self._stop.is_set()
+            stopping = stop.is_set()
             with self._lock:
                 changed, self._changed = self._changed, set()
             if stopping or now_s >= due_s["status"]:

@@ -6,20 +6,25 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from rules import Compliance
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
 from streamer.alerts.outbox import Outbox
-from streamer.alerts.publisher import Publisher, PublisherStatus
+from streamer.alerts.publisher import Publisher
+from streamer.alerts.publisher_status import PublisherStatus
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.camera_looks import CameraLooks
 from streamer.inference.worker import InferenceWorker
 from streamer.ingest.status import StreamStatus
-from streamer.service.heartbeats import Heartbeats
+from streamer.redaction import redact
+from streamer.service.heartbeats import Heartbeats, StageAge
+from streamer.service.stage_health import StageHealth, StageState
 from streamer.station import CameraStation
 from streamer.status.alert_tally import AlertTally
+from streamer.status.health import HealthBook
 from streamer.status.told_alerts import detail_of, summary_of
 from streamer.web.status import (
     AlertCount,
     AlertDetail,
     AlertSummary,
     CameraStatus,
+    HealthStatus,
     OutboxStatus,
     PeopleCount,
     StageStatus,
@@ -47,6 +52,7 @@ class StatusBoard:
         publisher: Publisher,
         broker_address: str,
         heartbeats: Heartbeats,
+        health: HealthBook,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._stations = stations
@@ -59,6 +65,7 @@ class StatusBoard:
         self._publisher = publisher
         self._broker_address = broker_address
         self._heartbeats = heartbeats
+        self._health = health
         self._wall_clock = wall_clock
 
     def streams(self, only: Collection[str] | None = None) -> dict[str, StreamStatus]:
@@ -147,10 +154,19 @@ class StatusBoard:
 
     def stages(self) -> Sequence[StageStatus]:
         """Every stage that must beat."""
-        return [
-            StageStatus(name=stage.name, late=stage.late, last_beat_age_s=stage.age_s, limit_s=stage.limit_s)
-            for stage in self._heartbeats.ages()
-        ]
+        known = {stage.name: stage for stage in self._health.current.stages}
+        return [_stage_status(age, known.get(age.name)) for age in self._heartbeats.ages()]
+
+    def health(self) -> HealthStatus:
+        """The daemon as a whole."""
+        health = self._health.current
+        return HealthStatus(
+            state=str(health.state),
+            reason=health.reason,
+            detail=health.detail,
+            since=health.since,
+            hopeless=health.hopeless,
+        )
 
     def worker(self) -> WorkerStatus:
         """The inference worker."""
@@ -175,8 +191,11 @@ class StatusBoard:
         """The outbox and the connection to the broker."""
         stats = self._outbox.stats()
         oldest = self._outbox.pending(limit=1)
+        link = self._publisher.status
         return OutboxStatus(
-            connected=self._publisher.status.connected,
+            connected=link.connected,
+            reason=link.code,
+            detail=redact(link.reason),
             broker=self._broker_address,
             last_seq=stats.last_seq,
             pending=stats.pending,
@@ -192,6 +211,21 @@ class StatusBoard:
             if message.snapshot is not None and message.snapshot.exists():
                 return message.snapshot.read_bytes()
         return None
+
+
+def _stage_status(age: StageAge, known: StageHealth | None) -> StageStatus:
+    late = age.late or age.dead
+    if known is None:
+        return StageStatus(name=age.name, late=late, last_beat_age_s=age.age_s, limit_s=age.limit_s)
+    return StageStatus(
+        name=age.name,
+        late=late or known.state is not StageState.BEATING,
+        last_beat_age_s=age.age_s,
+        limit_s=age.limit_s,
+        state=str(known.state),
+        reason=str(known.reason),
+        restarts=known.restarts,
+    )
 
 
 def _camera_status(camera_id: str, stream: StreamStatus, looks: CameraLooks | None) -> CameraStatus:

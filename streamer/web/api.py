@@ -10,6 +10,7 @@ from streamer.web.status import (
     AlertDetail,
     AlertSummary,
     CameraStatus,
+    HealthStatus,
     OutboxStatus,
     StageStatus,
     SuppressionStatus,
@@ -19,6 +20,7 @@ from streamer.web.status import (
 DEFAULT_ALERTS: Final = 20
 MAX_ALERTS: Final = 200
 
+HEALTH: Final = TypeAdapter(HealthStatus)
 CAMERAS: Final = TypeAdapter(tuple[CameraStatus, ...])
 ALERTS: Final = TypeAdapter(tuple[AlertSummary, ...])
 ALERT: Final = TypeAdapter(AlertDetail)
@@ -35,6 +37,7 @@ _ERROR: Final = {"type": "object", "properties": {"error": {"type": "string"}}, 
 def openapi(version: str) -> dict[str, Any]:
     """The OpenAPI 3.1 description of everything under ``/api`` and of the health endpoints."""
     adapters: dict[str, TypeAdapter[Any]] = {
+        "Health": HEALTH,
         "Cameras": CAMERAS,
         "Alerts": ALERTS,
         "Alert": ALERT,
@@ -113,6 +116,7 @@ def _camera_paths() -> dict[str, Any]:
             media_type="image/jpeg",
         ),
         "/api/suppressions": _get("The suppression areas in force", _array("SuppressionStatus")),
+        "/api/health": _get("The daemon as a whole", _reference("HealthStatus")),
         "/api/stages": _get("The stages that must beat", _array("StageStatus")),
         "/api/worker": _get("The inference worker", _reference("WorkerStatus")),
         "/api/token": _get(

@@ -1,7 +1,7 @@
 """The ASGI app: the dashboard, the JSON behind it, health and metrics over one ``StatusSource``.
 
-Every handler is a plain function, so Starlette runs it in a thread and a source that reads a file blocks no
-other request.
+Every handler but one is a plain function, so Starlette runs it in a thread and a source that reads a file blocks no
+other request. ``/healthz`` is answered by the event loop itself, whatever holds those threads.
 """
 
 from collections.abc import Callable, Sequence
@@ -117,15 +117,26 @@ def _service_routes(source: StatusSource, version: str, counters: RefusalCounter
     registry = metrics_registry(source, version)
     registry.register(counters)
 
-    def healthz(_request: Request) -> Response:
+    async def healthz(_request: Request) -> Response:
+        """Live unless a fresh process is needed; whoever may ask without credentials learns a code and no more."""
+        health = source.health()
+        if health.hopeless:
+            return JSONResponse({"status": health.state, "reason": health.reason}, status_code=503)
         return JSONResponse({"status": "ok"})
 
     def readyz(_request: Request) -> Response:
-        stages = source.stages()
-        late = [stage.name for stage in stages if stage.late]
-        if stages and not late:
-            return JSONResponse({"status": "ready", "late": []})
-        return JSONResponse({"status": "late" if late else "starting", "late": late}, status_code=503)
+        """Ready when every stage beats and the models are there; says what is not."""
+        health, stages = source.health(), source.stages()
+        late = [stage for stage in stages if stage.late]
+        ready = health.state == "ready" and bool(stages) and not late
+        body = {
+            "status": "ready" if ready else "late" if late and not health.hopeless else health.state,
+            "reason": health.reason,
+            "detail": health.detail,
+            "late": [stage.name for stage in late],
+            "stages": {stage.name: {"state": stage.state, "reason": stage.reason} for stage in late},
+        }
+        return JSONResponse(body, status_code=200 if ready else 503)
 
     def metrics(_request: Request) -> Response:
         return Response(exposition(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

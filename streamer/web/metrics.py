@@ -34,6 +34,11 @@ class StatusCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric of the daemon."""
         yield InfoMetricFamily("ppewatch_build", "The running version.", {"version": self._version})
+        yield GaugeMetricFamily(
+            "ppewatch_ready",
+            "1 while every stage beats and the models are ready.",
+            value=float(self._source.health().state == "ready"),
+        )
         yield from _camera_metrics(self._source.cameras())
         yield from _people_metrics(self._source.people())
         yield from _alert_metrics(self._source.alert_counts())
@@ -125,13 +130,17 @@ def _stage_metrics(stages: Sequence[StageStatus]) -> Iterator[Metric]:
         "ppewatch_stage_late", "1 when the stage's last beat is older than its limit.", labels=("stage",)
     )
     age = GaugeMetricFamily(
-        "ppewatch_stage_last_beat_age_seconds", "Age of the stage's last beat.", labels=("stage",)
+        "ppewatch_stage_age_seconds", "Age of the stage's last sign of life.", labels=("stage",)
+    )
+    restarts = CounterMetricFamily(
+        "ppewatch_stage_restarts", "Times that another took the stage's place.", labels=("stage",)
     )
     for stage in stages:
         late.add_metric([stage.name], float(stage.late))
         if stage.last_beat_age_s is not None:
             age.add_metric([stage.name], stage.last_beat_age_s)
-    yield from (late, age)
+        restarts.add_metric([stage.name], stage.restarts)
+    yield from (late, age, restarts)
 
 
 def _worker_metrics(worker: WorkerStatus) -> Iterator[Metric]:

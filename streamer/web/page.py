@@ -39,6 +39,11 @@ class PageMaker:
             now=time.time(),
             path=request.url.path,
             navigation=NAVIGATION,
-            headline=headline(self.source.stages(), self.source.cameras(), self.source.alerts(_LATEST)),
+            headline=headline(
+                self.source.health(),
+                self.source.stages(),
+                self.source.cameras(),
+                self.source.alerts(_LATEST),
+            ),
             **values,
         )

@@ -1,5 +1,6 @@
 """Serves the status page by uvicorn in a thread of its own."""
 
+import asyncio
 import logging
 import socket
 import threading
@@ -10,20 +11,49 @@ from typing import Final, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 
+from streamer.pulse import NoPulse, Pulse
 from streamer.web.access import WebServerError, is_loopback
 from streamer.web.connections import ConnectionGuard, guarded_protocol
 
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 5.0
 
+#: uvicorn looks around ten times a second.
+_BEAT_EVERY_TICKS: Final = 10
+
 _log = logging.getLogger(__name__)
+
+
+class _BeatingServer(uvicorn.Server):
+    """Beats while the event loop turns and its threads, in which requests are answered, are not all held."""
+
+    def __init__(self, config: uvicorn.Config, pulse: Pulse) -> None:
+        super().__init__(config)
+        self._pulse = pulse
+        self._asking: asyncio.Task[None] | None = None
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn about ten times a second."""
+        if counter % _BEAT_EVERY_TICKS == 0 and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.create_task(self._ask())
+        return await super().on_tick(counter)
+
+    async def _ask(self) -> None:
+        await run_in_threadpool(_answer)
+        self._pulse.beat()
+
+
+def _answer() -> None:
+    """What a request does at least."""
 
 
 class WebServer:
     """``app`` of ``streamer.web.app.create_app`` on ``host:port``; port 0 lets the system choose a free one.
 
     ``proxies`` are addresses whose ``X-Forwarded-For`` is believed; everybody else's is not read.
+    ``pulse`` beats while requests can be answered.
 
     Raises ``WebServerError`` at once for an address wider than loopback when the app has no credentials.
     """
@@ -36,8 +66,11 @@ class WebServer:
         *,
         proxies: tuple[str, ...] = (),
         guard: ConnectionGuard | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._app = app
+        self._pulse = pulse or NoPulse()
+        self._listener: socket.socket | None = None
         self._host = host
         self._port = port
         self._server: uvicorn.Server | None = None
@@ -65,7 +98,7 @@ class WebServer:
         if self._thread is not None:
             raise WebServerError("http: the status page is already being served")
         with ExitStack() as on_failure:
-            listener = on_failure.enter_context(self._bind())
+            listener = self._listener = on_failure.enter_context(self._bind())
             config = uvicorn.Config(
                 self._app,
                 # logging belongs to the daemon; requests are not logged, their paths hold alert ids
@@ -85,7 +118,7 @@ class WebServer:
             )
             for name in ("uvicorn", "uvicorn.error"):
                 logging.getLogger(name).setLevel(logging.WARNING)
-            server = uvicorn.Server(config)
+            server = _BeatingServer(config, self._pulse)
             thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
             self._server, self._thread = server, thread
             thread.start()
@@ -96,12 +129,19 @@ class WebServer:
         if self._wide:
             _log.warning("the status page at %s is not encrypted; put a TLS proxy before it", self.address)
 
-    def stop(self) -> None:
+    def abandon(self) -> None:
+        """Leave a server that hangs, or has ended, to itself, and free its port; waits for nothing."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._listener is not None:
+            self._listener.close()
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Finish the requests under way, close, and return when the thread has ended. Twice is allowed."""
         if self._server is None or self._thread is None:
             return
         self._server.should_exit = True
-        self._thread.join(STOP_TIMEOUT_S)
+        self._thread.join(timeout_s)
         self._server = self._thread = self._bound = None
 
     def __enter__(self) -> Self:

@@ -38,6 +38,7 @@ class SiteRoutes:
             Route("/part/system", self.system_part, methods=["GET"]),
             Route("/api/cameras", _json(api.CAMERAS, source.cameras), methods=["GET"]),
             Route("/api/suppressions", _json(api.SUPPRESSIONS, source.suppressions), methods=["GET"]),
+            Route("/api/health", _json(api.HEALTH, source.health), methods=["GET"]),
             Route("/api/stages", _json(api.STAGES, source.stages), methods=["GET"]),
             Route("/api/worker", _json(api.WORKER, source.worker), methods=["GET"]),
             Route("/api/outbox", _json(api.OUTBOX, source.outbox), methods=["GET"]),

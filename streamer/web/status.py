@@ -180,18 +180,43 @@ class PeopleCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageStatus:
-    """One part of the daemon that must beat: late when its last beat is older than ``limit_s``."""
+    """One part of the daemon that must beat: late when its last beat is older than ``limit_s``, its thread has ended,
+    or another is to take its place.
+
+    - ``state``: beating, late, restarting or failed; ``reason``: why, as a code, empty while it beats.
+    - ``restarts``: how often another took its place.
+    """
 
     name: str
     late: bool
     last_beat_age_s: float | None
     limit_s: float
+    state: str = "beating"
+    reason: str = ""
+    restarts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthStatus:
+    """The daemon as a whole; the same words as its retained ``health``.
+
+    - ``state``: starting, ready, unready, failed, stopping or stopped; ``reason`` says why, as a code, ``detail`` in
+      words.
+    - ``since``: when state or reason changed last.
+    - ``hopeless``: the process is about to end by itself.
+    """
+
+    state: str
+    since: UtcTime
+    reason: str = ""
+    detail: str = ""
+    hopeless: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
     """The inference worker; counts are since the start, ``latency_s`` is the median from reception to
-    detections.
+    detections. ``state`` and ``reason`` are codes.
 
     ``state`` and ``reason`` are codes (``streamer.inference.worker_status``): ``ready``; ``degraded`` for want of
     memory, on another device than the wished one, or because the models fail on the pictures of ``cameras_aside``;
@@ -201,6 +226,8 @@ class WorkerStatus:
     """
 
     ready: bool
+    state: str = ""
+    reason: str = ""
     device: str
     state: str = ""
     reason: str = ""
@@ -215,9 +242,13 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxStatus:
-    """Delivery: ``broker`` is ``host:port`` without credentials; ``dropped`` counts over the site's life."""
+    """Delivery: ``broker`` is ``host:port`` without credentials; ``dropped`` counts over the site's life. ``reason`` is
+    a code, ``ok`` while connected, and ``detail`` the same in words.
+    """
 
     connected: bool
+    reason: str = ""
+    detail: str = ""
     broker: str
     last_seq: int = 0
     pending: int = 0
@@ -265,6 +296,10 @@ class StatusSource(Protocol):
 
     def stages(self) -> Sequence[StageStatus]:
         """Every stage that must beat; empty until the daemon has started them."""
+        ...
+
+    def health(self) -> HealthStatus:
+        """The daemon as a whole. Waits for nothing, whatever hangs."""
         ...
 
     def worker(self) -> WorkerStatus:

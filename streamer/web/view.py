@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from streamer.web.status import AlertSummary, CameraStatus, StageStatus, utc_text
+from streamer.web.status import AlertSummary, CameraStatus, HealthStatus, StageStatus, utc_text
 
 #: The tone of a state: ``good``, ``busy``, ``bad`` or ``off``. The word itself always stands beside the
 #: colour.
@@ -30,9 +30,14 @@ class Health:
 
 
 def headline(
-    stages: Sequence[StageStatus], cameras: Sequence[CameraStatus], alerts: Sequence[AlertSummary]
+    health: HealthStatus,
+    stages: Sequence[StageStatus],
+    cameras: Sequence[CameraStatus],
+    alerts: Sequence[AlertSummary],
 ) -> Health:
     """The one sentence at the top: what is wrong, else what goes on."""
+    if health.hopeless:
+        return Health("bad", f"Giving up: {health.detail}")
     late = [stage.name for stage in stages if stage.late]
     if late:
         return Health("bad", f"Not keeping up: {', '.join(late)}")

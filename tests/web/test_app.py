@@ -184,19 +184,64 @@ def test_an_empty_site_is_no_blank_page(server: WebServer, site: Site) -> None:
 
 
 def test_readiness_names_the_late_stages(server: WebServer, site: Site) -> None:
-    assert (ask(server, "/readyz").status, ask(server, "/readyz").json) == (
-        200,
-        {"status": "ready", "late": []},
-    )
+    ready = {"status": "ready", "reason": "", "detail": "", "late": [], "stages": {}}
+    assert (ask(server, "/readyz").status, ask(server, "/readyz").json) == (200, ready)
     site.stage_list[0] = replace(site.stage_list[0], late=True, last_beat_age_s=31.0)
-    site.stage_list.append(StageStatus(name="camera gate", late=True, last_beat_age_s=None, limit_s=5))
+    gate = StageStatus(
+        name="camera gate",
+        late=True,
+        last_beat_age_s=None,
+        limit_s=5,
+        state="restarting",
+        reason="stage_died",
+    )
+    site.stage_list.append(gate)
+    site.health_status = replace(
+        site.health_status, state="unready", reason="stage_hangs", detail="stage inference: late"
+    )
     answer = ask(server, "/readyz")
     assert answer.status == 503
-    assert answer.json == {"status": "late", "late": ["inference", "camera gate"]}
+    assert answer.json == {
+        "status": "late",
+        "reason": "stage_hangs",
+        "detail": "stage inference: late",
+        "late": ["inference", "camera gate"],
+        "stages": {
+            "inference": {"state": "beating", "reason": ""},
+            "camera gate": {"state": "restarting", "reason": "stage_died"},
+        },
+    }
     assert "Not keeping up: inference, camera gate" in ask(server, "/").text
     assert ask(server, "/healthz").status == 200
     site.stage_list.clear()
+    site.health_status = replace(site.health_status, state="starting", reason="models_loading")
     assert (ask(server, "/readyz").status, ask(server, "/readyz").json["status"]) == (503, "starting")
+
+
+def test_it_is_not_ready_without_models_though_every_stage_beats(server: WebServer, site: Site) -> None:
+    site.health_status = replace(site.health_status, state="unready", reason="models_not_ready")
+    answer = ask(server, "/readyz")
+    assert (answer.status, answer.json["status"], answer.json["reason"]) == (
+        503,
+        "unready",
+        "models_not_ready",
+    )
+    assert metrics(server)["ppewatch_ready", frozenset()] == 0
+
+
+def test_it_is_not_alive_once_it_has_given_up(server: WebServer, site: Site) -> None:
+    assert (ask(server, "/healthz").status, ask(server, "/healthz").json) == (200, {"status": "ok"})
+    site.health_status = replace(
+        site.health_status,
+        state="failed",
+        reason="stage_hangs",
+        detail="stage inference: hangs",
+        hopeless=True,
+    )
+    answer = ask(server, "/healthz")
+    assert (answer.status, answer.json) == (503, {"status": "failed", "reason": "stage_hangs"})
+    assert (ask(server, "/readyz").status, ask(server, "/readyz").json["status"]) == (503, "failed")
+    assert "Giving up: stage inference: hangs" in ask(server, "/").text
 
 
 def test_json_follows_its_published_description(server: WebServer, site: Site) -> None:

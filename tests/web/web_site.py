@@ -17,6 +17,7 @@ from streamer.web.status import (
     AlertStep,
     AlertSummary,
     CameraStatus,
+    HealthStatus,
     OutboxStatus,
     PeopleCount,
     StageStatus,
@@ -45,6 +46,9 @@ class Site:
     alert_list: list[AlertSummary] = field(default_factory=list)
     suppression_list: list[SuppressionStatus] = field(default_factory=list)
     stage_list: list[StageStatus] = field(default_factory=list)
+    health_status: HealthStatus = field(
+        default_factory=lambda: HealthStatus(state="ready", since=time.time())
+    )
     worker_status: WorkerStatus = field(default_factory=lambda: WorkerStatus(ready=False, device="cpu"))
     outbox_status: OutboxStatus = field(
         default_factory=lambda: OutboxStatus(connected=False, broker="127.0.0.1:1883")
@@ -101,6 +105,9 @@ class Site:
 
     def stages(self) -> Sequence[StageStatus]:
         return self.stage_list
+
+    def health(self) -> HealthStatus:
+        return self.health_status
 
     def worker(self) -> WorkerStatus:
         return self.worker_status
