@@ -216,7 +216,7 @@ class HealthStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
     """The inference worker; counts are since the start, ``latency_s`` is the median from reception to
-    detections. ``state`` and ``reason`` are codes.
+    detections.
 
     ``state`` and ``reason`` are codes (``streamer.inference.worker_status``): ``ready``; ``degraded`` for want of
     memory, on another device than the wished one, or because the models fail on the pictures of ``cameras_aside``;
@@ -226,8 +226,6 @@ class WorkerStatus:
     """
 
     ready: bool
-    state: str = ""
-    reason: str = ""
     device: str
     state: str = ""
     reason: str = ""
