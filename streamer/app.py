@@ -439,6 +439,7 @@ class Daemon:
             history=ComplianceHistory(self._site.state_dir),
             shifts=wiring.shifts_of(self._site),
             zones=lambda: wiring.zone_outlines_of(self._site),
+            changes=self._commands,
         )
         pulse = self._heartbeats.add("web")
         web = WebServer(app, http.host, http.port, proxies=http.proxies, pulse=pulse)

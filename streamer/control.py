@@ -110,6 +110,27 @@ class CommandDesk:
         else:
             self._answer(answer_topic, {"ok": True, **answer})
 
+    # -- for other ways of asking ----------------------------------------------------------------------
+
+    def acknowledge(self, alert_id: str, payload: bytes) -> Mapping[str, Any]:
+        """As the command ``ack``: carries it out, tells subscribers, and returns the answer. Raises ``RefusedError``.
+
+        So are ``judge`` (``feedback``) and ``remove_area`` (``remove``).
+        """
+        return self._carried_out(f"alerts/{alert_id}/ack", self._feedback.acknowledge(alert_id, payload))
+
+    def judge(self, alert_id: str, payload: bytes) -> Mapping[str, Any]:
+        """See ``acknowledge``."""
+        return self._carried_out(f"alerts/{alert_id}/feedback", self._feedback.judge(alert_id, payload))
+
+    def remove_area(self, area_id: str) -> Mapping[str, Any]:
+        """See ``acknowledge``."""
+        return self._carried_out(f"suppressions/{area_id}/remove", self._feedback.remove_area(area_id))
+
+    def _carried_out(self, what: str, answer: dict[str, Any]) -> Mapping[str, Any]:
+        self._answer(f"command/{what}/state", {"ok": True, **answer})
+        return answer
+
     def _refuse(self, topic: str, error: str) -> None:
         _log.warning("a command was refused: %s", error)
         self._answer(topic, {"ok": False, "error": redact(error)})

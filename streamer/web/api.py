@@ -56,7 +56,7 @@ def openapi(version: str) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "ppewatch", "version": version, "license": {"name": "Apache-2.0"}},
-        "paths": {**_alert_paths(), **_camera_paths(), **_compliance_paths()},
+        "paths": {**_alert_paths(), **_camera_paths(), **_compliance_paths(), **_change_paths()},
         "components": {"schemas": schemas | {"Error": _ERROR}},
     }
 
@@ -149,6 +149,54 @@ def _compliance_paths() -> dict[str, Any]:
             media_type="text/csv; charset=utf-8",
         ),
     }
+
+
+def _change_paths() -> dict[str, Any]:
+    text = {"type": "string"}
+    said = {
+        "ack": ("Somebody has seen the alert", ("by", "note")),
+        "feedback": ("Somebody says whether the alert was right", ("verdict", "what", "by", "note")),
+    }
+    paths = {
+        f"/api/alerts/{{alert_id}}/{kind}": _change(
+            "post",
+            summary,
+            _parameter("alert_id", text, where="path"),
+            {"type": "object", "properties": dict.fromkeys(keys, text), "additionalProperties": False},
+        )
+        for kind, (summary, keys) in said.items()
+    }
+    area = _parameter("area_id", text, where="path")
+    paths["/api/suppressions/{area_id}"] = _change("delete", "Take a suppression area away", area)
+    return paths
+
+
+def _change(
+    method: str, summary: str, parameter: dict[str, Any], body: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    failures = {
+        "403": "not from our own page, without the token, or nothing may be changed",
+        "404": "there is nothing of that name",
+        "409": "refused, with the reason",
+    }
+    token = _parameter("x-ppewatch-token", {"type": "string"}, "that of /api/token", where="header")
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "parameters": [parameter, {**token, "required": True}],
+        "responses": {
+            "200": {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}},
+            **{
+                status: {
+                    "description": description,
+                    "content": {"application/json": {"schema": _reference("Error")}},
+                }
+                for status, description in failures.items()
+            },
+        },
+    }
+    if body is not None:
+        operation["requestBody"] = {"content": {"application/json": {"schema": body}}}
+    return {method: operation}
 
 
 def _parameter(name: str, schema: dict[str, Any], text: str = "", *, where: str = "query") -> dict[str, Any]:

@@ -25,6 +25,7 @@ from streamer.web import api
 from streamer.web.access import LOOPBACK_NAMES, AccessControl
 from streamer.web.alert_routes import AlertRoutes
 from streamer.web.body_limit import BodyLimit
+from streamer.web.change_routes import ChangeDesk, change_routes
 from streamer.web.compliance_routes import ComplianceRoutes, HistorySource
 from streamer.web.counters import RefusalCounters
 from streamer.web.credentials import Credentials
@@ -40,6 +41,7 @@ _ASSETS: Final = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "wall.js": "text/javascript",
+    "changes.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -66,6 +68,7 @@ def create_app(
     history: HistorySource | None = None,
     shifts: Sequence[Shift] = (),
     zones: Callable[[], ZoneOutlines] = dict,
+    changes: ChangeDesk | None = None,
 ) -> Starlette:
     """The app to be served by ``WebServer``.
 
@@ -75,12 +78,14 @@ def create_app(
     - ``allowed_hosts``: the names under which the app answers; by default every name with credentials, and those of
       loopback without.
     - ``live``: pictures of the cameras; ``history``: person-seconds; None: there are none.
+    - ``changes``: who carries out what people change on the pages; None: nothing can be changed.
     - ``shifts``: parts of the day by which compliance is summed up; ``zones``: what is outlined on the pictures.
 
     Raises ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
     """
     zone = ZoneInfo(timezone)
-    pages = PageMaker(source, site_name, version, template_environment(timezone))
+    may_change = changes is not None and credentials is not None
+    pages = PageMaker(source, site_name, version, template_environment(timezone), may_change)
     counters = RefusalCounters()
     token = new_token()
     if allowed_hosts is None and credentials is None:
@@ -91,6 +96,7 @@ def create_app(
             *AlertRoutes(source, pages, zone).routes(),
             *ComplianceRoutes(history or _NoHistory(), pages, zone, shifts).routes(),
             *live_routes(live or _NoPictures(), lambda: [camera.camera for camera in source.cameras()]),
+            *(change_routes(changes) if changes is not None else ()),
             *_service_routes(source, version, counters),
             Route("/assets/{name}", _asset, methods=["GET"]),
             Route("/api/token", _json_value({"token": token}), methods=["GET"]),

@@ -24,12 +24,13 @@ _LATEST: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class PageMaker:
-    """Renders templates with what all of them need."""
+    """Renders templates with what all of them need. ``may_change``: whether the pages show what changes something."""
 
     source: StatusSource
     site_name: str
     version: str
     templates: Environment
+    may_change: bool = False
 
     def render(self, template: str, request: Request, **values: Any) -> str:
         """The HTML of ``template``; ``values`` are those that it needs beyond the common ones."""
@@ -38,6 +39,7 @@ class PageMaker:
             version=self.version,
             now=time.time(),
             path=request.url.path,
+            may_change=self.may_change,
             navigation=NAVIGATION,
             headline=headline(
                 self.source.health(),

@@ -25,13 +25,15 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(server: WebServer, path: str, *, method: str = "GET", **headers: str) -> Answer:
+def ask(
+    server: WebServer, path: str, *, method: str = "GET", content: bytes | None = None, **headers: str
+) -> Answer:
     """One request; underscores in header names become hyphens. The path goes out as it is, not normalised."""
     place = urlsplit(server.address)
     connection = HTTPConnection(place.hostname or "", place.port, timeout=10)
     try:
         connection.request(
-            method, path, headers={name.replace("_", "-"): text for name, text in headers.items()}
+            method, path, content, headers={name.replace("_", "-"): text for name, text in headers.items()}
         )
         response = connection.getresponse()
         lower = {name.lower(): value for name, value in response.getheaders()}

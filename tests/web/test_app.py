@@ -247,7 +247,9 @@ def test_it_is_not_alive_once_it_has_given_up(server: WebServer, site: Site) -> 
 def test_json_follows_its_published_description(server: WebServer, site: Site) -> None:
     description = ask(server, "/api/openapi.json").json
     assert description["openapi"].startswith("3.1")
-    for path, operations in description["paths"].items():
+    read = {path: operations for path, operations in description["paths"].items() if "get" in operations}
+    assert len(read) >= 12
+    for path, operations in read.items():
         filled = path.replace("{alert_id}", FIRST_ALERT).replace("{camera}", "entrance")
         answer = ask(server, f"{filled}?camera=entrance" if path == "/api/live" else filled)
         assert answer.status == 200, path
