@@ -151,9 +151,14 @@ def check_weights(models: Collection[str], weights: Mapping[str, Path] | None = 
     """Raise the ``WeightsError`` that loading ``models`` with ``weights`` (see ``load_default_detector``) would raise,
     as far as the files tell; nothing is loaded.
     """
-    for name, path in weights_paths(weights, names=_networks_of(models)).items():
+    from models.mask_rcnn.config import ARCHITECTURE as MASK_RCNN  # noqa: PLC0415
+    from models.mask_state.config import ARCHITECTURE as MASK_STATE  # noqa: PLC0415
+    from models.retinaface.config import ARCHITECTURE as RETINAFACE  # noqa: PLC0415
+
+    architectures = {"retinaface": RETINAFACE, "mask_state": MASK_STATE, "maskrcnn": MASK_RCNN}
+    for network, path in weights_paths(weights, names=_networks_of(models)).items():
         check_against_card(path)
-        load_weights(path, architecture=name)
+        load_weights(path, architecture=architectures[network])
 
 
 def _networks_of(models: Collection[str]) -> list[str]:

@@ -226,6 +226,7 @@ class Daemon:
         """Start every part and wait for the models, or until ``stopping`` says that nobody wants them any more."""
         self._warn()
         _log.info("site %s, configuration %s", self._site.site.name, config_revision(self._site)[:19])
+        self._check_weights()
         end_orphans(self._outbox, self._intake, at=time.time())
         self._announce_devices()
         self._outbox.examples.sweep()
@@ -316,6 +317,14 @@ class Daemon:
         _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
         self._tell_reload(None)
         self._notifier.ready(self._summary())
+
+    def _check_weights(self) -> None:
+        """Damaged weights do not get better by being tried again: say which before anything is begun."""
+        try:
+            wiring.check_weights_of(self._site)
+        except ModelError as error:
+            self._outbox.close()
+            raise NotReadyError(f"the models cannot be used: {error}") from error
 
     def _warn(self) -> None:
         for warning in limit_warnings(self._site):

@@ -113,9 +113,13 @@ def check_usable(site: SiteSettings, *, before: SiteSettings) -> None:
         source_of(camera)
         engine_of(site, camera_id)
         view_of(site, camera_id)
-    models, weights = all_models_of(site), weights_of(site)
-    if not models <= all_models_of(before) or weights != weights_of(before):
-        check_weights(models, weights)
+    if not all_models_of(site) <= all_models_of(before) or weights_of(site) != weights_of(before):
+        check_weights_of(site)
+
+
+def check_weights_of(site: SiteSettings) -> None:
+    """Raise the ``WeightsError`` that loading the site's models would raise, as far as the files tell."""
+    check_weights(all_models_of(site), weights_of(site))
 
 
 def tiling_of(camera: CameraSettings, heads: FollowedHeads | None = None) -> Tiling | None:

@@ -13,7 +13,7 @@ from retinaface_builders import made_up_weights
 from models.combined_detector import CombinedDetector
 from models.detector import SelectiveDetector
 from models.errors import PictureError, WeightsError
-from models.loading import installed_models, load_default_detector
+from models.loading import check_weights, installed_models, load_default_detector
 from models.mask_rcnn.config import ARCHITECTURE
 from models.mask_rcnn.network import MaskRcnn
 from models.pictures import ArrayPicture
@@ -133,6 +133,13 @@ def test_wrong_use(detector, weights):
         CombinedDetector(None, None)
     with pytest.raises(WeightsError, match="there is no model 'yolo'"):
         load_default_detector(weights=weights, models=["yolo"])
+
+
+def test_what_ships_and_what_is_named_passes_the_check_of_weights(weights):
+    check_weights(installed_models())
+    check_weights(BOTH, weights)
+    with pytest.raises(WeightsError, match="expected 'mask_rcnn'"):
+        check_weights(GEAR, {"maskrcnn": weights["retinaface"]})
 
 
 def test_weights_that_are_named_count_as_installed_and_must_be_there(tmp_path, monkeypatch):
