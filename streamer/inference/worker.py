@@ -1,5 +1,6 @@
 """The one thread that owns the models: loads and warms them, runs batches, and survives their failures."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -287,6 +288,9 @@ class InferenceWorker:
             self._stop.wait(min(wait_s, _IDLE_WAIT_S))
             return
         self._set_status(state=WorkerState.LOADING, device=self._recovery.device, rebuilds=self._builds)
+        if self._builds:
+            # the error that they died of holds the old models in a circle: their memory and threads go first
+            gc.collect()
         self._builds += 1
         if not self._recovery.exhausted:
             self._pulse.allow(_LONG_STEP_S)
@@ -357,7 +361,7 @@ class InferenceWorker:
             "the models broke (%s): %s: %s; built anew on %s in %.0f s",
             reason,
             type(error).__name__,
-            error,
+            str(error),  # a handler that keeps what is logged would keep the models with it
             self._recovery.device,
             self._build_at_s - now_s,
         )

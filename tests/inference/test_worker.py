@@ -1,9 +1,11 @@
 """The worker's thread with small detectors that fail on demand, real mailboxes and the real batcher."""
 
+import gc
 import itertools
 import logging
 import threading
 import time
+import weakref
 from contextlib import contextmanager
 
 import pytest
@@ -183,6 +185,31 @@ def test_broken_models_are_built_anew_and_work_goes_on():
         assert (status.rebuilds, status.state, status.reason) == (1, WorkerState.READY, WorkerReason.NONE)
         assert status.lost_frames >= 1
         assert status.failures == 3
+
+
+def test_broken_models_are_gone_before_others_are_built():
+    built = []
+    left = []
+
+    def load(*, device):
+        left.append([old for old in built if old() is not None])
+        is_first = not built
+
+        def fault(pictures, input_hw, calls):
+            if is_first:
+                raise RuntimeError("device lost")
+
+        detector = BrightnessDetector(fault=fault)
+        built.append(weakref.ref(detector))
+        return detector
+
+    gc.disable()
+    try:
+        with running(load, ready=False, initial_sizes=[(64, 64)]) as rig:
+            rig.until(lambda status: status.working)
+    finally:
+        gc.enable()
+    assert left == [[], []]
 
 
 def test_a_device_that_breaks_twice_in_a_row_is_left_for_the_cpu_and_the_status_says_so():
