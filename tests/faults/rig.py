@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import yaml
@@ -41,6 +42,7 @@ class FaultRig:
 
     - ``site``: the SITE.yaml as a mapping, to be changed before ``start_daemon`` (or ``reload_daemon``): by default
       ``cameras`` cameras that loop a recording, and rules of several dwell times, a few messages a second in all.
+    - ``environ`` is added to the daemon's environment, ``module`` is what is run as ``ppewatch``.
     - ``broker``, ``witness``, ``ledger``, ``state_dir``, ``folder``.
     - ``alerts``: how many messages there should be in the end, which ``finish`` waits for.
     """
@@ -63,6 +65,7 @@ class FaultRig:
         self.ledger = OutboxLedger(self.state_dir)
         self.daemon: DaemonProcess | None = None
         self.environ: dict[str, str] = {}
+        self.module = "streamer.cli"
         self.clock_is_steady = True
         self.injected = 0
         self.kills = 0
@@ -105,7 +108,7 @@ class FaultRig:
             return
         path = self.write_site()
         ready = self.log.count(" ready: ")
-        self.daemon = DaemonProcess(path, self._log, environ=self.environ)
+        self.daemon = DaemonProcess(path, self._log, environ=self.environ, module=self.module)
         if wait:
             self.wait_until(lambda: self.log.count(" ready: ") > ready, "the daemon is ready", READY_S)
 
@@ -128,6 +131,16 @@ class FaultRig:
         self.daemon = None
         if code:
             self.problems.append(f"the daemon ended with {code}")
+
+    def wait_ended(self, timeout_s: float = PATIENCE_S) -> int:
+        """Wait until the daemon ends by itself; its exit code."""
+        daemon = self._running()
+        try:
+            code = daemon.process.wait(timeout_s)
+        except TimeoutExpired:
+            raise StuckError(f"the daemon still runs after {timeout_s:.0f} s") from None
+        self.daemon = None
+        return code
 
     # -- what flows ---------------------------------------------------------------------------------
 

@@ -11,13 +11,20 @@ ROOT = Path(__file__).parents[2]
 
 
 class DaemonProcess:
-    """``ppewatch run SITE.yaml``; what it prints is in ``log``."""
+    """``ppewatch run SITE.yaml``; what it prints is in ``log``. ``module`` is what is run as ``ppewatch``."""
 
-    def __init__(self, site: Path, log: Path, *, environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        site: Path,
+        log: Path,
+        *,
+        environ: dict[str, str] | None = None,
+        module: str = "streamer.cli",
+    ) -> None:
         self._log = log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streamer.cli", "run", str(site)],
+                [sys.executable, "-m", module, "run", str(site)],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

@@ -77,9 +77,10 @@ def read_access_units(path: str) -> tuple[str, list[Gst.Buffer]]:
             True,
         )
         pipeline.add(tail)
-        found["sink"] = tail.get_by_name("units")
         tail.sync_state_with_parent()
         pad.link(tail.get_static_pad("sink"))
+        # told last: a sink that has not been started says at once that nothing more will come
+        found["sink"] = tail.get_by_name("units")
 
     pipeline.get_by_name("demux").connect("pad-added", on_pad)
     pipeline.set_state(Gst.State.PLAYING)

@@ -1,0 +1,149 @@
+"""What can happen to a whole site: settings that are written while they are read, and half of many cameras down."""
+
+import os
+import random
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import yaml
+from faults.camera_faults import served
+from faults.registry import Size, fault
+from faults.rig import FaultRig
+from faults.watching import Watching, apply_site, status_of, wait_status
+from peers import rtsp
+from peers.dead_ends import DarkHost, HangingPort, refusing_port
+
+from streamer.soak.busy_clip import busy_clip
+
+#: Streams of the RTSP server, each seen by many.
+MOUNTS = 5
+
+
+@fault("SIGHUP storms", full=Size(400, 120), short=Size(40, 10))
+def sighup_storms(rig: FaultRig, *, times: int, seed: int) -> None:
+    """Bursts of SIGHUP while the settings are as they were, others, wrong, half written, empty or not there."""
+    chance = random.Random(seed)
+    rig.start_daemon()
+    rig.wait_stored(2)
+    path = rig.folder / "site.yaml"
+    before = {word: rig.log.count(word) for word in (" reloaded: ", "not reloaded")}
+
+    def reloads() -> int:
+        return sum(rig.log.count(word) for word in before)
+
+    with Watching(rig, others=["camera0"]) as watching, watching.fault():
+        rig.injected = 0
+        while rig.injected < times:
+            rig.site["cameras"]["camera1"]["fps"] = chance.choice((3, 4))
+            text = yaml.safe_dump(rig.site)
+            how = chance.choice(("whole", "whole", "wrong", "half", "in two", "empty", "gone", "noise"))
+            if how == "wrong":
+                text = text.replace("fps:", "fsp:", 1)
+            elif how == "half":
+                text = text[: chance.randrange(len(text))]
+            elif how == "empty":
+                text = ""
+            elif how == "noise":
+                path.write_bytes(chance.randbytes(200))
+            if how == "gone":
+                path.unlink(missing_ok=True)
+            elif how == "in two":
+                path.write_text(text[: len(text) // 2])
+            elif how != "noise":
+                path.write_text(text)
+            for _ in range(chance.randrange(1, 8)):
+                os.kill(rig.pid, signal.SIGHUP)
+                rig.injected += 1
+                time.sleep(chance.choice((0.0, 0.0, 0.02)))
+            if how == "in two":
+                path.write_text(text)
+            if chance.random() < 0.7:
+                # the other bursts run into one another
+                seen, end_s = reloads(), time.monotonic() + 1.0
+                while reloads() == seen and time.monotonic() < end_s:
+                    time.sleep(0.05)
+        rig.site["cameras"]["camera1"]["fps"] = 4
+        apply_site(rig)
+        for name in rig.site["cameras"]:
+            wait_status(rig, name, "online")
+        rig.wait_stored(rig.share(1))
+    told = {word.strip(" :"): rig.log.count(word) - count for word, count in before.items()}
+    rig.notes.append(", ".join(f"{word} {count} times" for word, count in told.items()))
+
+
+@fault("half of the cameras down", full=Size(100, 150), short=Size(12, 10), needs=rtsp.missing_reason)
+def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
+    """As many cameras that are well, and ``times`` whose host is off, whose port is closed, or that hang: the ones are
+    looked at as before, of the others it is said what is wrong.
+    """
+    with served(file=busy_clip(rig.folder), mounts=MOUNTS, shared=True) as server:
+        common = {"fps": 1, "input_size": 256, "models": ["retinaface"]}
+        live = {
+            f"live{n}": {"url": str(busy_clip(rig.folder)), "loop": True, **common}
+            if n % 2
+            else {"url": f"rtsp://127.0.0.1:{server.port}/stream{n // 2 % MOUNTS}", **common}
+            for n in range(times)
+        }
+        rig.site["cameras"] = live
+        apply_site(rig)
+        took_s = max(wait_status(rig, name, "online", within_s=240.0) for name in live)
+        rig.notes.append(f"{times} cameras are online after {took_s:.1f} s")
+        rig.wait_stored(2)
+        with dead_ends(times) as dead, Watching(rig, others=live) as watching:
+            rig.wait_stored(rig.share(4))
+            with watching.fault():
+                rig.injected = times
+                rig.site["cameras"] = live | {
+                    name: {"url": url, "reconnect": {"timeout": 3, "max": 5}, **common}
+                    for name, url in dead.items()
+                }
+                begun_s = time.monotonic()
+                apply_site(rig)
+                told_s = [
+                    wait_status(rig, name, "connecting", "unreachable", since_s=begun_s, within_s=240.0)
+                    for name in dead
+                ]
+                watching.told_after(max(told_s), stated_s=10.0, what="what is wrong with the last")
+                rig.wait_stored(rig.share(2))
+                off = [name for name in live if status_of(rig, name)["state"] != "online"]
+                if off:
+                    rig.problems.append(f"live cameras that are not online: {off}")
+            rig.site["cameras"] = live
+            apply_site(rig)
+        # and all of them at once, from the beginning
+        with dead_ends(times) as dead:
+            rig.stop_daemon()
+            rig.witness.states.clear()
+            rig.site["cameras"] = live | {
+                name: {"url": url, "reconnect": {"timeout": 3, "max": 5}, **common}
+                for name, url in dead.items()
+            }
+            begun_s = time.monotonic()
+            apply_site(rig)
+            took_s = max(wait_status(rig, name, "online", since_s=begun_s, within_s=240.0) for name in live)
+            rig.notes.append(
+                f"beside {times} dead ones they are online {took_s:.1f} s after the start of the process"
+            )
+            rig.wait_stored(rig.share(4))
+            rig.stop_daemon()
+            rig.site["cameras"] = dict(list(live.items())[:2])
+
+
+@contextmanager
+def dead_ends(count: int) -> Iterator[dict[str, str]]:
+    """Addresses of ``count`` cameras of which a third is switched off, a third refuses, and a third hangs."""
+    with ExitStack() as open_ends:
+        addresses = {}
+        for number in range(count):
+            host = f"127.0.1.{1 + number % 250}"
+            if number % 3 == 0:
+                end: DarkHost | HangingPort = open_ends.enter_context(DarkHost(host))
+                port = end.port
+            elif number % 3 == 1:
+                port = refusing_port(host)
+            else:
+                port = open_ends.enter_context(HangingPort(host)).port
+            addresses[f"dead{number}"] = f"rtsp://{host}:{port}/stream"
+        yield addresses
