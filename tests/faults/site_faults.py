@@ -27,50 +27,52 @@ def sighup_storms(rig: FaultRig, *, times: int, seed: int) -> None:
     chance = random.Random(seed)
     rig.start_daemon()
     rig.wait_stored(2)
-    path = rig.folder / "site.yaml"
-    before = {word: rig.log.count(word) for word in (" reloaded: ", "not reloaded")}
-
-    def reloads() -> int:
-        return sum(rig.log.count(word) for word in before)
-
+    words = (" reloaded: ", "not reloaded")
+    before = [rig.log.count(word) for word in words]
     with Watching(rig, others=["camera0"]) as watching, watching.fault():
         rig.injected = 0
         while rig.injected < times:
-            rig.site["cameras"]["camera1"]["fps"] = chance.choice((3, 4))
-            text = yaml.safe_dump(rig.site)
-            how = chance.choice(("whole", "whole", "wrong", "half", "in two", "empty", "gone", "noise"))
-            if how == "wrong":
-                text = text.replace("fps:", "fsp:", 1)
-            elif how == "half":
-                text = text[: chance.randrange(len(text))]
-            elif how == "empty":
-                text = ""
-            elif how == "noise":
-                path.write_bytes(chance.randbytes(200))
-            if how == "gone":
-                path.unlink(missing_ok=True)
-            elif how == "in two":
-                path.write_text(text[: len(text) // 2])
-            elif how != "noise":
-                path.write_text(text)
-            for _ in range(chance.randrange(1, 8)):
-                os.kill(rig.pid, signal.SIGHUP)
-                rig.injected += 1
-                time.sleep(chance.choice((0.0, 0.0, 0.02)))
-            if how == "in two":
-                path.write_text(text)
-            if chance.random() < 0.7:
-                # the other bursts run into one another
-                seen, end_s = reloads(), time.monotonic() + 1.0
-                while reloads() == seen and time.monotonic() < end_s:
-                    time.sleep(0.05)
+            seen, end_s = [rig.log.count(word) for word in words], time.monotonic() + 1.0
+            rig.injected += _burst(rig, chance)
+            # most bursts are taken up, the others run into one another
+            while chance.random() < 0.99 and time.monotonic() < end_s:
+                if [rig.log.count(word) for word in words] != seen:
+                    break
+                time.sleep(0.02)
         rig.site["cameras"]["camera1"]["fps"] = 4
         apply_site(rig)
         for name in rig.site["cameras"]:
             wait_status(rig, name, "online")
         rig.wait_stored(rig.share(1))
-    told = {word.strip(" :"): rig.log.count(word) - count for word, count in before.items()}
-    rig.notes.append(", ".join(f"{word} {count} times" for word, count in told.items()))
+    after = [rig.log.count(word) for word in words]
+    rig.notes.append(f"settings taken {after[0] - before[0]} times, refused {after[1] - before[1]} times")
+
+
+def _burst(rig: FaultRig, chance: random.Random) -> int:
+    """Leave the settings in some state and send some signals; how many."""
+    path = rig.folder / "site.yaml"
+    rig.site["cameras"]["camera1"]["fps"] = chance.choice((3, 4))
+    whole = yaml.safe_dump(rig.site).encode()
+    left = {
+        "whole": whole,
+        "wrong": whole.replace(b"fps:", b"fsp:", 1),
+        "half": whole[: chance.randrange(len(whole))],
+        "in two": whole[: len(whole) // 2],
+        "empty": b"",
+        "noise": chance.randbytes(200),
+    }
+    how = chance.choice((*left, "whole", "gone"))
+    if how == "gone":
+        path.unlink(missing_ok=True)
+    else:
+        path.write_bytes(left[how])
+    signals = chance.randrange(1, 8)
+    for _ in range(signals):
+        os.kill(rig.pid, signal.SIGHUP)
+        time.sleep(chance.choice((0.0, 0.0, 0.02)))
+    if how == "in two":
+        path.write_bytes(whole)
+    return signals
 
 
 @fault("half of the cameras down", full=Size(100, 150), short=Size(12, 10), needs=rtsp.missing_reason)
