@@ -85,6 +85,7 @@ class InferenceWorker:
         self._readiness = Readiness(batcher.max_batch)
         self._builds = 0
         self._patience = Patience()
+        self._had_models = False
         self._stop = Event()
         self._settled = Event()
         self._rebuild = Event()
@@ -288,9 +289,10 @@ class InferenceWorker:
             self._stop.wait(min(wait_s, _IDLE_WAIT_S))
             return
         self._set_status(state=WorkerState.LOADING, device=self._recovery.device, rebuilds=self._builds)
-        if self._builds:
-            # the error that they died of holds the old models in a circle: their memory and threads go first
+        if self._had_models:
+            # the error that they died of holds the old ones in a circle: their memory and threads go first
             gc.collect()
+            self._had_models = False
         self._builds += 1
         if not self._recovery.exhausted:
             self._pulse.allow(_LONG_STEP_S)
@@ -300,6 +302,7 @@ class InferenceWorker:
         except Exception as error:  # noqa: BLE001 - the factory may raise anything
             self._break_down(WorkerReason.LOAD_FAILED, error)
             return
+        self._had_models = True
         self._set_status(state=WorkerState.WARMING, digests=digests)
         self._batcher.reset_costs()
         sizes = (*self._initial_sizes, *self._batcher.sizes_to_prepare())

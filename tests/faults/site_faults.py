@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 
 import yaml
@@ -19,6 +19,9 @@ from streamer.soak.busy_clip import busy_clip
 
 #: Streams of the RTSP server, each seen by many.
 MOUNTS = 5
+_LOOKED_AT: dict[str, object] = {"fps": 1, "input_size": 256, "models": ["retinaface"]}
+#: From so many on, the site is also started anew with all of them.
+_MANY = 50
 
 
 @fault("SIGHUP storms", full=Size(400, 120), short=Size(40, 10))
@@ -75,32 +78,28 @@ def _burst(rig: FaultRig, chance: random.Random) -> int:
     return signals
 
 
-@fault("half of the cameras down", full=Size(100, 150), short=Size(12, 10), needs=rtsp.missing_reason)
+@fault("half of the cameras down", full=Size(100, 150), short=Size(9, 10), needs=rtsp.missing_reason)
 def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
     """As many cameras that are well, and ``times`` whose host is off, whose port is closed, or that hang: the ones are
     looked at as before, of the others it is said what is wrong.
     """
     with served(file=busy_clip(rig.folder), mounts=MOUNTS, shared=True) as server:
-        common = {"fps": 1, "input_size": 256, "models": ["retinaface"]}
         live = {
-            f"live{n}": {"url": str(busy_clip(rig.folder)), "loop": True, **common}
+            f"live{n}": {"url": str(busy_clip(rig.folder)), "loop": True, **_LOOKED_AT}
             if n % 2
-            else {"url": f"rtsp://127.0.0.1:{server.port}/stream{n // 2 % MOUNTS}", **common}
+            else {"url": f"rtsp://127.0.0.1:{server.port}/stream{n // 2 % MOUNTS}", **_LOOKED_AT}
             for n in range(times)
         }
         rig.site["cameras"] = live
-        apply_site(rig)
-        took_s = max(wait_status(rig, name, "online", within_s=240.0) for name in live)
-        rig.notes.append(f"{times} cameras are online after {took_s:.1f} s")
+        rig.notes.append(
+            f"{times} cameras are online {_start_s(rig, live):.1f} s after the start of the process"
+        )
         rig.wait_stored(2)
         with dead_ends(times) as dead, Watching(rig, others=live) as watching:
             rig.wait_stored(rig.share(4))
             with watching.fault():
                 rig.injected = times
-                rig.site["cameras"] = live | {
-                    name: {"url": url, "reconnect": {"timeout": 3, "max": 5}, **common}
-                    for name, url in dead.items()
-                }
+                rig.site["cameras"] = live | _cameras_at(dead)
                 begun_s = time.monotonic()
                 apply_site(rig)
                 told_s = [
@@ -114,23 +113,30 @@ def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
                     rig.problems.append(f"live cameras that are not online: {off}")
             rig.site["cameras"] = live
             apply_site(rig)
-        # and all of them at once, from the beginning
+        if times < _MANY:
+            return
         with dead_ends(times) as dead:
             rig.stop_daemon()
-            rig.witness.states.clear()
-            rig.site["cameras"] = live | {
-                name: {"url": url, "reconnect": {"timeout": 3, "max": 5}, **common}
-                for name, url in dead.items()
-            }
-            begun_s = time.monotonic()
-            apply_site(rig)
-            took_s = max(wait_status(rig, name, "online", since_s=begun_s, within_s=240.0) for name in live)
-            rig.notes.append(
-                f"beside {times} dead ones they are online {took_s:.1f} s after the start of the process"
-            )
+            rig.site["cameras"] = live | _cameras_at(dead)
+            rig.notes.append(f"{_start_s(rig, live):.1f} s beside {times} dead ones")
             rig.wait_stored(rig.share(4))
             rig.stop_daemon()
             rig.site["cameras"] = dict(list(live.items())[:2])
+
+
+def _start_s(rig: FaultRig, live: Collection[str]) -> float:
+    """Start the daemon; the seconds from there until each of ``live`` is online."""
+    rig.witness.states.clear()
+    begun_s = time.monotonic()
+    apply_site(rig)
+    return max(wait_status(rig, name, "online", since_s=begun_s, within_s=240.0) for name in live)
+
+
+def _cameras_at(addresses: dict[str, str]) -> dict[str, dict[str, object]]:
+    return {
+        name: {"url": url, "reconnect": {"timeout": 3, "max": 5}, **_LOOKED_AT}
+        for name, url in addresses.items()
+    }
 
 
 @contextmanager
