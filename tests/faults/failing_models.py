@@ -73,17 +73,17 @@ def said_in(command: Path) -> str:
 
 def main() -> None:
     """Be ``ppewatch``."""
-    from streamer import app, cli  # noqa: PLC0415 - the command line loads the rest when it is needed
+    from streamer import cli, detector_factory  # noqa: PLC0415 - ends as the command line does
 
     command = Path(os.environ[VARIABLE])
-    load_detector = app.load_detector
+    load_detector = detector_factory.load_detector
 
     def load_failing(*, device: str, **options: Any) -> FailingDetector:
         if device != "cpu" and said_in(command) == "device lost":
             raise RuntimeError("CUDA_ERROR_NO_DEVICE: no CUDA-capable device is detected")
         return FailingDetector(load_detector(device="cpu", **options), device, command)
 
-    app.load_detector = load_failing  # type: ignore[assignment]
+    detector_factory.load_detector = load_failing  # type: ignore[assignment]
     cli.run()
 
 
