@@ -127,6 +127,16 @@ def remove_parts(state_dir: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+def remove_damaged(state_dir: Path, *, before: float) -> None:
+    """Remove databases that were moved aside and last written before ``before`` (UTC epoch s): they hold alerts too."""
+    for database in state_dir.glob("outbox.sqlite3.damaged-*"):
+        try:
+            if database.stat().st_mtime < before:
+                database.unlink()
+        except OSError as error:
+            _log.warning("cannot remove %s: %s", database, error.strerror)
+
+
 def move_aside(database: Path) -> Path:
     """Rename a database with its WAL files to a name that is free, and return that of the database."""
     number = 1

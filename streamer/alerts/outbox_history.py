@@ -7,7 +7,7 @@ from typing import Final
 
 from streamer.alerts.errors import OutboxFullError
 from streamer.alerts.outbox_db import OutboxDatabase
-from streamer.alerts.outbox_files import free_bytes, remove_snapshot, remove_strays
+from streamer.alerts.outbox_files import free_bytes, remove_damaged, remove_snapshot, remove_strays
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +71,7 @@ class History:
             self._forget(chosen)
             # a day more, because the folder's date is that of the frame, not of the acknowledgement
             remove_strays(self._dir, before=before - _DAY_S, is_known=self._knows_folder)
+            remove_damaged(self._dir, before=before)
         return len(chosen)
 
     def give_up(self, *, batch: int) -> int:

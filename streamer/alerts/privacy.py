@@ -1,7 +1,7 @@
 """Makes people and places unrecognisable in pixels, before anything is drawn, stored or sent.
 
-Static polygons become black. A head is reduced to four cells across and interpolated: what is left of a face
-are some twenty mean colours, from which it can be neither sharpened nor rebuilt. Deterministic, like
+Static polygons become black. A head is reduced to three cells across and interpolated: what is left of a face
+are some twelve mean colours, from which it can be neither sharpened nor rebuilt. Deterministic, like
 everything on a snapshot.
 """
 
@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 Polygon = Sequence[tuple[float, float]]
 
 #: Cells across the shorter side of a blurred head.
-_CELLS: Final = 4
+_CELLS: Final = 3
 #: Drawn around polygons, so that no pixel shows what lies partly inside.
 _BORDER_PX: Final = 3
 #: The blurred region is larger than the box by this share of its sides, on each side: hair, ears and chin.

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,12 @@ from streamer.commands.options import (
     weights_given,
     whole_number,
 )
+from streamer.commands.site_camera import add_camera_arguments, site_and_camera
 
 if TYPE_CHECKING:
     from models.detector import Detector
     from streamer.detect.material import Material
+    from streamer.detect.outputs import Hide
     from streamer.detect.rows import Row
 
 HELP = "look at pictures, folders or clips: annotated copies and COCO-style rows"
@@ -56,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME,...",
         help="look with these alone: retinaface (faces and masks), maskrcnn (hard hats, heads, people)",
     )
+    add_camera_arguments(
+        parser, "the pictures are a camera's of this site: hide in the copies what its `privacy` says"
+    )
     add_model_arguments(parser)
 
 
@@ -69,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.splash and args.out is None:
         raise UsageError("--splash says how the copies of --out look; give --out DIR too")
+    hide = _hiding(args)
     materials = material_of(args.sources, but_below=args.out)
     failed = 0
     with _rows_to(args.json) as write_row:
@@ -89,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             for material in materials:
                 bar.set_description(material.name, refresh=False)
                 try:
-                    for rows in _look_at(material, detector, args):
+                    for rows in _look_at(material, detector, args, hide):
                         for row in rows:
                             write_row(row)
                         bar.update()
@@ -103,7 +110,23 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, text.split(",")))
 
 
-def _look_at(material: "Material", detector: "Detector", args: argparse.Namespace) -> "Iterator[list[Row]]":
+def _hiding(args: argparse.Namespace) -> "Hide | None":
+    """What makes the copies private; None without a site."""
+    if args.config is None:
+        if args.camera is not None:
+            raise UsageError("--camera names a camera of SITE.yaml; give --config SITE.yaml too")
+        return None
+    from streamer.alerts.privacy import Blur
+    from streamer.detect.private import private_copy
+
+    site, camera_id = site_and_camera(args.config, args.camera)
+    privacy = site.cameras[camera_id].privacy
+    return partial(private_copy, blur=Blur(str(privacy.blur)), polygons=privacy.polygons)
+
+
+def _look_at(
+    material: "Material", detector: "Detector", args: argparse.Namespace, hide: "Hide | None"
+) -> "Iterator[list[Row]]":
     """The rows of one look after the other; its copy is written on the way."""
     from streamer.detect.looking import detections_of
     from streamer.detect.material import looks_of
@@ -115,7 +138,11 @@ def _look_at(material: "Material", detector: "Detector", args: argparse.Namespac
         if args.out is not None:
             copies = stack.enter_context(
                 CopyWriter(
-                    copy_path(args.out, material), material, splash=args.splash, min_score=args.min_score
+                    copy_path(args.out, material),
+                    material,
+                    splash=args.splash,
+                    min_score=args.min_score,
+                    hide=hide,
                 )
             )
         looks = looks_of(material, every=args.every)

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from streamer.commands import ExitCode, UsageError
 from streamer.commands.options import PASSWORD_HELP, number
+from streamer.commands.site_camera import add_camera_arguments, site_and_camera
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from streamer.alerts.privacy import Polygon
     from streamer.ingest.probe import ProbeReport
+    from streamer.ingest.source import Source
 
 HELP = "codec, size, frame rate, keyframe interval, decoder and a sample picture of a source"
 
@@ -19,7 +24,13 @@ _PICTURE_SUFFIXES: Final = (".jpg", ".jpeg", ".png")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument(
-        "url", metavar="URL", help="rtsp(s)://, http(s)://, a file, a folder or a webcam; ${NAME} is replaced"
+        "url",
+        nargs="?",
+        metavar="URL",
+        help="rtsp(s)://, http(s)://, a file, a folder or a webcam; ${NAME} is replaced",
+    )
+    add_camera_arguments(
+        parser, "probe a camera there instead; its privacy polygons are black in the sample picture"
     )
     parser.add_argument("--user", help="user name at the camera")
     parser.add_argument("--password", help=PASSWORD_HELP)
@@ -52,15 +63,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Probe and report."""
     from streamer.commands.background import in_background
-    from streamer.commands.passwords import given_password, given_url
     from streamer.ingest.probe import probe
+
+    if args.picture is not None and args.picture.suffix.lower() not in _PICTURE_SUFFIXES:
+        raise UsageError(f"--picture: {args.picture} should end in {', '.join(_PICTURE_SUFFIXES)}")
+    source, polygons = _source(args)
+    report = in_background(lambda: probe(source, seconds=args.seconds)).result()
+    facts = {"source": source.display, **_facts(report)}
+    if args.picture is not None:
+        _write_picture(report, args.picture, polygons)
+        facts["picture"] = str(args.picture)
+    if args.json:
+        print(json.dumps(facts))
+    else:
+        print(facts.pop("source"))
+        for name, value in facts.items():
+            print(f"  {name.replace('_', ' '):<22} {'unknown' if value is None else value}")
+    return ExitCode.DONE
+
+
+def _source(args: argparse.Namespace) -> "tuple[Source, Sequence[Polygon]]":
+    """What to probe, and the parts of its picture that nobody may see."""
+    from streamer.commands.passwords import given_password, given_url
     from streamer.ingest.source import Source
     from streamer.ingest.tls import SourceTls
     from streamer.ingest.urls import secrets_of
     from streamer.redaction import install_redaction
 
-    if args.picture is not None and args.picture.suffix.lower() not in _PICTURE_SUFFIXES:
-        raise UsageError(f"--picture: {args.picture} should end in {', '.join(_PICTURE_SUFFIXES)}")
+    if (args.url is None) == (args.config is None):
+        raise UsageError("give a URL, or --config SITE.yaml with --camera")
+    if args.config is not None:
+        from streamer import wiring
+
+        site, camera_id = site_and_camera(args.config, args.camera)
+        camera = site.cameras[camera_id]
+        return wiring.source_of(camera), camera.privacy.polygons
     password = given_password(args.password)
     try:
         source = Source(
@@ -74,18 +111,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise UsageError(str(error)) from None
     install_redaction(secrets_of(source.url, source.password))
-    report = in_background(lambda: probe(source, seconds=args.seconds)).result()
-    facts = {"source": source.display, **_facts(report)}
-    if args.picture is not None:
-        _write_picture(report, args.picture)
-        facts["picture"] = str(args.picture)
-    if args.json:
-        print(json.dumps(facts))
-    else:
-        print(facts.pop("source"))
-        for name, value in facts.items():
-            print(f"  {name.replace('_', ' '):<22} {'unknown' if value is None else value}")
-    return ExitCode.DONE
+    return source, ()
 
 
 def _facts(report: "ProbeReport") -> dict[str, Any]:
@@ -108,10 +134,13 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 2)
 
 
-def _write_picture(report: "ProbeReport", path: Path) -> None:
+def _write_picture(report: "ProbeReport", path: Path, polygons: "Sequence[Polygon]") -> None:
     import cv2
 
-    bgr = cv2.cvtColor(report.sample.rgb(), cv2.COLOR_RGB2BGR)
+    from streamer.alerts.privacy import made_private
+
+    rgb = made_private(report.sample.rgb(), heads_xyxy=(), polygons=polygons)
+    bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     _, data = cv2.imencode(path.suffix.lower(), bgr)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data.tobytes())

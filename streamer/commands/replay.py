@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from streamer.commands import CommandError, ExitCode, UsageError
 from streamer.commands.options import add_model_arguments, number, progress_bar, weights_given
+from streamer.commands.site_camera import add_camera_arguments, site_and_camera
 
 if TYPE_CHECKING:
     from config import CameraSettings, SiteSettings
@@ -24,12 +25,7 @@ HELP = "run the rules over a recording, as fast as it goes"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("clip", type=Path, metavar="CLIP", help="a recording, or a folder of pictures")
-    parser.add_argument(
-        "--config", type=Path, metavar="SITE.yaml", help="take zones and rules of a camera there"
-    )
-    parser.add_argument(
-        "--camera", metavar="NAME", help="which camera of SITE.yaml (needed when it has several)"
-    )
+    add_camera_arguments(parser, "take zones and rules of a camera there")
     parser.add_argument(
         "--require",
         nargs="+",
@@ -172,8 +168,6 @@ class _Looked:
 
 def _site(args: argparse.Namespace) -> "tuple[SiteSettings, str]":
     """The site of the arguments and the camera's name. Raises ``UsageError`` or ``ConfigError``."""
-    from config import load_site
-    from streamer.redaction import install_redaction
     from streamer.replay.site import ad_hoc_site
 
     if args.config is None:
@@ -186,15 +180,7 @@ def _site(args: argparse.Namespace) -> "tuple[SiteSettings, str]":
     for name in ("require", "dwell", "clear"):
         if getattr(args, name) is not None:
             raise UsageError(f"--{name} belongs to SITE.yaml when --config is given")
-    site = load_site(args.config)
-    install_redaction(site.secrets())
-    names = ", ".join(site.cameras)
-    if args.camera is None and len(site.cameras) > 1:
-        raise UsageError(f"{args.config} has several cameras; say with --camera which: {names}")
-    camera_id = args.camera or next(iter(site.cameras))
-    if camera_id not in site.cameras:
-        raise UsageError(f"--camera: {args.config} has no {camera_id!r}; there are {names}")
-    return site, camera_id
+    return site_and_camera(args.config, args.camera)
 
 
 def _with_weights(site: "SiteSettings", given: dict[str, Path]) -> "SiteSettings":

@@ -1,5 +1,6 @@
 """Annotated copies on the disk: a picture for a picture, a clip for a clip."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -25,6 +26,10 @@ _CLIP_TICKS: Final = 90_000
 _NOMINAL_FPS: Final = 25
 
 
+#: Makes a copy of a frame (H, W, 3) in which nothing is seen that nobody may see.
+Hide = Callable[[NDArray[np.uint8], Detections], NDArray[np.uint8]]
+
+
 def copy_path(folder: Path, material: Material) -> Path:
     """Where the copy of ``material`` goes below ``folder``."""
     path = folder / material.name
@@ -37,10 +42,13 @@ def copy_path(folder: Path, material: Material) -> Path:
 class CopyWriter:
     """Writes the annotated copy of one file to ``path``; a clip is there once it is whole.
 
-    Raises ``MaterialError`` when the copy cannot be written, or would overwrite ``material`` itself.
+    ``hide`` is done to each picture first. Raises ``MaterialError`` when the copy cannot be written, or would overwrite
+    ``material`` itself.
     """
 
-    def __init__(self, path: Path, material: Material, *, splash: bool, min_score: float) -> None:
+    def __init__(
+        self, path: Path, material: Material, *, splash: bool, min_score: float, hide: Hide | None = None
+    ) -> None:
         if path.resolve() == material.path.resolve():
             raise MaterialError(f"{path}: the copy would overwrite the original; choose another folder")
         self._path = path
@@ -48,6 +56,7 @@ class CopyWriter:
         self._part = path.with_name(f".part.{path.name}")
         self._draw = annotate.splash if splash else annotate.annotated
         self._min_score = min_score
+        self._hide = hide
         self._clip: Any = None
         self._stream: Any = None
         self._last_tick = -1
@@ -74,7 +83,10 @@ class CopyWriter:
 
     def write(self, look: Look, detections: Detections) -> None:
         """Add the copy of one look."""
-        rgb = self._draw(look.picture.rgb(), detections, min_score=self._min_score)
+        rgb = look.picture.rgb()
+        if self._hide is not None:
+            rgb = self._hide(rgb, detections)
+        rgb = self._draw(rgb, detections, min_score=self._min_score)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if look.at_s is None:

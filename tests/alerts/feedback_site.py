@@ -5,7 +5,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from alert_factory import CONFIRMED_AT, make_alert
+from alerts.alert_factory import CONFIRMED_AT, make_alert
 
 from rules import AreaPolicy
 from streamer.alerts.outbox import Outbox

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from alert_factory import CONFIRMED_AT
-from feedback_site import DAY_S, HEAD, FeedbackSite, example
+from alerts.feedback_site import DAY_S, HEAD, FeedbackSite, example
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -304,6 +304,7 @@ def test_every_command_has_a_file_and_every_file_a_command():
         "passwords",
         "process_title",
         "quantising",
+        "site_camera",
         "site_data",
         "site_state",
     }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import yaml
 from peers.daemon import DaemonProcess
@@ -17,6 +18,7 @@ from peers.subscriber import Subscriber
 
 from models.weights import STORE
 from streamer.demo.site import CLIP
+from streamer.feedback.reader import judged_examples
 
 pytestmark = [
     pytest.mark.e2e,
@@ -132,6 +134,7 @@ def test_it_watches_on_beside_dead_cameras_reloads_and_tells_no_secret(
     assert alert["alert_id"] in site.get("/api/alerts")[1]
 
     obeys_commands(subscriber, alert["alert_id"])
+    keeps_what_was_said(site, alert["alert_id"])
 
     # settings that are wrong change nothing
     good = site.path.read_text()
@@ -193,8 +196,9 @@ def obeys_commands(subscriber: Subscriber, alert_id: str) -> None:
             20,
             f"it is {state}",
         )
-    subscriber.publish(f"command/alerts/{alert_id}/ack", "")
-    subscriber.publish(f"command/alerts/{alert_id}/feedback", "false_alarm")
+    subscriber.publish(f"command/alerts/{alert_id}/ack", '{"by": "Jane", "note": "on my way"}')
+    said = {"verdict": "false_alarm", "what": "face_mask_worn", "note": "a scarf"}
+    subscriber.publish(f"command/alerts/{alert_id}/feedback", json.dumps(said))
     subscriber.publish(f"command/alerts/{alert_id}x/ack", "")
     subscriber.publish(f"command/alerts/{alert_id}y/feedback", "no word of ours")
     subscriber.publish("command/cameras/nowhere/set", "ON")
@@ -210,6 +214,18 @@ def obeys_commands(subscriber: Subscriber, alert_id: str) -> None:
         )
         assert answer["ok"] is ok, answer
     assert not [m for m in subscriber.messages if m.topic == f"{PREFIX}/command/cameras/nowhere/state"]
+
+
+def keeps_what_was_said(site: Site, alert_id: str) -> None:
+    """Of a judged alert the page tells who said what, and its frame can be exported beside the daemon."""
+    (told,) = [row for row in json.loads(site.get("/api/alerts")[1]) if row["alert_id"] == alert_id]
+    assert (told["acknowledged_by"], told["verdict"]) == ("Jane", "false_alarm")
+    assert told["verdict_what"] == "face_mask_worn"
+    assert json.loads(site.get("/api/suppressions")[1]) == []
+    (one,) = judged_examples(site.state_dir)
+    assert (one.alert_id, one.note.note) == (alert_id, "a scarf")
+    assert cv2.imread(str(one.picture)) is not None
+    assert json.loads(one.facts)["detections"]
 
 
 def test_a_daemon_that_was_killed_closes_its_alerts_when_it_is_back(
