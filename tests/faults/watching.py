@@ -15,7 +15,7 @@ from typing import Any, Self
 from faults.rig import FaultRig, StuckError
 
 #: A status is told at once; a loaded machine may take so much longer than stated before it counts as late.
-LENIENCE_S = 20.0
+LENIENCE_S = 60.0
 #: What a process may hold more after a fault than before: descriptors of the database's files come and go.
 MORE_FDS = 3
 MORE_MB = 64.0
