@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 
 from streamer.commands import ExitCode
 from streamer.commands.parser import CommandParser
+from streamer.commands.process_secrets import forbid_core_dumps
 from streamer.commands.process_title import hide_passwords_in_process_title
 from streamer.process_end import run_to_the_end
 
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if argv is None:
         hide_passwords_in_process_title()
+        forbid_core_dumps()
     args = _parser().parse(argv)
     try:
         _start_logging(args)

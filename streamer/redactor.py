@@ -76,6 +76,10 @@ class SecretRedactor:
         self._exact = _any_of(re.escape(form) for secret in ordered for form in sorted(forms_of(secret)))
         self._encoded = _any_of(_percent_pattern(secret) for secret in ordered if forms_of(secret))
 
+    def mentions(self, text: str) -> bool:
+        """Whether ``text`` holds one of the secrets that are known, in any of their spellings."""
+        return self._exact.search(text) is not None or self._encoded.search(text) is not None
+
     def redact(self, text: str) -> str:
         """``text`` with every known secret, and everything in the shape of one, replaced by ``***``."""
         text = self._hide_exact(text)

@@ -1,7 +1,9 @@
 """``ppewatch run``: the daemon, in the foreground; systemd runs just this."""
 
 import argparse
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,11 +38,15 @@ def run(args: argparse.Namespace) -> int:
     with SignalRequests() as signals:
         from config import load_site
         from streamer.app import Daemon
+        from streamer.commands.process_secrets import take_secrets_from_environment
         from streamer.process_end import end_within
         from streamer.service.last_guard import LastGuard
         from streamer.service.sd_notify import ServiceNotifier
 
-        site = load_site(args.site)
+        # what a reload may ask for again, and nobody else
+        environ = dict(os.environ)
+        site = load_site(args.site, environ)
+        take_secrets_from_environment(site.secrets())
         notifier = ServiceNotifier.from_environment()
         # not in a terminal, where somebody who stops it with Ctrl-Z means to go on later
         daemon = Daemon(site, notifier=notifier, guard=None if sys.stderr.isatty() else LastGuard())
@@ -53,24 +59,26 @@ def run(args: argparse.Namespace) -> int:
         daemon.start(stopping=stopping)
         pulse = daemon.watch_main()
         if Request.RELOAD in early:
-            _reload(daemon, args.site)
+            _reload(daemon, args.site, environ)
         while (request := signals.wait(_BEAT_EVERY_S)) is not Request.STOP:
             pulse.beat()
             if request is Request.RELOAD:
                 pulse.allow(_RELOAD_S)
-                _reload(daemon, args.site)
+                _reload(daemon, args.site, environ)
         end_within(_STOP_S, ExitCode.GAVE_UP, "stop_hangs: the daemon did not stop in order")
         daemon.stop()
     return ExitCode.DONE
 
 
-def _reload(daemon: "Daemon", path: Path) -> None:
+def _reload(daemon: "Daemon", path: Path, environ: Mapping[str, str]) -> None:
     """Reload, or say what is wrong with the new settings and go on with the old ones."""
     from config import ConfigError, load_site
+    from streamer.commands.process_secrets import take_secrets_from_environment
 
     try:
-        site = load_site(path)
+        site = load_site(path, environ)
     except ConfigError as error:
         daemon.refuse_reload(str(error))
         return
+    take_secrets_from_environment(site.secrets())
     daemon.reload(site)
