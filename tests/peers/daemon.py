@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class DaemonProcess:
-    """``ppewatch run SITE.yaml``; what it prints is in ``log``. ``module`` is what is run as ``ppewatch``."""
+    """``ppewatch run SITE.yaml``; what it prints is in ``log``. ``options`` come last, ``module`` is what is run as ``ppewatch``."""
 
     def __init__(
         self,
@@ -20,11 +20,12 @@ class DaemonProcess:
         *,
         environ: dict[str, str] | None = None,
         module: str = "streamer.cli",
+        options: tuple[str, ...] = (),
     ) -> None:
         self._log = log
         with log.open("ab") as stream:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, "run", str(site)],
+                [sys.executable, "-m", module, "run", str(site), *options],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
