@@ -26,6 +26,9 @@ from streamer.alerts.shrink import snapshot_digest
 _MAX_PICTURES: Final = 64
 _MAX_NUMBERS: Final = 100_000
 _POLL_S: Final = 0.5
+#: Larger messages are none of ours.
+_MAX_PACKET_BYTES: Final = 16_000_000
+_MAX_JSON_BYTES: Final = 1_000_000
 
 
 class PictureCheck(StrEnum):
@@ -108,7 +111,7 @@ class AlertReader:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._on_alert = on_alert
-        self._on_notice = on_notice
+        self._on_notice = lambda text: on_notice(_printable(text))
         self._save_dir = save_dir
         self._wall_clock = wall_clock
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
@@ -120,7 +123,10 @@ class AlertReader:
 
     def receive(self, topic: str, payload: bytes, _retained: bool) -> None:
         """Take one message of the topics ``alerts``, ``alerts/<alert_id>/snapshot`` or ``available``."""
-        if topic.endswith("/available"):
+        if len(payload) > (_MAX_PACKET_BYTES if topic.endswith("/snapshot") else _MAX_JSON_BYTES):
+            self.summary.malformed += 1
+            self._on_notice(f"a message of {len(payload)} bytes is left out")
+        elif topic.endswith("/available"):
             self._on_notice(f"{topic.removesuffix('/available')} is {payload.decode(errors='replace')[:20]}")
         elif topic.endswith("/snapshot"):
             self._pictures[topic] = payload
@@ -139,7 +145,7 @@ class AlertReader:
                 str(message["type"]),
             )
             picture = message.get("snapshot") and dict(message["snapshot"])
-        except (ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             self.summary.malformed += 1
             self._on_notice(f"malformed message on {topic}: {type(error).__name__}")
             return
@@ -220,7 +226,9 @@ def listen(
     name = client_id or default_client_id(topic_prefix, f"listen-{time.time_ns() % 1_000_000_000:09d}")
     failures, connected_once = 0, False
     while not stop.is_set():
-        session = BrokerSession(broker, client_id=name, on_message=reader.receive)
+        session = BrokerSession(
+            broker, client_id=name, on_message=reader.receive, max_inbound_bytes=_MAX_PACKET_BYTES
+        )
         try:
             session.open()
             for subtopic in ("alerts", "alerts/+/snapshot", "available"):

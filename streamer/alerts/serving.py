@@ -9,6 +9,7 @@ from typing import Final
 
 from paho.mqtt.client import topic_matches_sub
 
+from streamer.alerts.command_gate import CommandGate
 from streamer.alerts.delivery import AlertDelivery
 from streamer.alerts.errors import BrokerError, BrokerLostError
 from streamer.alerts.retained import RetainedStore
@@ -45,6 +46,7 @@ class Speaker:
         self.delivery = delivery
         self.retained = RetainedStore(refresh_s=None if state_expiry_s is None else state_expiry_s / 2)
         self.handlers: dict[str, MessageHandler] = {}
+        self._gate = CommandGate()
         self._available_topic = available_topic
         self._ack_timeout_s = ack_timeout_s
         self._state_expiry_s = state_expiry_s
@@ -110,7 +112,9 @@ class Speaker:
         session.close()
 
     def dispatch(self, topic: str, payload: bytes, retained: bool) -> None:
-        """Hand a message to every handler whose filter matches."""
+        """Hand a message to every handler whose filter matches, unless the gate turns it away."""
+        if not self._gate.admits(topic, payload, retained):
+            return
         for topic_filter, handler in self.handlers.items():
             if topic_matches_sub(topic_filter, topic):
                 try:

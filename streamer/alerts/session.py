@@ -36,7 +36,8 @@ class BrokerSession:
     """A connection driven by its owner's thread: ``open``, then ``publish`` and ``poll``, at last ``close``.
 
     Only ``wake`` and ``cut`` may be called from other threads. ``will`` is a topic and a payload that the broker
-    publishes, retained, when the connection ends without ``close``.
+    publishes, retained, when the connection ends without ``close``. ``max_inbound_bytes`` is the largest packet that
+    the broker may send us (MQTT 5; in MQTT 3.1.1 there is no way to say it).
     """
 
     def __init__(
@@ -46,11 +47,13 @@ class BrokerSession:
         client_id: str,
         will: tuple[str, bytes] | None = None,
         on_message: MessageHandler | None = None,
+        max_inbound_bytes: int = 65_536,
     ) -> None:
         self._broker = broker
         self._client_id = client_id
         self._will = will
         self._on_message = on_message
+        self._max_inbound_bytes = max_inbound_bytes
         self._acks: deque[tuple[int, BrokerError | None]] = deque()
         self._subscribing: set[int] = set()
         self._connected = False
@@ -94,7 +97,11 @@ class BrokerSession:
             self._connect()
 
     def _connect(self) -> None:
-        clean: dict[str, Any] = {"clean_start": True} if self._broker.protocol == "5" else {}
+        clean: dict[str, Any] = {}
+        if self._broker.protocol == "5":
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.MaximumPacketSize = self._max_inbound_bytes
+            clean = {"clean_start": True, "properties": properties}
         try:
             self._client.connect(
                 self._broker.host, self._broker.port, keepalive=self._broker.keepalive_s, **clean
@@ -264,8 +271,13 @@ class BrokerSession:
             self._error = self._error or refusal(code, what=f"{self._broker.address} refused a subscription")
 
     def _message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            # a broker should have closed the sender's connection (MQTT 3.1.1, 1.5.3)
+            return
         if self._on_message is not None:
-            self._on_message(message.topic, bytes(message.payload), bool(message.retain))
+            self._on_message(topic, bytes(message.payload), bool(message.retain))
 
     def _drain_wake(self) -> None:
         try:
