@@ -1,25 +1,25 @@
 """Read the tensors of a PyTorch file without PyTorch and without running what the file says.
 
 A PyTorch file is a pickle that names storages, with the storages' bytes beside it: in one stream (until
-version 1.6) or in a zip archive (since). A pickle can call anything that it can name; this reader lets it
-name tensors, storages and ``OrderedDict``, and refuses the file at the first other name.
+version 1.6) or in a zip archive (since). A pickle can call anything that it can name; this reader does not run it
+(``tensor_pickles``), knows the names of tensors, storages and ``OrderedDict``, and refuses the file at the first other.
 """
 
 import io
 import math
-import pickle
 import struct
 import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import WeightsError
+from models.retinaface.tensor_pickles import TensorPickle
 
 _MAGIC: Final = 0x1950A86A20F9469CFC6C
 _PROTOCOL: Final = 1001
@@ -36,11 +36,13 @@ _STORAGE_DTYPES: Final[Mapping[str, str]] = {
     "BoolStorage": "?",
 }
 
+#: Layers may share weights; files that name everything over and over are none.
+_MOST_TIMES_THE_FILE: Final = 4
+_MOST_VALUES: Final = 200_000
+
 #: What a damaged or hostile pickle can make the unpickler raise.
 _DAMAGE: Final = (
-    pickle.UnpicklingError,
     ArithmeticError,
-    AssertionError,  # of the unpickler
     AttributeError,
     EOFError,
     ImportError,
@@ -88,37 +90,35 @@ def read_torch_file(path: Path) -> Any:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
     try:
         content, storages = _read_zip(data) if data.startswith(b"PK") else _read_stream(data)
-        return _with_arrays(content, storages)
+        return _Arrays(storages, most_bytes=_MOST_TIMES_THE_FILE * len(data)).of(content)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from error
     except _DAMAGE as error:
         raise WeightsError(f"{path}: is no PyTorch file, or a damaged one: {error}") from error
 
 
-class _TensorUnpickler(pickle._Unpickler):
-    """Resolves the few names that a file of tensors needs and refuses the rest.
+def _global(module: str, name: str) -> Any:
+    """The few names that a file of tensors needs."""
+    if (module, name) == ("collections", "OrderedDict"):
+        return OrderedDict
+    if (module, name) in {("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_tensor")}:
+        return _rebuild_tensor
+    if (module, name) == ("torch._utils", "_rebuild_parameter"):
+        return _rebuild_parameter
+    if module == "torch" and name in _STORAGE_DTYPES:
+        return _StorageType(_STORAGE_DTYPES[name])
+    raise WeightsError(f"refused: it wants to run {module}.{name}, and only tensors are read")
 
-    Of the two unpicklers of the standard library, the one written in Python: damaged input makes the one
-    written in C allocate by numbers that the file states, and print errors of the interpreter. These
-    pickles are small.
-    """
 
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) == ("collections", "OrderedDict"):
-            return OrderedDict
-        if (module, name) in {("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_tensor")}:
-            return _rebuild_tensor
-        if (module, name) == ("torch._utils", "_rebuild_parameter"):
-            return _rebuild_parameter
-        if module == "torch" and name in _STORAGE_DTYPES:
-            return _StorageType(_STORAGE_DTYPES[name])
-        raise WeightsError(f"refused: it wants to run {module}.{name}, and only tensors are read")
+def _storage(pid: Any) -> _Storage:
+    kind, storage_type, key, _location, length, *view = pid
+    if kind != "storage" or not isinstance(storage_type, _StorageType) or any(view):
+        raise WeightsError("refused: it refers to something that is no storage of tensors")
+    return _Storage(str(key), storage_type.dtype, int(length))
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, storage_type, key, _location, length, *view = pid
-        if kind != "storage" or not isinstance(storage_type, _StorageType) or any(view):
-            raise WeightsError("refused: it refers to something that is no storage of tensors")
-        return _Storage(str(key), storage_type.dtype, int(length))
+
+def _read_pickle(stream: BinaryIO, persistent: Callable[[Any], Any] = _storage) -> Any:
+    return TensorPickle(_global, persistent).read(stream)
 
 
 def _rebuild_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
@@ -134,21 +134,20 @@ def _rebuild_parameter(tensor: Any, *_: Any) -> Any:
 def _read_stream(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     """The form until PyTorch 1.6: four pickles, a list of storage keys, and the storages in that order."""
     stream = io.BytesIO(data)
-    if _TensorUnpickler(stream).load() != _MAGIC or _TensorUnpickler(stream).load() != _PROTOCOL:
+    if _read_pickle(stream) != _MAGIC or _read_pickle(stream) != _PROTOCOL:
         raise WeightsError("is no PyTorch file")
-    system = _TensorUnpickler(stream).load()
+    system = _read_pickle(stream)
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise WeightsError("was written on a machine of the other byte order")
     seen: dict[str, _Storage] = {}
 
-    class Remembering(_TensorUnpickler):
-        def persistent_load(self, pid: Any) -> _Storage:
-            storage = super().persistent_load(pid)
-            return seen.setdefault(storage.key, storage)
+    def remembered(pid: Any) -> _Storage:
+        storage = _storage(pid)
+        return seen.setdefault(storage.key, storage)
 
-    content = Remembering(stream).load()
+    content = _read_pickle(stream, remembered)
     found: dict[str, bytes] = {}
-    for key in _TensorUnpickler(stream).load():
+    for key in _read_pickle(stream):
         storage = seen[key]
         length = int.from_bytes(stream.read(8), "little", signed=True)
         size_bytes = length * np.dtype(storage.dtype).itemsize
@@ -170,20 +169,36 @@ def _read_zip(data: bytes) -> tuple[Any, Callable[[_Storage], bytes]]:
     root = names[0].removesuffix("/data.pkl")
     if f"{root}/byteorder" in archive.namelist() and archive.read(f"{root}/byteorder") != b"little":
         raise WeightsError("was written on a machine of the other byte order")
-    content = _TensorUnpickler(io.BytesIO(archive.read(names[0]))).load()
+    content = _read_pickle(io.BytesIO(archive.read(names[0])))
     return content, lambda storage: archive.read(f"{root}/data/{storage.key}")
 
 
-def _with_arrays(content: Any, storages: Callable[[_Storage], bytes], depth: int = 0) -> Any:
-    if depth > 20:
-        raise WeightsError("refused: nested too deeply")
-    if isinstance(content, _Tensor):
-        return _array(content, storages(content.storage))
-    if isinstance(content, dict):
-        return {key: _with_arrays(value, storages, depth + 1) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_with_arrays(value, storages, depth + 1) for value in content]
-    return content
+class _Arrays:
+    """Puts arrays in the place of tensors.
+
+    A pickle may name one thing many times: what comes out is bounded by the size of the file.
+    """
+
+    def __init__(self, storages: Callable[[_Storage], bytes], *, most_bytes: int) -> None:
+        self._storages = storages
+        self._bytes_left = most_bytes
+        self._values_left = _MOST_VALUES
+
+    def of(self, content: Any, depth: int = 0) -> Any:
+        self._values_left -= 1
+        if depth > 20 or self._values_left < 0:
+            raise WeightsError("refused: nested too deeply, or more values than any network has")
+        if isinstance(content, _Tensor):
+            array = _array(content, self._storages(content.storage))
+            self._bytes_left -= array.nbytes
+            if self._bytes_left < 0:
+                raise WeightsError("refused: its tensors are larger than the file, together")
+            return array
+        if isinstance(content, dict):
+            return {key: self.of(value, depth + 1) for key, value in content.items()}
+        if isinstance(content, list | tuple):
+            return [self.of(value, depth + 1) for value in content]
+        return content
 
 
 def _array(tensor: _Tensor, data: bytes) -> NDArray[Any]:

@@ -111,7 +111,7 @@ class AlertReader:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._on_alert = on_alert
-        self._on_notice = lambda text: on_notice(_printable(text))
+        self._tell = on_notice
         self._save_dir = save_dir
         self._wall_clock = wall_clock
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
@@ -120,6 +120,9 @@ class AlertReader:
         self.summary = ListenSummary()
         if save_dir is not None:
             save_dir.mkdir(parents=True, exist_ok=True)
+
+    def _on_notice(self, text: str) -> None:
+        self._tell(_printable(text))
 
     def receive(self, topic: str, payload: bytes, _retained: bool) -> None:
         """Take one message of the topics ``alerts``, ``alerts/<alert_id>/snapshot`` or ``available``."""

@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import threading
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -21,9 +20,9 @@ from peers.daemon import DaemonProcess
 from peers.mosquitto import Mosquitto, free_port
 from peers.subscriber import Subscriber
 
+import streamer.web
 from models.weights import STORE
 from streamer.demo.site import CLIP
-from streamer.web.app import create_app
 
 pytestmark = [
     pytest.mark.e2e,
@@ -150,7 +149,8 @@ def test_nothing_that_the_daemon_gives_off_holds_a_secret(tmp_path: Path, rtsp_s
             path.write_text(path.read_text().replace("${MQTT}", json.dumps(mqtt)[1:-1]) + f"\nx: [{camera}\n")
             daemon.process.send_signal(signal.SIGHUP)
             daemon.wait_for_log("not reloaded, the settings in force stay", 30)
-            for topic in ("command/reload", f"command/cameras/{in_address}/set", "command/alerts/x/ack"):
+            ours = ("command/reload", f"command/cameras/{in_address}/set", "command/alerts/x/ack")
+            for topic in ours:
                 subscriber.publish(topic, camera)
             path.write_text(
                 yaml.safe_dump(data | {"cameras": data["cameras"] | {"more": data["cameras"]["away"]}})
@@ -171,7 +171,10 @@ def test_nothing_that_the_daemon_gives_off_holds_a_secret(tmp_path: Path, rtsp_s
     assert "Fatal Python error: Aborted" in daemon.log
     assert "Thread 0x" in daemon.log
     search.look("what the daemon printed", daemon.log)
+    sent = {f"{PREFIX}/{topic}" for topic in ours}
     for message in subscriber.messages:
+        if message.topic in sent:
+            continue
         search.look(f"MQTT {message.topic}", message.topic.encode() + b" " + message.payload)
     files = [each for each in (tmp_path / "state").rglob("*") if each.is_file()]
     for each in files:
@@ -196,7 +199,9 @@ def look_at_pages(search: Search, port: int, password: str) -> int:
     """Every route, with the right credentials, wrong ones and none, and a path that does not exist."""
     right = base64.b64encode(f"operator:{password}".encode()).decode()
     wrong = base64.b64encode(f"operator:{SECRETS['mqtt']}".encode()).decode()
-    paths = [route.path for route in create_app(None, site_name="x", version="1").routes]  # type: ignore[arg-type, attr-defined]
+    sources = (file.read_text() for file in Path(streamer.web.__file__).parent.glob("*.py"))
+    paths = [path for source in sources for path in re.findall(r'Route\(\s*"(/[^"]*)"', source)]
+    assert len(paths) > 20
     alert = json.loads(get(port, "/api/alerts", f"Basic {right}")[1])
     first = (alert["alerts"] if isinstance(alert, dict) else alert)[0]["alert_id"]
     answers = 0
@@ -208,7 +213,6 @@ def look_at_pages(search: Search, port: int, password: str) -> int:
             status, body, head = get(port, filled, credentials)
             search.look(f"HTTP {status} {filled}", head.encode() + body)
             answers += 1
-        time.sleep(0)
     return answers
 
 
