@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check bench lock clean help
+.PHONY: demo test check audit bench lock clean help
 
 help:
-	@echo "make demo | test | check | bench | lock | clean"
+	@echo "make demo | test | check | audit | bench | lock | clean"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "ppewatch needs Python 3.11, 3.12 or 3.13 (set PYTHON=...)" >&2; exit 2; }
@@ -44,6 +44,10 @@ check: $(VENV)/.dev-installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --config setup.cfg
+
+# Known vulnerabilities of the locked dependencies; says so, and fails nothing, where no advisories can be reached.
+audit: $(VENV)/.dev-installed
+	$(BIN)/python requirements/audit.py
 
 # Ratios beside those of benchmarks/ratios.json; ends with a failure when one is worse by more than its spread.
 # ARGS="--store benchmarks/ratios.json" adds what was measured to them.
