@@ -46,9 +46,26 @@ _PRIVATE_USE: Final = range(0xE000, 0xF8FF)
 
 
 class _Loader(yaml.SafeLoader):
-    """Every plain scalar stays text here; ``_Builder`` resolves it."""
+    """Every plain scalar stays text here; ``_Builder`` resolves it.
+
+    What is nested too deeply is given up at once: PyYAML's time for it grows with the square of the depth.
+    """
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the base class declares it so
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Node | None:
+        """The next node. Raises ``RecursionError``."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH + 2:
+            raise RecursionError
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._depth -= 1
 
 
 def read_document(path: Path) -> Document:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
@@ -56,7 +56,8 @@ def test_a_flood_is_cut_to_its_rate_and_said_once(caplog: pytest.LogCaptureFixtu
     assert f"{10_000 - BURST - 1 + 990 + 1} more than 10 a second" in caplog.text
 
 
-@given(st.text(), st.binary(max_size=64), st.booleans())
+@settings(max_examples=30)
+@given(st.text(max_size=40), st.binary(max_size=8), st.booleans())
 def test_any_name_is_taken_and_none_is_logged(topic: str, payload: bytes, retained: bool) -> None:
     gate = CommandGate()
     assert isinstance(gate.admits(topic, payload, retained), bool)

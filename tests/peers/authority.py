@@ -16,11 +16,14 @@ class Authority:
         self.ca = folder / f"{name}.pem"
         self._ca.cert_pem.write_to_path(str(self.ca))
 
-    def issue(self, name: str, *identities: str, expired: bool = False) -> "Identity":
+    def issue(
+        self, name: str, *identities: str, expired: bool = False, common_name: str | None = None
+    ) -> "Identity":
         """A certificate for host names or addresses (127.0.0.1 when none are given)."""
         now = datetime.now(UTC)
         leaf = self._ca.issue_cert(
             *(identities or ("127.0.0.1",)),
+            common_name=common_name,
             not_before=now - timedelta(days=3),
             not_after=now + timedelta(days=-1 if expired else 1),
         )

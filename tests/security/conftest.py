@@ -18,6 +18,8 @@ class Pki:
     other_host: Identity
     stranger: Identity
     client: Identity
+    viewer: Identity
+    operator: Identity
 
 
 @pytest.fixture(scope="session")
@@ -31,5 +33,7 @@ def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
         expired=ours.issue("expired", expired=True),
         other_host=ours.issue("other", "camera.example"),
         stranger=strangers.issue("stranger"),
-        client=ours.issue("client", "ppewatch.example"),
+        client=ours.issue("client", "ppewatch.example", common_name="ppewatch"),
+        viewer=ours.issue("viewer", "viewer.example", common_name="viewer"),
+        operator=ours.issue("operator", "operator.example", common_name="operator"),
     )

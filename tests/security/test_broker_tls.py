@@ -1,8 +1,11 @@
 """The broker over TLS and mutual TLS: a real mosquitto, and every way in which trust may be missing."""
 
+import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
 from peers.authority import Identity
 from peers.mosquitto import Certificates, Mosquitto
@@ -93,3 +96,66 @@ def test_files_that_cannot_be_used_are_named(tmp_path, broker, pki, files):
     said = problem(tmp_path, broker(pki.good), f"{{{given}}}")
     assert said is not None
     assert said.startswith(("cannot use the client certificate", "cannot use the CA file"))
+
+
+ACCESS_RULES = Path(__file__).parents[2] / "deploy" / "mosquitto" / "ppewatch.acl"
+
+
+class CertifiedClient:
+    """A client that its certificate alone makes known, with all that it received."""
+
+    def __init__(self, broker: Mosquitto, pki, identity: Identity) -> None:
+        self.seen: list[bytes] = []
+        self._arrived = threading.Condition()
+        self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        context = ssl.create_default_context(cafile=pki.ca)
+        context.load_cert_chain(identity.cert, identity.key)
+        self._client.tls_set_context(context)
+        subscribed = threading.Event()
+        self._client.on_subscribe = lambda *_: subscribed.set()
+        self._client.on_message = self._message
+        self._client.connect(broker.host, broker.port)
+        self._client.subscribe("ppewatch/#", qos=1)
+        self._client.loop_start()
+        assert subscribed.wait(20)
+
+    def _message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        with self._arrived:
+            self.seen.append(message.payload)
+            self._arrived.notify_all()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self._client.publish(topic, payload, qos=1).wait_for_publish(20)
+
+    def wait_for(self, payload: bytes) -> None:
+        with self._arrived:
+            assert self._arrived.wait_for(lambda: payload in self.seen, 20)
+
+    def stop(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+def test_a_subscriber_with_a_certificate_can_give_no_commands(broker, pki):
+    """The access rules of deploy/mosquitto with names from certificates."""
+    running = broker(
+        pki.good,
+        require_client_cert=True,
+        config=(f"acl_file {ACCESS_RULES}", "use_identity_as_username true"),
+    )
+    clients = [CertifiedClient(running, pki, each) for each in (pki.client, pki.viewer, pki.operator)]
+    daemon, viewer, operator = clients
+    try:
+        viewer.publish("ppewatch/yard/command/reload", b"the viewer's command")
+        viewer.publish("ppewatch/yard/alerts", b"forged")
+        operator.publish("ppewatch/yard/alerts", b"forged too")
+        operator.publish("ppewatch/yard/command/reload", b"the operator's command")
+        daemon.wait_for(b"the operator's command")
+        daemon.publish("ppewatch/yard/alerts", b"alert")
+        viewer.wait_for(b"alert")
+        # mosquitto keeps the order of what it passes on, so the others would have come by now
+        assert daemon.seen == [b"the operator's command", b"alert"]
+        assert viewer.seen == daemon.seen
+    finally:
+        for client in clients:
+            client.stop()

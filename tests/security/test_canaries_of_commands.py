@@ -113,6 +113,10 @@ def test_no_command_tells_a_secret(
             ("replay", tmp_path / "none.mp4", "--config", site),
             ("replay", CLIP, "--config", broken),
             ("detect", f"rtsp://viewer:{CAMERA}@127.0.0.1:1/s"),
+            ("report", site, "--json"),
+            ("report", broken),
+            ("suppressions", "list", site),
+            ("suppressions", "list", broken),
             ("password",),
         ]
         search = Search()

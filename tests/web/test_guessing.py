@@ -96,7 +96,7 @@ def test_an_allowance_comes_back_with_time() -> None:
     assert limiter.take("a") == 0.0
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=300))
 def test_memory_is_bounded_whatever_comes(addresses: list[int]) -> None:
     limiter = GuessLimiter(most_clients=64)
