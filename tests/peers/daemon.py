@@ -11,7 +11,10 @@ ROOT = Path(__file__).parents[2]
 
 
 class DaemonProcess:
-    """``ppewatch run SITE.yaml``; what it prints is in ``log``. ``options`` come last, ``module`` is what is run as ``ppewatch``."""
+    """``ppewatch run SITE.yaml``; what it prints is in ``log``.
+
+    ``options`` come last; ``module`` is what is run as ``ppewatch``.
+    """
 
     def __init__(
         self,
