@@ -302,6 +302,7 @@ def test_every_command_has_a_file_and_every_file_a_command():
         "options",
         "parser",
         "passwords",
+        "process_secrets",
         "process_title",
         "quantising",
         "site_camera",
