@@ -71,7 +71,7 @@ def models_raise(rig: FaultRig, *, times: int, seed: int) -> None:
                 told_s = wait_inference(rig, ready=False)
                 watching.told_after(told_s, stated_s=2.0, what="that the models failed")
                 tell_models(rig, "")
-            wait_inference(rig, state="ready")
+            wait_inference(rig, ready=True)
             rig.wait_stored(rig.share(times))
 
 
@@ -91,7 +91,7 @@ def models_fail_on_a_camera(rig: FaultRig, *, times: int, seed: int) -> None:
                 watching.told_after(told_s, stated_s=15.0, what="that the camera was set aside")
                 rig.wait_stored(rig.share(times))
                 tell_models(rig, "")
-            wait_inference(rig, state="ready")
+            wait_inference(rig, ready=True, cameras_aside=[])
 
 
 @fault("graphics device lost", full=Size(3, 120), short=Size(1, 10))
