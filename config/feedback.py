@@ -7,13 +7,16 @@ from config.quantities import Seconds
 
 
 class FeedbackSettings(Settings):
-    """What follows when people say whether an alert was right; they say it over MQTT (`mqtt: {commands: true}`)."""
+    """What follows when people say whether an alert was right.
+
+    They say it over MQTT (`mqtt: {commands: true}`), or on the dashboard (with `http: {user, password}`).
+    """
 
     examples: bool = Field(
         default=True,
         description="Keep the frame of each alert, without annotations and blurred as `privacy` says, so that a verdict"
-        " makes a training picture of it (`ppewatch data examples`). Only where `mqtt.commands` is on: else no verdict"
-        " can come. `retention` says how long.",
+        " makes a training picture of it (`ppewatch data examples`). Only where a verdict can come: with"
+        " `mqtt.commands`, or `http.user`. `retention` says how long.",
     )
     suppress_after: int = Field(
         default=3,

@@ -304,8 +304,9 @@ def outbox_limits_of(retention: RetentionSettings) -> OutboxLimits:
 
 
 def keeps_examples(site: SiteSettings) -> bool:
-    """Whether the frames of alerts are kept for a verdict: without commands none can come."""
-    return site.feedback.examples and site.mqtt.commands
+    """Whether the frames of alerts are kept: a verdict must be able to come, by a command or from the dashboard."""
+    can_come = site.mqtt.commands or (site.http.enabled and site.http.user is not None)
+    return site.feedback.examples and can_come
 
 
 def example_limits_of(retention: RetentionSettings) -> ExampleLimits:

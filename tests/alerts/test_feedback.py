@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rules import Suppression, TraceEntry
 from streamer.alerts.outbox import Outbox
 from streamer.feedback import reader
+from streamer.feedback.areas import area_of_dict
 from streamer.feedback.desk import RefusedError
 from streamer.feedback.example_store import ExampleLimits
 from streamer.feedback.store import MAX_AREAS_PER_CAMERA, MAX_HELD
@@ -220,6 +221,15 @@ def test_areas_outlive_restarts_and_are_retained_topics(site):
     site.desk.remove_area(told["area_id"])
     ((_, payload),) = site.desk.states(["gate"])
     assert json.loads(payload)["areas"] == []
+
+
+def test_what_is_told_of_an_area_gives_it_back_for_a_replay(site):
+    false_alarms(site, 3)
+    (area,) = site.outbox.feedback.areas()
+    again = area_of_dict(json.loads(json.dumps(area.as_dict())))
+    assert (again.area_id, again.rule) == (area.area_id, area.rule)
+    assert again.head_xyxy == pytest.approx(area.head_xyxy, abs=1e-5)
+    assert again.expires_at == pytest.approx(area.expires_at, abs=1e-3)
 
 
 @pytest.mark.parametrize("what", ["hard_hat_worn", "face_mask_worn", "wrong_zone", "a_mirror"])

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from alert_factory import CONFIRMED_AT, make_alert
 from alerts.feedback_site import DAY_S, FeedbackSite, example
+from alerts.stored_files import FILES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -293,11 +294,6 @@ def test_no_file_of_the_state_holds_the_face_in_any_form(tmp_path):
     assert found == 4
 
 
-#: Everything that a site may store. What is added here needs a word in docs/privacy.md.
-FILES = re.compile(
-    r"outbox\.(sqlite3(-wal|-shm)?|lock|reserved)|compliance\.sqlite3(-wal|-shm)?"
-    r"|(snapshots|examples)/\d{4}-\d\d-\d\d/[A-Za-z0-9_-]+(\.\d+)?\.jpg"
-)
 COLUMNS = {
     "messages": "seq alert_id type camera body trace snapshot snapshot_bytes created_at acked_at",
     "counters": "name value",

@@ -142,6 +142,8 @@ def test_zones_schedules_and_rates_of_a_site(tmp_path):
         (("--config", "site.yaml", "--camera", "hall", "--require", "face_mask"), 2, "--require belongs"),
         (("--config", "missing.yaml"), 2, "missing.yaml: cannot be read"),
         (("--clear", "-3"), 2, "clear"),
+        (("--areas", "site.yaml"), 2, "site.yaml is no list of suppression areas"),
+        (("--areas", "missing.json"), 1, "missing.json: No such file"),
         (("--truth", "missing.json"), 1, "missing.json: No such file"),
         (("--truth", "site.yaml"), 1, "site.yaml: is no JSON"),
     ],

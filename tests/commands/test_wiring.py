@@ -18,7 +18,8 @@ from streamer.present_limits import limit_warnings
 SITE = """
 site: {name: yard, timezone: Europe/Brussels}
 mqtt: {host: broker, port: 8883, user: me, password: "${PW}", tls: {insecure: true}, protocol: 5, keepalive: 20}
-retention: {age: 7d, bytes: 50MB, keep_free: 1MB}
+retention: {age: 7d, bytes: 50MB, keep_free: 1MB, examples_wait: 2d, examples_bytes: 3MB}
+feedback: {suppress_after: 4, suppress_within: 1d, suppress_for: 3d}
 inference: {retinaface_weights: /w/r.safetensors}
 cameras:
   gate:
@@ -138,6 +139,30 @@ rules:
   - {name: later, where: [masks], require: [hard_hat], enabled: false}
 """
 FACES, GEAR = frozenset({"retinaface"}), frozenset({"maskrcnn"})
+
+
+def test_feedback_follows_its_settings(site):
+    limits = wiring.example_limits_of(site.retention)
+    assert (limits.wait_s, limits.age_s) == (2 * 86_400, 7 * 86_400)
+    assert (limits.max_bytes, limits.min_free_bytes) == (3_000_000, 1_000_000)
+    policy = wiring.area_policy_of(site.feedback)
+    assert (policy.false_alarms, policy.within_s, policy.lasts_s) == (4, 86_400, 3 * 86_400)
+
+
+@pytest.mark.parametrize(
+    ("lines", "kept"),
+    [
+        ("", False),
+        ("mqtt: {commands: true}", True),
+        ("http: {user: me, password: secret}", True),
+        ("http: {user: me, password: secret, enabled: false}", False),
+        ("mqtt: {commands: true}\nfeedback: {examples: false}", False),
+    ],
+)
+def test_frames_are_kept_only_where_a_verdict_can_come(lines, kept):
+    text = f"site: {{name: yard}}\ncameras: {{gate: {{url: clip.mp4}}}}\n{lines}\n"
+    site = settings_of(parse_document(text.encode(), "site.yaml"), Path("/sites"), {})
+    assert wiring.keeps_examples(site) is kept
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import pytest
 import yaml
+from alerts.stored_files import FILES
 from peers.daemon import DaemonProcess
 from peers.mosquitto import Mosquitto, free_port
 from peers.subscriber import Subscriber
@@ -172,6 +173,8 @@ def test_it_watches_on_beside_dead_cameras_reloads_and_tells_no_secret(
     process_title = Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
     pages = [site.get(path)[1] for path in ("/", "/metrics", "/api/cameras", "/api/overview")]
     assert daemon.stop() == 0, daemon.log[-4000:]
+    stored = [str(path.relative_to(site.state_dir)) for path in site.state_dir.rglob("*") if path.is_file()]
+    assert [name for name in stored if not FILES.fullmatch(name)] == []
     for secret_value in (CANARY, BROKER_CANARY):
         told = [daemon.log.encode(), process_title, *(page.encode() for page in pages)]
         told += [message.payload for message in subscriber.messages]
