@@ -1,6 +1,9 @@
 """From the detections of one frame to the persons in it, each with the evidence of this look."""
 
 from collections.abc import Collection, Sequence
+from itertools import repeat
+from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -8,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.structures import Detections, Gear, GearEvidence, PersonObservation
 from rules.face_masks import NO_FACE, assign_face_masks, judged_faces
-from rules.geometry import Box, Point, center, height, overlap, width
+from rules.geometry import Box, Edges, Point, Vector, center, edges_of, height, overlap, width
 from rules.hard_hats import hard_hat_evidence
 from rules.headgear import head_of
 from rules.heads import NONE, Heads, find_heads
@@ -52,32 +55,33 @@ def associate(
     scores = _scores(heads, parts)
     boxes = _seen_boxes(heads, parts)
     views = _views(heads, boxes, parts, detections)
-    loose = [center(parts.hard_hats.box_tuples[hat]) for hat in found.loose_hats]
+    loose = [center(parts.hard_hats.boxes[hat]) for hat in found.loose_hats]
     bodies = [
-        parts.persons.box_tuples[body] if body != NONE else body_from_head(box)
+        parts.persons.boxes[body] if body != NONE else body_from_head(box)
         for box, body in zip(heads.boxes, heads.body, strict=True)
     ]
     looks: dict[Gear, list[GearEvidence]] = {}
     if Gear.HARD_HAT in gears:
-        carried = [_is_carried(body, box, loose) for body, box in zip(bodies, boxes, strict=True)]
+        carried = [
+            bool(loose) and _is_carried(body, box, loose) for body, box in zip(bodies, boxes, strict=True)
+        ]
         looks[Gear.HARD_HAT] = _hat_looks(heads, scores, views, carried)
     if Gear.FACE_MASK in gears:
         looks[Gear.FACE_MASK] = _mask_looks(heads, parts, views)
     certain = _person_scores(heads, parts, scores)
+    kinds = tuple(looks)
+    evidence = zip(*looks.values(), strict=True) if looks else repeat(())
     people = [
-        PersonObservation(
-            bodies[row],
-            boxes[row],
-            certain[row],
-            heads.body[row] == NONE,
-            {gear: evidence[row] for gear, evidence in looks.items()},
+        PersonObservation._make(
+            (body, box, score, place == NONE, MappingProxyType(dict(zip(kinds, seen, strict=True))))
         )
-        for row in range(len(heads))
+        for body, box, score, place, seen in zip(bodies, boxes, certain, heads.body, evidence, strict=False)
     ]
     if found.loose_hats:
         hats = [parts.hard_hats.part(hat) for hat in found.loose_hats]
         people += _under_lone_hats(hats, people, detections, gears, lone_hat_score)
-    return sorted(people, key=_position)
+    # None has no place in an order
+    return sorted(people, key=_position if heads.inferred else itemgetter(0, 1))
 
 
 def _position(person: PersonObservation) -> tuple[Box, Box | tuple[()]]:
@@ -154,7 +158,7 @@ def _under_lone_hats(
         if not on_somebody and not on_a_head:
             head = head_of(hat)
             (clear,) = _view_qualities(
-                np.array([head]), hat.sharpness, hat.input_scale, detections.image_hw
+                edges_of([head]), hat.sharpness, hat.input_scale, detections.image_hw
             ).tolist()
             gear: dict[Gear, GearEvidence] = {}
             if Gear.HARD_HAT in gears:
@@ -169,16 +173,14 @@ def _under_lone_hats(
     return found
 
 
-def _views(
-    heads: Heads, boxes: Sequence[Box | None], parts: Parts, detections: Detections
-) -> NDArray[np.float64]:
+def _views(heads: Heads, boxes: Sequence[Box | None], parts: Parts, detections: Detections) -> Vector:
     """What the sight of each head (H,) supports; nothing where ``boxes`` has None: it was not seen."""
     views = np.zeros(len(heads))
     rows = [row for row, box in enumerate(boxes) if box is not None]
     if not rows:
         return views
     inferred = heads.inferred
-    seen = np.array([box for box in boxes if box is not None]) if inferred else heads.boxes_xyxy
+    seen = edges_of([box for box in boxes if box is not None]) if inferred else heads.edges
     # only what was itself seen hides, and is hidden
     shown = _shown(heads, parts, rows)
     sharpness = None if detections.sharpness is None else detections.sharpness[shown]
@@ -186,7 +188,7 @@ def _views(
     qualities = _view_qualities(seen, sharpness, scales, detections.image_hw)
     if inferred:
         visible = [not heads.is_inferred[row] for row in rows]
-        qualities[visible] *= overlap_qualities(seen[visible])
+        qualities[visible] *= overlap_qualities(seen[:, visible])
     else:
         qualities *= overlap_qualities(seen)
     views[rows] = qualities
@@ -210,24 +212,21 @@ def _shown(heads: Heads, parts: Parts, places: Sequence[int]) -> list[int]:
 
 
 def _view_qualities(
-    boxes: NDArray[np.float64],
+    edges: Edges,
     sharpness: NDArray[Any] | float | None,
     input_scales: NDArray[Any] | float,
     image_hw: tuple[int, int],
-) -> NDArray[np.float64]:
-    """By size, truncation and blur of heads that are seen at ``boxes`` (N, 4); what others hide comes on top."""
-    sizes = size_qualities(boxes[:, 3] - boxes[:, 1], input_scales)
-    qualities = sizes * truncation_qualities(boxes, image_hw)
+) -> Vector:
+    """By size, truncation and blur of heads that are seen at ``edges`` (4, N); what others hide comes on top."""
+    qualities = size_qualities(edges[3] - edges[1], input_scales) * truncation_qualities(edges, image_hw)
     return qualities if sharpness is None else np.asarray(qualities * np.minimum(1.0, sharpness))
 
 
-def _hat_looks(
-    heads: Heads, scores: _Scores, views: NDArray[np.float64], carried: Sequence[bool]
-) -> list[GearEvidence]:
+def _hat_looks(heads: Heads, scores: _Scores, views: Vector, carried: Sequence[bool]) -> list[GearEvidence]:
     """The evidence on the hard hat of each head. Its quality is that of the sight, by how sure the detector is of the
     surest of what it saw: what is hardly seen is badly judged.
     """
-    surest = np.array([max(seen) for seen in zip(*scores, strict=True)])
+    surest = np.array(list(map(max, *scores)))
     qualities = (views * ramps(surest, _DOUBTFUL_SCORE, _SURE_SCORE)).tolist()
     columns = (scores.hard_hat, scores.bare, scores.hat, qualities)
     return [
@@ -236,7 +235,7 @@ def _hat_looks(
     ]
 
 
-def _mask_looks(heads: Heads, parts: Parts, views: NDArray[np.float64]) -> list[GearEvidence]:
+def _mask_looks(heads: Heads, parts: Parts, views: Vector) -> list[GearEvidence]:
     """The evidence on the face mask of each head.
 
     Its quality is that of the head's sight, but by the size and the score of the face itself, and by its pose.
@@ -254,7 +253,7 @@ def _mask_looks(heads: Heads, parts: Parts, views: NDArray[np.float64]) -> list[
             fits[row] = fit
     # faces are the first of the heads, in their order
     seen = views[: len(faces)]
-    sizes = size_qualities(faces.boxes[:, 3] - faces.boxes[:, 1], faces.input_scales)
+    sizes = size_qualities(faces.edges[3] - faces.edges[1], faces.input_scales)
     certain = ramps(faces.scores, _DOUBTFUL_SCORE, _SURE_SCORE)
     judged = judged_faces(faces, fits, (np.minimum(seen, sizes) * certain * poses).tolist())
     return judged + [NO_FACE] * (len(heads) - len(faces))

@@ -159,15 +159,16 @@ class EpisodeBook:
     def refresh(episode: Episode, person: Person, ruling: Ruling, t: float) -> None:
         """Take what the latest frame shows of an episode's person."""
         followed = person.followed
-        episode.box, episode.head = followed.observation.box_xyxy, followed.observation.head_xyxy
+        episode.box, episode.head, *_ = followed.observation
+        (x, y), (to_x, to_y), (dx, dy) = followed.last_point, followed.middle, followed.velocity
         episode.point, episode.unit_px = followed.last_point, followed.unit_px
-        ahead = followed.ahead(1.0)
-        episode.heading = (ahead[0] - episode.point[0], ahead[1] - episode.point[1])
+        # where a second takes the person, from the point
+        episode.heading = to_x + dx - x, to_y + dy - y
         episode.last_seen_t, episode.unseen_s = t, 0.0
         if ruling.missing:
             episode.with_gear(ruling.missing)
             episode.evidence = verdicts(episode.rule, person.beliefs)
-            episode.score = max(episode.evidence[gear].score for gear in ruling.missing)
+            episode.score = max([episode.evidence[gear].score for gear in ruling.missing])
 
     @staticmethod
     def may_update(episode: Episode, t: float) -> bool:
@@ -247,7 +248,11 @@ class EpisodeBook:
     def unseen(self, key: Key, people: Mapping[int, Person]) -> list[Episode]:
         """Open episodes of a rule and place whose person is not in the latest frame, by track."""
         episodes = self.open[key]
-        gone = [owner for owner in episodes if not (owner in people and people[owner].is_seen)]
+        gone = [
+            owner
+            for owner in episodes
+            if (person := people.get(owner)) is None or person.followed.unseen_s > 0
+        ]
         return [episodes[owner] for owner in sorted(gone)]
 
     def in_order(self) -> list[Episode]:

@@ -48,6 +48,8 @@ class Compliance:
         return self.observable_s / total if total > 0 else None
 
 
+#: A zone, or None for the whole picture, and a gear that some rule asks for there.
+Place = tuple[str | None, Gear]
 #: Nobody, in any state.
 _NOBODY = dict.fromkeys(GearState, 0)
 
@@ -63,7 +65,7 @@ class ComplianceCounter:
     """Adds up person-seconds by zone and gear, anew from each start of a period."""
 
     def __init__(self) -> None:
-        self._sums: dict[tuple[str | None, Gear], _Sums] = {}
+        self._sums: dict[Place, _Sums] = {}
 
     def begin(self, zone: str | None, gear: Gear, since: float) -> None:
         """A period that began at ``since`` (UTC epoch seconds) holds here; a later one starts the sums over."""
@@ -77,12 +79,12 @@ class ComplianceCounter:
             sums.now = _NOBODY.copy()
 
     def add(
-        self, place: tuple[str | None, Gear], now: GearState, seconds: float, seconds_state: GearState
+        self, place: Place, state: GearState, seconds: float, seconds_state: GearState, many: int
     ) -> None:
-        """One person is there (zone and gear) in state ``now``, and has been for ``seconds`` in ``seconds_state``."""
+        """So ``many`` persons are there in ``state``, and have been for ``seconds`` each in ``seconds_state``."""
         sums = self._sums[place]
-        sums.now[now] += 1
-        sums.seconds[seconds_state] += seconds
+        sums.now[state] += many
+        sums.seconds[seconds_state] += many * seconds
 
     def report(self) -> tuple[Compliance, ...]:
         """All counts: the camera's first, then by zone and gear."""

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from models.structures import Gear
+from rules.compliance import Place
 from rules.rule import Rule
-
-#: A zone, or None for the whole picture, and a gear that some rule asks for there.
-Sum = tuple[str | None, Gear]
 
 
 class Demands:
@@ -21,8 +19,8 @@ class Demands:
         self.active = tuple(active)
         self._rules = [rules[index] for index in self.active]
         self.gears = _in_order({gear for rule in self._rules for gear in rule.require})
-        self.first_rule: dict[Sum, int] = {}
-        self._places_of: dict[Sum, list[str | None]] = {}
+        self.first_rule: dict[Place, int] = {}
+        self._places_of: dict[Place, list[str | None]] = {}
         for index, rule in zip(self.active, self._rules, strict=True):
             for place in rule.places:
                 for gear in rule.require:
@@ -30,7 +28,7 @@ class Demands:
                         self.first_rule.setdefault((zone, gear), index)
                         self._places_of.setdefault((zone, gear), []).append(place)
         self._gear_at: dict[frozenset[str | None], tuple[Gear, ...]] = {}
-        self._sums_at: dict[frozenset[str | None], tuple[Sum, ...]] = {}
+        self._sums_at: dict[frozenset[str | None], tuple[Place, ...]] = {}
 
     def gear_at(self, places: frozenset[str | None]) -> tuple[Gear, ...]:
         """The gear that rules ask of somebody who is in ``places``, in the order of ``Gear``."""
@@ -40,7 +38,7 @@ class Demands:
             found = self._gear_at[places] = _in_order({gear for rule in here for gear in rule.require})
         return found
 
-    def sums_at(self, places: frozenset[str | None]) -> tuple[Sum, ...]:
+    def sums_at(self, places: frozenset[str | None]) -> tuple[Place, ...]:
         """The counts to which somebody who is in ``places`` belongs, in the order of the rules."""
         found = self._sums_at.get(places)
         if found is None:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
+from typing import Final, NamedTuple
 
-from models.structures import PersonObservation
-from rules.following import FollowedPerson, distance_in_heads, seen_head
-from rules.geometry import Point, center
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.following import FollowedPerson, distance_in_heads
+from rules.geometry import Box, Point, center
 
 #: Cost of a pair that lies beyond the gate, where it is compared with others.
 _BEYOND_GATE = 1e4
@@ -25,34 +28,48 @@ class Encounter:
     is_doubtful: bool
 
 
+class Candidates(NamedTuple):
+    """Pairs within the gates: rows of tracks, columns of persons, and costs, all (P,)."""
+
+    rows: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    costs: NDArray[np.float64]
+
+
+#: No pair at all.
+NOBODY: Final = Candidates(np.zeros(0, np.intp), np.zeros(0, np.intp), np.zeros(0))
+
+
 def encounters(
     people: Sequence[FollowedPerson],
-    persons: Sequence[PersonObservation],
+    heads: Sequence[Box],
     pairs: Mapping[int, int],
+    candidates: Candidates,
     *,
-    costs: Mapping[tuple[int, int], float],
     ambiguous_cost: float,
 ) -> list[Encounter]:
     """Pairs of tracks that meet, where an exchange lies within the gates; before the tracks take what is seen.
 
-    ``pairs`` are the assigned (row of ``people`` to column of ``persons``) by ``costs``, of the pairs within the gates;
-    an exchange that costs less than ``ambiguous_cost`` more is about as likely as what was assigned, and the pair
-    doubtful.
+    ``pairs`` are the assigned (row of ``people`` to column of ``heads``) out of the ``candidates``; an exchange
+    that costs less than ``ambiguous_cost`` more is about as likely as what was assigned, and the pair doubtful.
     """
+    rows, columns, _ = candidates
+    owners = np.full(len(heads), -1)
+    owners[list(pairs.values())] = list(pairs)
+    owners = owners.take(columns)
+    rival = ((owners >= 0) & (owners != rows)).nonzero()[0]
+    if not len(rival):
+        return []
     found = []
-    row_of = {column: row for row, column in pairs.items()}
-    rivals = [
-        (row_of[column], column, other)
-        for other, column in costs
-        if column in row_of and pairs.get(other) != column
-    ]
-    for row, column, other in sorted(rivals):
+    costs = _by_pair(candidates)
+    for row, column, other in sorted(
+        zip(owners.take(rival).tolist(), columns.take(rival).tolist(), rows.take(rival).tolist(), strict=True)
+    ):
         theirs = pairs.get(other)
         if theirs is not None and other < row:
             continue
         first, second = people[row], people[other]
-        seen_second = None if theirs is None else persons[theirs]
-        if _meet(first, second, persons[column], seen_second):
+        if _meet(first, second, heads[column], None if theirs is None else heads[theirs]):
             # pairs that only the last stage of the assignment allowed lie beyond the gate
             extra = costs[other, column] - costs.get((row, column), _BEYOND_GATE)
             if theirs is not None:
@@ -61,19 +78,19 @@ def encounters(
     return found
 
 
-def _meet(
-    first: FollowedPerson,
-    second: FollowedPerson,
-    seen_first: PersonObservation,
-    seen_second: PersonObservation | None,
-) -> bool:
+def _by_pair(candidates: Candidates) -> dict[tuple[int, int], float]:
+    rows, columns, costs = (values.tolist() for values in candidates)
+    return dict(zip(zip(rows, columns, strict=True), costs, strict=True))
+
+
+def _meet(first: FollowedPerson, second: FollowedPerson, head_first: Box, head_second: Box | None) -> bool:
     """Whether two heads came together since the frame before, on the ways assigned to them or on exchanged ones."""
     unit = max(first.unit_px, second.unit_px)
     a0, b0 = first.last_point, second.last_point
-    a1 = center(seen_head(seen_first))
-    if seen_second is None:
+    a1 = center(head_first)
+    if head_second is None:
         return distance_in_heads(a1, center(second.head_box), unit) < _MET
-    b1 = center(seen_head(seen_second))
+    b1 = center(head_second)
     if distance_in_heads(a1, b1, unit) < _MET:
         return True
     if max(first.speed, second.speed) < _MOVING:

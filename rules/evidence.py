@@ -40,25 +40,27 @@ class Balance:
 
         ``holds`` is set once belief is beyond ``threshold``, if there is one; between, it stays as it is.
         """
-        self.belief += step
-        sum_true, sum_false = self._sum_true + step, self._sum_false - step
-        if sum_true <= 0:
-            self._sum_true, self.true_since = 0.0, None
-        else:
-            self._sum_true = sum_true if sum_true < limit else limit
+        belief = self.belief = self.belief + step
+        total = self._sum_true + step
+        if total > 0:
+            self._sum_true = total if total < limit else limit
             if self.true_since is None:
                 self.true_since = t
-        if sum_false <= 0:
-            self._sum_false, self.false_since = 0.0, None
-        else:
-            self._sum_false = sum_false if sum_false < limit else limit
+        elif self.true_since is not None:
+            self._sum_true, self.true_since = 0.0, None
+        total = self._sum_false - step
+        if total > 0:
+            self._sum_false = total if total < limit else limit
             if self.false_since is None:
                 self.false_since = t
+        elif self.false_since is not None:
+            self._sum_false, self.false_since = 0.0, None
         if threshold is None:
             return
-        if self.belief >= threshold and self.holds is not True:
-            self.holds, self.false_since, self._sum_false = True, None, 0.0
-        elif self.belief <= -threshold and self.holds is not False:
+        if belief >= threshold:
+            if self.holds is not True:
+                self.holds, self.false_since, self._sum_false = True, None, 0.0
+        elif belief <= -threshold and self.holds is not False:
             self.holds, self.true_since, self._sum_true = False, None, 0.0
 
     def forget(self) -> None:
@@ -93,35 +95,37 @@ class GearBelief:
         """Let evidence fade to time ``t``; ``interval_s`` is the usual time between frames."""
         before_t, self._t = self._t, t
         if before_t is not None and t > before_t:
-            fade_s = self._tuning.fade_s
-            slowest_s = 3 * interval_s
+            fade_s, slowest_s = self._tuning.fade_s, 3 * interval_s
             self._scale(exp((before_t - t) / (fade_s if fade_s > slowest_s else slowest_s)))
 
     def look(self, t: float, evidence: GearEvidence) -> None:
         """Take a look at time ``t``, after ``advance(t)``. A look of quality 0 changes nothing."""
-        if evidence.quality <= 0:
+        _, score, gain, _, incorrect_score = evidence
+        if gain <= 0:
             return
-        tuning = self._tuning
-        share = 1.0
-        if self.last_look_t is not None and self.weight >= tuning.decide_weight:
-            share = min(1.0, (t - self.last_look_t) / tuning.look_spacing_s)
-        gain = share * evidence.quality
-        if self.weight + gain > tuning.weight_limit:
-            self._scale((tuning.weight_limit - gain) / self.weight)
-        self.weight += gain
-        self.last_look, self.last_look_t = evidence, t
-        self._verdict = None
-        limit = tuning.look_logit * tuning.weight_limit
-        step = gain * logit(evidence.score, tuning.look_logit)
+        tuning, weight, proper = self._tuning, self.weight, self.proper
+        decide_weight, weight_limit, look_logit = tuning.decide_weight, tuning.weight_limit, tuning.look_logit
+        if weight >= decide_weight and self.last_look_t is not None:
+            share = (t - self.last_look_t) / tuning.look_spacing_s
+            if share < 1:
+                gain *= share
+        if weight + gain > weight_limit:
+            self._scale((weight_limit - gain) / weight)
+            weight = self.weight
+        weight = self.weight = weight + gain
+        self.last_look, self.last_look_t, self._verdict = evidence, t, None
         threshold = None
-        if self.weight >= tuning.decide_weight:
-            threshold = max(tuning.decide_belief, tuning.decide_logit * self.weight)
-        if evidence.incorrect_score > 0 and self.present is self.proper:
-            self.present = copy(self.proper)
-        self.proper.add(t, step, limit, threshold)
-        if self.present is not self.proper:
-            if evidence.incorrect_score > 0:
-                step = gain * logit(evidence.score + evidence.incorrect_score, tuning.look_logit)
+        if weight >= decide_weight:
+            threshold, mean = tuning.decide_belief, tuning.decide_logit * weight
+            threshold = max(threshold, mean)
+        limit = look_logit * weight_limit
+        if incorrect_score > 0 and self.present is proper:
+            self.present = copy(proper)
+        step = gain * logit(score, look_logit)
+        proper.add(t, step, limit, threshold)
+        if self.present is not proper:
+            if incorrect_score > 0:
+                step = gain * logit(score + incorrect_score, look_logit)
             self.present.add(t, step, limit, threshold)
 
     def doubt(self) -> None:
@@ -159,11 +163,12 @@ class GearBelief:
         return 1 / (1 + exp(-max(-20.0, min(20.0, balance.belief / self.weight))))
 
     def _scale(self, factor: float) -> None:
-        self.weight *= factor
-        self.proper.belief *= factor
-        if self.present is not self.proper:
-            self.present.belief *= factor
+        weight = self.weight = self.weight * factor
+        proper, present = self.proper, self.present
+        proper.belief *= factor
+        if present is not proper:
+            present.belief *= factor
         self._verdict = None
-        if self.weight < self._tuning.forget_weight:
-            self.proper.forget()
-            self.present.forget()
+        if weight < self._tuning.forget_weight:
+            proper.forget()
+            present.forget()

@@ -23,14 +23,13 @@ def assign_face_masks(face_masks: PartGroup, faces: PartGroup) -> dict[int, int]
     """Index of the garment on, or hanging from, each face that has one; one garment serves one face."""
     if not len(face_masks) or not len(faces):
         return {}
-    garments, arounds = face_masks.boxes, faces.boxes.copy()
-    widths = arounds[:, 2] - arounds[:, 0]
+    left, top, right, bottom = faces.edges
     # a mask pulled down hangs below the chin
-    arounds[:, 3] += (arounds[:, 3] - arounds[:, 1]) / 4
-    rows, columns = near_pairs(arounds, garments)
-    near = garments.take(columns, axis=0)
-    on_face = covered_parts(near, by=arounds.take(rows, axis=0))
-    belongs = (on_face >= _MIN_ON_FACE) & (near[:, 2] - near[:, 0] <= 1.5 * widths.take(rows))
+    arounds = np.array([left, top, right, bottom + (bottom - top) / 4])
+    rows, columns = near_pairs(arounds, face_masks.edges)
+    near = face_masks.edges.take(columns, axis=1)
+    on_face = covered_parts(near, by=arounds.take(rows, axis=1))
+    belongs = (on_face >= _MIN_ON_FACE) & (near[2] - near[0] <= 1.5 * (right - left).take(rows))
     costs = 1.0 - on_face * face_masks.scores.take(columns)
     return pair_up(rows[belongs], columns[belongs], costs[belongs])
 
@@ -67,7 +66,7 @@ def judged_faces(
         rows, seen, found = zip(*both, strict=True)
         for row, pooled in zip(rows, _pooled(seen, faces.sharpness[list(rows)], found), strict=True):
             judged[row] = pooled
-    heights = (faces.boxes[:, 3] - faces.boxes[:, 1]).tolist()
+    heights = (faces.edges[3] - faces.edges[1]).tolist()
     return [
         _NOT_JUDGED if probs is None else _evidence(probs, fit, quality, height_px)
         for height_px, probs, fit, quality in zip(heights, judged, fits, qualities, strict=True)
@@ -112,16 +111,29 @@ def _evidence(judged: Probabilities, fit: MaskFit | None, quality: float, height
     worn, missing, incorrect = judged
     # the first of the largest
     if worn >= missing and worn >= incorrect:
-        state, reason = GearState.WORN, f"face with mask {worn:.2f}"
-    elif missing >= incorrect:
-        state, reason = GearState.MISSING, f"face without mask {missing:.2f}"
+        state = GearState.WORN
     else:
-        state, reason = GearState.INCORRECT, f"mask worn incorrectly {incorrect:.2f}"
+        state = GearState.MISSING if missing >= incorrect else GearState.INCORRECT
+    wording = (_reason, state, judged, fit, quality, height_px)
+    score = min(1.0, worn)
+    incorrect = min(max(0.0, 1.0 - score), incorrect)
+    if quality <= 0:
+        return GearEvidence._make((GearState.UNKNOWN, score, 0.0, wording, incorrect))
+    return GearEvidence._make((state, score, quality, wording, incorrect))
+
+
+def _reason(
+    state: GearState, judged: Probabilities, fit: MaskFit | None, quality: float, height_px: float
+) -> str:
+    worn, missing, incorrect = judged
+    if state is GearState.WORN:
+        reason = f"face with mask {worn:.2f}"
+    elif state is GearState.MISSING:
+        reason = f"face without mask {missing:.2f}"
+    else:
+        reason = f"mask worn incorrectly {incorrect:.2f}"
     if state is not GearState.WORN and fit is not None and fit.uncovered:
         reason += f", {' and '.join(fit.uncovered)} not covered"
     if quality <= 0:
-        state, reason = GearState.UNKNOWN, f"{reason}, but too unclear to tell"
-    score = min(1.0, worn)
-    return GearEvidence(
-        state, score, quality, f"{reason} ({height_px:.0f} px)", min(max(0.0, 1.0 - score), incorrect)
-    )
+        reason += ", but too unclear to tell"
+    return f"{reason} ({height_px:.0f} px)"

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import PersonObservation
-from rules.geometry import Box, Point, center
+from rules.geometry import Box, Edges, Point, boxes_of, center, edges_of
 from rules.motion import BoxFilters
 from rules.proportions import HEADS_PER_STATURE, body_from_head, head_from_body
 
@@ -36,7 +36,7 @@ class FollowedPerson:
     has_head: bool = False
     has_body: bool = False
     body_seen_t: float = float("-inf")
-    sightings: int = 1
+    sightings: int = 0
     #: time in which frames came and this person was not in them; and what it was until the latest sighting
     unseen_s: float = 0.0
     unseen_before_s: float = 0.0
@@ -58,16 +58,16 @@ class FollowedPerson:
         """Head heights per second."""
         return hypot(*self.velocity) / self.unit_px
 
-    def ahead(self, dt_s: float) -> Point:
-        """The middle of the head ``dt_s`` seconds from now, if the person goes on like this."""
-        return self.middle[0] + dt_s * self.velocity[0], self.middle[1] + dt_s * self.velocity[1]
-
 
 class Following:
-    """Everybody who is followed, with the filters of their heads and bodies: rows 2 n and 2 n + 1 for person n."""
+    """Everybody who is followed, with the filters of their heads and bodies: 2 n and 2 n + 1 for person n.
+
+    ``all_heads``: whether everybody's head has been seen.
+    """
 
     def __init__(self) -> None:
         self.people: list[FollowedPerson] = []
+        self.all_heads = True
         self._filters = BoxFilters()
 
     def predict(self, dt_s: float, *, stop: bool) -> None:
@@ -79,99 +79,100 @@ class Following:
 
     def begin(self, sightings: Sequence[tuple[FollowedPerson, PersonObservation]], t: float) -> None:
         """Follow new persons too."""
-        if sightings:
-            many = len(sightings)
-            self._filters.add(
-                units_high=[1.0, HEADS_PER_STATURE] * many, noise=[_HEAD_NOISE, _BODY_NOISE] * many
-            )
-            first = len(self.people)
-            self.people += [followed for followed, _ in sightings]
-            self.see([(first + place, person) for place, (_, person) in enumerate(sightings)], t)
+        many, first = len(sightings), len(self.people)
+        self._filters.add(units_high=[1.0, HEADS_PER_STATURE] * many, noise=[_HEAD_NOISE, _BODY_NOISE] * many)
+        self.people += [followed for followed, _ in sightings]
+        self.see([(first + place, person) for place, (_, person) in enumerate(sightings)], t)
 
     def see(self, sightings: Sequence[tuple[int, PersonObservation]], t: float) -> None:
         """Give persons, by their rows, their sightings at ``t``."""
         known: dict[int, Box] = {}
         new: dict[int, Box] = {}
+        people = self.people
         for row, person in sightings:
-            followed = self.people[row]
-            if person.head_xyxy is not None:
-                (known if followed.has_head else new)[2 * row] = person.head_xyxy
+            followed = people[row]
+            box, head, _, is_estimated, _ = person
+            if head is not None:
+                (known if followed.has_head else new)[2 * row] = head
                 followed.has_head = True
-            if not person.box_is_estimated:
-                (known if followed.has_body else new)[2 * row + 1] = person.box_xyxy
+            if not is_estimated:
+                (known if followed.has_body else new)[2 * row + 1] = box
                 followed.has_body, followed.body_seen_t = True, t
             followed.observation, followed.last_seen_t = person, t
             followed.unseen_before_s, followed.unseen_s = followed.unseen_s, 0.0
-        self._filters.begin(list(new), list(new.values()))
-        self._filters.correct(list(known), list(known.values()))
+            followed.sightings += 1
+        if new:
+            self._filters.begin(list(new), edges_of(list(new.values())))
+            self.all_heads = all(followed.has_head for followed in people)
+        if known:
+            self._filters.correct(list(known), edges_of(list(known.values())))
         self.show()
         for row, _ in sightings:
-            self.people[row].last_point = center(self.people[row].head_box)
+            x1, y1, x2, y2 = people[row].head_box
+            people[row].last_point = (x1 + x2) / 2, (y1 + y2) / 2
 
     def keep(self, rows: Sequence[int]) -> None:
         """Follow the persons of these rows alone."""
         self.people = [self.people[row] for row in rows]
-        heads = 2 * np.array(rows, np.intp)
-        self._filters.keep(np.stack([heads, heads + 1], axis=1).reshape(-1))
+        self.all_heads = all(followed.has_head for followed in self.people)
+        self._filters.keep((2 * np.array(rows, np.intp)[:, None] + (0, 1)).reshape(-1))
 
-    def head_boxes(self) -> NDArray[np.float64]:
-        """The heads (N, 4), as ``head_box``."""
-        if all(followed.has_head for followed in self.people):
-            return self._filters.boxes[::2]
+    def heads(self) -> Edges:
+        """The heads (4, N), as ``head_box``."""
+        if self.all_heads:
+            return self._filters.edges[:, ::2]
         self.show()
-        return np.array([followed.head_box for followed in self.people], np.float64)
+        return edges_of([followed.head_box for followed in self.people])
 
-    def body_boxes(self) -> NDArray[np.float64]:
-        """The bodies (N, 4), as ``body_box``."""
+    def bodies(self) -> Edges:
+        """The bodies (4, N), as ``body_box``."""
         self.show()
-        return np.array([followed.body_box for followed in self.people], np.float64)
+        return edges_of([followed.body_box for followed in self.people])
 
     def head_spreads(self) -> NDArray[np.float64]:
-        """Variances (N, 4) of the next head boxes; wide where the head is only known from the body."""
-        spreads = self._filters.spreads().reshape(-1, 2, 4)
-        found = spreads[:, 0]
-        units_px = self._filters.units_px
-        for row, followed in enumerate(self.people):
-            if not followed.has_head:
-                unit_px = units_px[2 * row + 1, 0]
-                found[row] = spreads[row, 1]
-                found[row, 2:] = (0.3 * unit_px) ** 2
-                found[row] += (0.5 * unit_px) ** 2
+        """Variances (4, N) of the next head boxes; wide where the head is only known from the body."""
+        spreads = self._filters.spreads()
+        found = spreads[:, ::2]
+        if not self.all_heads:
+            for row, followed in enumerate(self.people):
+                if not followed.has_head:
+                    unit_px = self._filters.units_px[2 * row + 1]
+                    found[:, row] = spreads[:, 2 * row + 1]
+                    found[2:, row] = (0.3 * unit_px) ** 2
+                    found[:, row] += (0.5 * unit_px) ** 2
         return found
 
     def body_spreads(self) -> NDArray[np.float64]:
-        """Variances (N, 4) of the next body boxes; much wider where only the head is known."""
-        spreads = self._filters.spreads().reshape(-1, 2, 4)
-        found = spreads[:, 1]
+        """Variances (4, N) of the next body boxes; much wider where only the head is known."""
+        spreads = self._filters.spreads()
+        found = spreads[:, 1::2]
         for row, followed in enumerate(self.people):
             if not followed.has_body:
-                found[row] = spreads[row, 0] * 60
+                found[:, row] = spreads[:, 2 * row] * 60
         return found
 
     def show(self) -> None:
         """Let ``people`` say where everybody is."""
-        boxes, units = self._filters.boxes.tolist(), self._filters.units_px[:, 0].tolist()
-        places = np.concatenate(list(self._filters.state[:2, :, :2]), axis=1).tolist()
+        boxes, units = boxes_of(self._filters.edges), self._filters.units_px.tolist()
+        places = list(zip(*self._filters.state[:2, :2].reshape(4, -1).tolist(), strict=True))
         for row, followed in enumerate(self.people):
             head, body = 2 * row, 2 * row + 1
             if followed.has_head:
-                followed.head_box, known = tuple(boxes[head]), head
+                x, y, dx, dy = places[head]
+                followed.head_box, followed.unit_px, followed.middle = boxes[head], units[head], (x, y)
+                is_recent = followed.last_seen_t - followed.body_seen_t <= _BODY_MEMORY_S
             else:
-                followed.head_box, known = head_from_body(tuple(boxes[body])), body
-            is_recent = not followed.has_head or followed.last_seen_t - followed.body_seen_t <= _BODY_MEMORY_S
-            if followed.has_body and is_recent:
-                followed.body_box = tuple(boxes[body])
-            else:
-                followed.body_box = body_from_head(followed.head_box)
-            followed.unit_px = units[known]
-            x, y, dx, dy = places[known]
-            followed.middle = (x, y) if followed.has_head else center(followed.head_box)
+                _, _, dx, dy = places[body]
+                followed.head_box, followed.unit_px = head_from_body(boxes[body]), units[body]
+                followed.middle, is_recent = center(followed.head_box), True
             followed.velocity = dx, dy
+            shows_body = followed.has_body and is_recent
+            followed.body_box = boxes[body] if shows_body else body_from_head(followed.head_box)
 
 
 def seen_head(person: PersonObservation) -> Box:
     """The head of an observation, or where the head of its body must be."""
-    return person.head_xyxy if person.head_xyxy is not None else head_from_body(person.box_xyxy)
+    return head_from_body(person.box_xyxy) if person.head_xyxy is None else person.head_xyxy
 
 
 def distance_in_heads(a: Point, b: Point, unit_px: float) -> float:

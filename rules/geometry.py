@@ -1,16 +1,18 @@
-"""Boxes ``(x1, y1, x2, y2)`` in original pixels, half-open, never clipped to the picture."""
+"""Boxes ``(x1, y1, x2, y2)`` in original pixels, half-open, never clipped to the picture.
 
-from typing import Any
+Many boxes are float64 (4, N), a row an edge: numpy works several times as fast on what lies together.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-#: Turns the far edges of boxes around, so that all four are compared alike.
-_SIGNS = np.array([1.0, 1.0, -1.0, -1.0])
-_ENDS_FIRST = np.array([2, 3, 0, 1])
-
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
+#: (4, N) and (N,)
+Edges = NDArray[np.float64]
+Vector = NDArray[np.float64]
 
 
 def area(box: Box) -> float:
@@ -44,49 +46,62 @@ def width(box: Box) -> float:
     return box[2] - box[0]
 
 
-def areas(boxes: NDArray[Any]) -> NDArray[np.float64]:
-    """``area`` of boxes (..., 4)."""
-    sides = np.maximum(boxes[..., 2:] - boxes[..., :2], 0.0)
-    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
+def edges_of(boxes: Sequence[Box]) -> Edges:
+    """Boxes as edges."""
+    return np.ascontiguousarray(np.array(boxes, np.float64).reshape(-1, 4).T)
 
 
-def overlaps(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
-    """``overlap`` of each of ``boxes`` with its counterpart among ``others``, both (..., 4) or broadcast to it."""
-    first = np.maximum(boxes[..., :2], others[..., :2])
-    sides = np.maximum(np.minimum(boxes[..., 2:], others[..., 2:]) - first, 0.0)
-    return np.asarray(sides[..., 0] * sides[..., 1], np.float64)
+def boxes_of(edges: Edges) -> list[Box]:
+    """Edges as boxes."""
+    return list(zip(*edges.tolist(), strict=True))
 
 
-def ious(boxes: NDArray[Any], others: NDArray[Any]) -> NDArray[np.float64]:
-    """Intersection over union, 0 to 1, of each of ``boxes`` with its counterpart, both (..., 4)."""
-    shared = overlaps(boxes, others)
-    return np.asarray(shared / np.maximum(areas(boxes) + areas(others) - shared, 1e-9), np.float64)
+def areas(edges: Edges) -> Vector:
+    """``area`` of each box."""
+    x1, y1, x2, y2 = edges
+    sides: Vector = np.maximum(x2 - x1, 0.0) * np.maximum(y2 - y1, 0.0)
+    return sides
 
 
-def covered_parts(boxes: NDArray[Any], by: NDArray[Any]) -> NDArray[np.float64]:
-    """``covered`` of each of ``boxes`` with area by its counterpart, both (..., 4)."""
-    return overlaps(boxes, by) / areas(boxes)
+def overlaps(edges: Edges, others: Edges) -> Vector:
+    """``overlap`` of each box with its counterpart among ``others``."""
+    x1, y1, x2, y2 = edges
+    left, top, right, bottom = others
+    across = np.maximum(np.minimum(x2, right) - np.maximum(x1, left), 0.0)
+    down = np.maximum(np.minimum(y2, bottom) - np.maximum(y1, top), 0.0)
+    shared: Vector = across * down
+    return shared
 
 
-def centers(boxes: NDArray[Any]) -> NDArray[np.float64]:
-    """``center`` of boxes (..., 4), as (..., 2)."""
-    return np.asarray((boxes[..., :2] + boxes[..., 2:]) / 2, np.float64)
+def ious(edges: Edges, others: Edges) -> Vector:
+    """Intersection over union, 0 to 1, of each box with its counterpart among ``others``."""
+    shared = overlaps(edges, others)
+    return np.asarray(shared / np.maximum(areas(edges) + areas(others) - shared, 1e-9), np.float64)
+
+
+def covered_parts(edges: Edges, by: Edges) -> Vector:
+    """``covered`` of each box, which has area, by its counterpart."""
+    return overlaps(edges, by) / areas(edges)
 
 
 def near_pairs(
-    boxes: NDArray[np.float64], others: NDArray[np.float64], *, reach: float = 0.0
+    edges: Edges, others: Edges, *, reach: float = 0.0
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows of ``boxes`` (N, 4) and columns of ``others`` (M, 4) that overlap, once each of ``boxes`` is larger by
-    ``reach`` of its height on all sides, as two arrays (P,). By row, then column: what a crowd's pairs need not be
-    looked at is left out at once.
+    """The places of boxes (4, N) and ``others`` (4, M) that overlap, once each of the first is larger by ``reach`` of
+    its height on all sides, as two arrays (P,). By the first, then the other: what a crowd's pairs need not be looked
+    at is left out at once.
     """
-    if not len(boxes) or not len(others):
+    many = others.shape[1]
+    if not many or not edges.shape[1]:
         return np.zeros(0, np.intp), np.zeros(0, np.intp)
+    x1, y1, x2, y2 = edges[:, :, None]
     if reach:
-        boxes = boxes - (reach * (boxes[:, 3:] - boxes[:, 1:2])) * _SIGNS
-    # two boxes overlap where each begins before the other ends, across and down
-    ends = others.T.take(_ENDS_FIRST, axis=0) * _SIGNS[:, None]
-    begins = (boxes * _SIGNS).T[:, :, None] < ends[:, None, :]
+        more = reach * (y2 - y1)
+        x1, y1, x2, y2 = x1 - more, y1 - more, x2 + more, y2 + more
+    left, top, right, bottom = others
+    near = x1 < right
+    near &= left < x2
+    near &= y1 < bottom
+    near &= top < y2
     # flat, since numpy finds them several times as fast in one dimension
-    (pairs,) = np.bitwise_and.reduce(begins, axis=0).ravel().nonzero()
-    return np.divmod(pairs, len(others))
+    return np.divmod(near.ravel().nonzero()[0], many)

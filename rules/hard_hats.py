@@ -7,6 +7,7 @@ from models.structures import GearEvidence, GearState
 #: What a carried hat says of a head that was seen but not judged bare: weak, and with little weight.
 _CARRIED_SCORE: Final = 0.35
 _CARRIED_QUALITY: Final = 0.3
+_NOT_JUDGED: Final = GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "top of the head not judged")
 
 
 def worn_score(hard_hat: float, bare: float, hat: float) -> float:
@@ -36,21 +37,32 @@ def hard_hat_evidence(
     ``has_face``: the face was. ``is_carried``: a hat that nobody wears is on this person's body. Where no detection
     judges the top of the head the state is UNKNOWN: a face alone says nothing of a hat.
     """
-    score = worn_score(hard_hat, bare, hat)
+    if hard_hat > 0 or bare > 0 or hat > 0:
+        score = worn_score(hard_hat, bare, hat)
+    elif is_carried and has_face:
+        score, quality = _CARRIED_SCORE, quality * _CARRIED_QUALITY
+    else:
+        return _NOT_JUDGED
+    if quality <= 0:
+        state, quality = GearState.UNKNOWN, 0.0
+    elif hard_hat > 0 and score >= 0.5:
+        state = GearState.WORN
+    else:
+        state = GearState.MISSING
+    return GearEvidence._make(
+        (state, score, quality, (_reason, hard_hat, bare, hat, is_carried, quality), 0.0)
+    )
+
+
+def _reason(hard_hat: float, bare: float, hat: float, is_carried: bool, quality: float) -> str:
     against = _named(bare, hat)
     if hard_hat > 0:
         reason = f"hard hat {hard_hat:.2f} on the head" + (f", against {against}" if against else "")
     elif against:
         reason = f"{against}, no hard hat on it" + (", one is carried" if is_carried else "")
-    elif is_carried and has_face:
-        score, quality = _CARRIED_SCORE, quality * _CARRIED_QUALITY
-        reason = "hard hat carried, not worn"
     else:
-        return GearEvidence(GearState.UNKNOWN, 0.5, 0.0, "top of the head not judged")
-    if quality <= 0:
-        return GearEvidence(GearState.UNKNOWN, score, 0.0, f"{reason}, but too unclear to tell")
-    is_worn = hard_hat > 0 and score >= 0.5
-    return GearEvidence(GearState.WORN if is_worn else GearState.MISSING, score, quality, reason)
+        reason = "hard hat carried, not worn"
+    return reason if quality > 0 else f"{reason}, but too unclear to tell"
 
 
 def _named(bare: float, hat: float) -> str:

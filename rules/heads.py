@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from rules.geometry import Box, area, centers, covered_parts, near_pairs, overlap
+from rules.geometry import Box, Edges, Vector, area, covered_parts, edges_of, near_pairs, overlap
 from rules.headgear import assign_hats, shows_wearer, top_fits
 from rules.matching import pair_up
 from rules.parts import PartGroup, Parts
@@ -30,37 +29,35 @@ class Heads:
     - ``is_inferred``: no detection shows the head itself; its box is taken from the body.
     """
 
-    def __init__(self) -> None:
-        self.boxes: list[Box] = []
-        self.face: list[int] = []
-        self.bare: list[int] = []
-        self.hard_hat: list[int] = []
-        self.hat: list[int] = []
-        self.body: list[int] = []
-        self.is_inferred: list[bool] = []
-        self._boxes_xyxy = np.zeros((0, 4))
+    def __init__(self, boxes: list[Box]) -> None:
+        self.boxes = boxes
+        self.face = [NONE] * len(boxes)
+        self.bare = self.face.copy()
+        self.hard_hat = self.face.copy()
+        self.hat = self.face.copy()
+        self.body = self.face.copy()
+        self.is_inferred = [False] * len(boxes)
+        self._edges = np.zeros((4, 0))
 
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def add(
-        self, box: Box, *, face: int = NONE, bare: int = NONE, hard_hat: int = NONE, body: int = NONE
-    ) -> None:
-        """Add a head; one of which nothing but the body was seen is inferred."""
+    def add(self, box: Box, *, hard_hat: int = NONE, body: int = NONE) -> None:
+        """Add a head of which nothing but the hat, or the body, was seen; the latter is inferred."""
         self.boxes.append(box)
-        self.face.append(face)
-        self.bare.append(bare)
+        self.face.append(NONE)
+        self.bare.append(NONE)
         self.hard_hat.append(hard_hat)
         self.hat.append(NONE)
         self.body.append(body)
         self.is_inferred.append(body != NONE)
 
     @property
-    def boxes_xyxy(self) -> NDArray[np.float64]:
-        """``boxes`` (H, 4)."""
-        if len(self._boxes_xyxy) != len(self.boxes):
-            self._boxes_xyxy = np.array(self.boxes, np.float64)
-        return self._boxes_xyxy
+    def edges(self) -> Edges:
+        """``boxes`` (4, H)."""
+        if self._edges.shape[1] != len(self.boxes):
+            self._edges = edges_of(self.boxes)
+        return self._edges
 
     @property
     def inferred(self) -> list[int]:
@@ -89,7 +86,7 @@ def find_heads(parts: Parts) -> HeadsFound:
     any kind.
     """
     heads = _merged(parts.faces, parts.bare_heads)
-    worn = assign_hats(parts.hard_hats, heads.boxes_xyxy)
+    worn = assign_hats(parts.hard_hats, heads.edges)
     for row, column in worn.items():
         heads.hard_hat[row] = column
     left = []
@@ -108,21 +105,26 @@ def find_heads(parts: Parts) -> HeadsFound:
 
 def _merged(faces: PartGroup, bare_heads: PartGroup) -> Heads:
     """Faces and bare heads, a face and the bare head around it as one."""
-    rows, columns = near_pairs(faces.boxes, bare_heads.boxes)
+    rows, columns = near_pairs(faces.edges, bare_heads.edges)
     bare_of: dict[int, int] = {}
     if len(rows):
-        face, bare = faces.boxes.take(rows, axis=0), bare_heads.boxes.take(columns, axis=0)
+        face, bare = faces.edges.take(rows, axis=1), bare_heads.edges.take(columns, axis=1)
         inside = covered_parts(face, by=bare)
-        face_height, bare_height = face[:, 3] - face[:, 1], bare[:, 3] - bare[:, 1]
+        face_height, bare_height = face[3] - face[1], bare[3] - bare[1]
         is_around = (inside >= 0.6) & (bare_height <= 2.5 * face_height)
         costs = 1.0 - inside + np.abs(bare_height / face_height - 1.25)
         bare_of = pair_up(rows[is_around], columns[is_around], costs[is_around])
-    heads, bare_boxes = Heads(), bare_heads.box_tuples
-    for row, box in enumerate(faces.box_tuples):
-        around = bare_of.get(row, NONE)
-        heads.add(head_from_face(box) if around == NONE else bare_boxes[around], face=row, bare=around)
-    for column in _left_over(bare_heads, bare_of):
-        heads.add(bare_boxes[column], bare=column)
+    around = [bare_of.get(row, NONE) for row in range(len(faces))]
+    left, bare_boxes = _left_over(bare_heads, bare_of), bare_heads.boxes
+    heads = Heads(
+        [
+            head_from_face(box) if place == NONE else bare_boxes[place]
+            for box, place in zip(faces.boxes, around, strict=True)
+        ]
+        + [bare_boxes[place] for place in left]
+    )
+    heads.face[: len(faces)] = range(len(faces))
+    heads.bare = around + left
     return heads
 
 
@@ -130,30 +132,30 @@ def _give_bodies(heads: Heads, bodies: PartGroup) -> None:
     """Give heads the bodies they belong to, and add an inferred head for every body without one."""
     if not len(bodies):
         return
-    head_boxes, body_boxes = heads.boxes_xyxy, bodies.boxes
-    rows, columns = near_pairs(head_boxes, body_boxes, reach=1.0)
+    rows, columns = near_pairs(heads.edges, bodies.edges, reach=1.0)
     body_of: dict[int, int] = {}
     if len(rows):
-        costs = _body_costs(head_boxes.take(rows, axis=0), body_boxes.take(columns, axis=0))
+        costs = _body_costs(heads.edges.take(rows, axis=1), bodies.edges.take(columns, axis=1))
         allowed = np.isfinite(costs)
         body_of = pair_up(rows[allowed], columns[allowed], costs[allowed])
     for row, column in body_of.items():
         heads.body[row] = column
     for column in _left_over(bodies, body_of):
-        heads.add(head_from_body(bodies.box_tuples[column]), body=column)
+        heads.add(head_from_body(bodies.boxes[column]), body=column)
 
 
-def _body_costs(heads: NDArray[np.float64], bodies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far each head (P, 4) is from the top of its body, in head heights; infinite where it cannot be its head.
+def _body_costs(heads: Edges, bodies: Edges) -> Vector:
+    """How far each head (4, P) is from the top of its body, in head heights; infinite where it cannot be its head.
 
     A seated or half hidden body is short, so its head may take up to 60 % of the box.
     """
-    head_height = heads[:, 3] - heads[:, 1]
-    body_width, body_height = (bodies[:, 2:] - bodies[:, :2]).T
+    x1, y1, x2, y2 = heads
+    left, top, right, bottom = bodies
+    head_height, body_height = y2 - y1, bottom - top
     share = head_height / np.maximum(body_height, 1e-9)
-    below_top = heads[:, 1] - bodies[:, 1]
-    aside = np.abs(centers(heads)[:, 0] - centers(bodies)[:, 0])
-    fits = (head_height > 0) & (share >= 0.06) & (share <= 0.6) & (aside <= body_width / 2)
+    below_top = y1 - top
+    aside = np.abs((x1 + x2) / 2 - (left + right) / 2)
+    fits = (head_height > 0) & (share >= 0.06) & (share <= 0.6) & (aside <= (right - left) / 2)
     fits &= (-0.6 * head_height <= below_top) & (below_top <= 0.3 * body_height)
     return np.where(fits, (np.abs(below_top) + aside) / np.maximum(head_height, 1e-9), np.inf)
 
@@ -163,7 +165,7 @@ def _give_hats(heads: Heads, hats: PartGroup, bodies: PartGroup) -> None:
     if not len(hats):
         return
     seen = heads.seen
-    worn = assign_hats(hats, heads.boxes_xyxy[seen])
+    worn = assign_hats(hats, heads.edges.take(seen, axis=1))
     for row, column in worn.items():
         heads.hat[seen[row]] = column
     _wear_on_bodies(hats, _left_over(hats, worn), heads.hat, heads, bodies)
@@ -176,7 +178,7 @@ def _wear_on_bodies(
     headless = heads.inferred if left else []
     if not headless:
         return left
-    tops = bodies.boxes[[heads.body[place] for place in headless]]
+    tops = bodies.edges.take([heads.body[place] for place in headless], axis=1)
     found = assign_hats(hats.take(left), tops, top_fits)
     for row, column in found.items():
         worn[headless[row]] = left[column]

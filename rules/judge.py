@@ -10,7 +10,7 @@ from rules.geometry import height
 from rules.inheritance import heir_of, may_be
 from rules.person import Person
 from rules.rule import Rule
-from rules.ruling import Ruling, rule_on
+from rules.ruling import Ruling, Rulings
 from rules.tuning import Tuning
 from rules.violations import EndReason
 
@@ -33,19 +33,18 @@ class Judge:
         input_scale: float,
     ) -> None:
         """Judge everybody by the rules that are ``active`` (positions among the camera's)."""
-        ordered = [people[track_id] for track_id in sorted(people)]
-        asked: dict[tuple[tuple[Gear, ...], bool], dict[int, Ruling]] = {}
+        asked: dict[tuple[tuple[Gear, ...], bool], Rulings] = {}
         # those who have an episode come first: what they free may be inherited by the others
         for index in active:
             rule = self._rules[index]
             places = rule.places
             if len(places) > 1:
-                for person in ordered:
+                for person in people.values():
                     person.take_post(index, places)
             # rules that ask the same get the same answer
             asks = (rule.require, rule.allow_incorrect)
             if asks not in asked:
-                asked[asks] = {person.followed.track_id: _ruling(rule, person) for person in ordered}
+                asked[asks] = Rulings(rule, people)
             rulings = asked[asks]
             for place in places:
                 key = (index, place)
@@ -55,10 +54,9 @@ class Judge:
                         self._go_on(
                             episodes[track_id], people[track_id], rulings[track_id], moment, input_scale
                         )
-                for person in ordered:
-                    track_id = person.followed.track_id
-                    # where no clock runs, and no looks speak against the gear, there is nothing to do
-                    if track_id not in episodes and (person.clocks or rulings[track_id].is_run):
+                # where no clock runs, and no looks speak against the gear, there is nothing to do
+                for person in rulings.suspects:
+                    if person.followed.track_id not in episodes:
                         self._begin(
                             key, person, moment, rulings=rulings, image_hw=image_hw, input_scale=input_scale
                         )
@@ -104,7 +102,7 @@ class Judge:
         person: Person,
         moment: Moment,
         *,
-        rulings: Mapping[int, Ruling],
+        rulings: Rulings,
         image_hw: tuple[int, int],
         input_scale: float,
     ) -> None:
@@ -126,7 +124,7 @@ class Judge:
             self._book.open[key],
             t=t,
             image_hw=image_hw,
-            is_still_missing=lambda owner: _is_missing(rulings.get(owner)),
+            is_still_missing=rulings.is_missing,
             tuning=self._tuning,
         )
         if heir is not None:
@@ -172,7 +170,7 @@ class Judge:
         self,
         key: Key,
         people: Mapping[int, Person],
-        rulings: Mapping[int, Ruling],
+        rulings: Rulings,
         moment: Moment,
         image_hw: tuple[int, int],
     ) -> None:
@@ -199,7 +197,7 @@ class Judge:
         self,
         episode: Episode,
         people: Mapping[int, Person],
-        rulings: Mapping[int, Ruling],
+        rulings: Rulings,
         t: float,
         image_hw: tuple[int, int],
     ) -> bool:
@@ -217,14 +215,6 @@ class Judge:
             ):
                 return True
         return False
-
-
-def _ruling(rule: Rule, person: Person) -> Ruling:
-    return rule_on(rule, person.beliefs, person.followed.observation if person.is_seen else None)
-
-
-def _is_missing(ruling: Ruling | None) -> bool:
-    return ruling is not None and ruling.verdict is GearState.MISSING
 
 
 def _snapshot_score(score: float, person: Person, input_scale: float) -> float:

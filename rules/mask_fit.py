@@ -10,9 +10,8 @@ from rules.parts import Part, group_of
 from rules.pixels import likelihoods_around
 from rules.quality import poses_of, ramps, size_qualities
 
-#: Rows of ``Detections.landmarks_xy``.
-_NOSE: Final = 2
-_MOUTH: Final = slice(3, 5)
+#: Rows of ``PartGroup.landmarks``.
+_NOSE_AND_MOUTH: Final = slice(4, 10)
 #: Around the tip of the nose and the mouth so much is looked at, in face heights: landmarks err by about that.
 _RADIUS: Final = 0.04
 #: The corners of the mouth lie at a mask's edge in half profile; these places lie so far from the corner to the middle.
@@ -63,18 +62,14 @@ def mask_fits(
     """
     faces, garments = group_of(faces), group_of(garments)
     has_landmarks = faces.has_landmarks
-    if not has_landmarks.any():
+    if not np.count_nonzero(has_landmarks):
         return [None] * len(faces)
-    landmarks = faces.landmarks_xy.astype(np.float64)
-    corners = landmarks[:, _MOUTH]
-    middle = corners.sum(axis=1, keepdims=True) / 2
-    places = np.concatenate(
-        [landmarks[:, _NOSE, None], middle, corners + _INWARD * (middle - corners)], axis=1
-    )
-    covers = likelihoods_around(places, _RADIUS * (faces.boxes[:, 3] - faces.boxes[:, 1]), garments).tolist()
+    points = faces.landmarks[_NOSE_AND_MOUTH].reshape(3, 2, -1).transpose(1, 2, 0)
+    radii = _RADIUS * (faces.edges[3] - faces.edges[1])
+    covers = likelihoods_around(_places(points), radii, garments).tolist()
     if poses is None:
         poses = poses_of(faces)
-    heights = garments.boxes[:, 3] - garments.boxes[:, 1]
+    heights = garments.edges[3] - garments.edges[1]
     weights = ramps(garments.scores, _DOUBTFUL_SCORE, _SURE_SCORE)
     weights = weights * size_qualities(heights, garments.input_scales) * poses
     return [
@@ -83,3 +78,12 @@ def mask_fits(
             covers, weights.tolist(), has_landmarks.tolist(), strict=True
         )
     ]
+
+
+def _places(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The places that are looked at (2, N, 4), by the nose and the corners of the mouth (2, N, 3): the nose, the middle
+    of the mouth, and places within its corners.
+    """
+    corners = points[..., 1:]
+    middle = (corners[..., :1] + corners[..., 1:]) / 2
+    return np.concatenate([points[..., :1], middle, corners + _INWARD * (middle - corners)], axis=-1)

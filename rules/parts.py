@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import FACE_CATEGORIES, Category, Detections
-from rules.geometry import Box
+from rules.geometry import Box, Edges, Vector, boxes_of, edges_of
 
 _CATEGORIES: Final = tuple(Category)
 #: A row or column of a ``seg_mask`` belongs to the thing when it holds at least this part of what the fullest one does:
@@ -42,14 +42,19 @@ class Part(NamedTuple):
 
 
 class PartGroup(Sequence[Part]):
-    """Parts of one kind: ``rows`` (N,) of a frame's detections, whose columns are worked out when they are asked for.
+    """Parts of one kind, as columns; most are worked out when they are asked for.
+
+    - ``rows`` (N,) of a frame's detections. ``edges``: their boxes (4, N), original pixels.
+    - ``scores`` (N,), 0 to 1.
 
     A single ``Part`` is made when it is taken from the group, so what goes through a crowd asks for columns.
     """
 
-    def __init__(self, seen: Detections, rows: NDArray[np.intp]) -> None:
+    def __init__(self, seen: Detections, rows: NDArray[np.intp], edges: Edges, scores: Vector) -> None:
         self._seen = seen
         self.rows = rows
+        self.edges = edges
+        self.scores = scores
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -63,18 +68,18 @@ class PartGroup(Sequence[Part]):
     def part(self, place: int) -> Part:
         """One of the parts."""
         category = self.categories[place]
-        box, bounds = self.boxes[place].tolist(), None
+        bounds = None
         is_face, has_pixels = (
             category in FACE_CATEGORIES,
             category in _PIXEL_CATEGORIES and self.has_pixels[place],
         )
         if has_pixels:
-            bounds = tuple(self.pixel_boxes[place].tolist())
-        landmarks = self.landmarks_xy[place] if is_face and self.has_landmarks[place] else None
+            bounds = tuple(self.pixel_edges[:, place].tolist())
+        landmarks = self._landmarks_xy[place] if is_face and self.has_landmarks[place] else None
         probs = self.face_mask_probs
         return Part(
             category,
-            tuple(box),
+            self.boxes[place],
             float(self.scores[place]),
             landmarks,
             tuple(probs[place].tolist()) if is_face and probs is not None else None,
@@ -87,11 +92,13 @@ class PartGroup(Sequence[Part]):
     def take(self, places: NDArray[np.intp] | Sequence[int]) -> "PartGroup":
         """Those at ``places`` (P,), in this order, also more than once."""
         places = np.asarray(places, np.intp)
-        taken = PartGroup(self._seen, self.rows.take(places))
+        taken = PartGroup(
+            self._seen, self.rows.take(places), self.edges.take(places, axis=1), self.scores.take(places)
+        )
         known = self.__dict__
         for name in _COSTLY:
             if name in known:
-                taken.__dict__[name] = known[name].take(places, axis=0)
+                taken.__dict__[name] = known[name].take(places, axis=-1)
         return taken
 
     @cached_property
@@ -100,19 +107,9 @@ class PartGroup(Sequence[Part]):
         return [_CATEGORIES[kind] for kind in self._seen.class_ids.take(self.rows).tolist()]
 
     @cached_property
-    def boxes(self) -> NDArray[np.float64]:
-        """(N, 4), original pixels."""
-        return self._seen.boxes_xyxy.take(self.rows, axis=0).astype(np.float64)
-
-    @cached_property
-    def box_tuples(self) -> list[Box]:
-        """``boxes`` one by one."""
-        return [(x1, y1, x2, y2) for x1, y1, x2, y2 in self.boxes.tolist()]
-
-    @cached_property
-    def scores(self) -> NDArray[np.float64]:
-        """(N,), 0 to 1."""
-        return np.minimum(self._seen.scores.take(self.rows), 1.0).astype(np.float64)
+    def boxes(self) -> list[Box]:
+        """``edges`` as boxes."""
+        return boxes_of(self.edges)
 
     @cached_property
     def sharpness(self) -> NDArray[np.float64]:
@@ -129,15 +126,19 @@ class PartGroup(Sequence[Part]):
         return scales.take(self.rows).astype(np.float64)
 
     @cached_property
-    def landmarks_xy(self) -> NDArray[Any]:
-        """(N, 5, 2), of faces; see ``has_landmarks``."""
+    def _landmarks_xy(self) -> NDArray[Any]:
         measured = self._seen.landmarks_xy
         return np.zeros((len(self), 5, 2)) if measured is None else measured.take(self.rows, axis=0)
 
     @cached_property
+    def landmarks(self) -> NDArray[np.float64]:
+        """(10, N), of faces: x and y of each landmark by turns; see ``has_landmarks``."""
+        return self._landmarks_xy.reshape(len(self), 10).T.astype(np.float64, order="C")
+
+    @cached_property
     def has_landmarks(self) -> NDArray[np.bool_]:
         """(N,), whether landmarks were measured."""
-        return np.asarray(self.landmarks_xy.any(axis=(1, 2)), np.bool_)
+        return np.asarray(np.logical_or.reduce(self.landmarks, axis=0), np.bool_)
 
     @cached_property
     def face_mask_probs(self) -> NDArray[np.float64] | None:
@@ -154,37 +155,38 @@ class PartGroup(Sequence[Part]):
     @cached_property
     def has_pixels(self) -> NDArray[np.bool_]:
         """(N,), whether there are pixels that belong to it."""
-        return np.asarray(self._counts[:, 0].any(axis=1))
+        return np.asarray(self.seg_masks.max(axis=(1, 2), initial=0.0) >= 0.5)
 
     @cached_property
     def _counts(self) -> NDArray[np.float32]:
-        """How many pixels (N, 2, 28) of each column, and of each row, belong to it."""
+        """How many pixels (2, N, 28) of each column, and of each row, belong to it."""
         masks = self.seg_masks
-        counts = np.zeros((len(self), 2, CELLS), np.float32)
+        counts = np.zeros((2, len(self), CELLS), np.float32)
         if masks.size:
             # float32 for the sake of the products, which count exactly, and much faster than sums
             filled = (masks >= 0.5).astype(np.float32)
             ones = np.ones(CELLS, np.float32)
-            np.matmul(ones, filled, out=counts[:, 0])
-            np.matmul(filled, ones, out=counts[:, 1])
+            np.matmul(ones, filled, out=counts[0])
+            np.matmul(filled, ones, out=counts[1])
         return counts
 
     @cached_property
-    def pixel_boxes(self) -> NDArray[np.float64]:
-        """(N, 4), the bounds of the pixels that belong to it, or the box where it has none."""
-        bounds = self.boxes
-        if self.has_pixels.any():
-            first, last = _edges(self._counts)
-            cell_wh = (bounds[:, 2:] - bounds[:, :2]) / CELLS
-            inner = np.concatenate([bounds[:, :2] + first * cell_wh, bounds[:, :2] + last * cell_wh], axis=1)
-            bounds = np.where(self.has_pixels[:, None], inner, bounds)
-        return bounds
+    def pixel_edges(self) -> Edges:
+        """(4, N), the bounds of the pixels that belong to it, or the box where it has none."""
+        x1, y1, x2, y2 = edges = self.edges
+        if np.count_nonzero(self.has_pixels):
+            (left, top), (right, bottom) = _edges(self._counts)
+            across, down = (x2 - x1) / CELLS, (y2 - y1) / CELLS
+            inner = np.array([x1 + left * across, y1 + top * down, x1 + right * across, y1 + bottom * down])
+            edges = np.where(self.has_pixels, inner, edges)
+        return edges
 
     @cached_property
     def has_room_below(self) -> NDArray[np.bool_]:
         """(N,), whether its pixels leave room below them in the box; see ``ROOM_BELOW``."""
-        top, bottom = self.boxes[:, 1], self.boxes[:, 3]
-        return self.has_pixels & ((self.pixel_boxes[:, 3] - top) <= ROOM_BELOW * (bottom - top))
+        _, top, _, bottom = self.edges
+        ends_high: NDArray[np.bool_] = (self.pixel_edges[3] - top) <= ROOM_BELOW * (bottom - top)
+        return self.has_pixels & ends_high
 
     def pixels_at(self, down: NDArray[np.intp], across: NDArray[np.intp]) -> NDArray[Any]:
         """Values of the ``seg_mask`` of each part at cells, both (N, ...); there are some where one ``has_pixels``."""
@@ -203,19 +205,18 @@ class ListedParts(PartGroup):
         self._parts = tuple(parts)
         self.rows = np.arange(len(self._parts))
         self.categories = [part.category for part in parts]
-        self.boxes = np.array([part.box for part in parts], np.float64).reshape(-1, 4)
+        self.edges = edges_of([part.box for part in parts])
         self.scores = np.array([part.score for part in parts], np.float64)
         self.sharpness = np.array([part.sharpness for part in parts], np.float64)
         self.input_scales = np.array([part.input_scale for part in parts], np.float64)
         self.has_landmarks = np.array([part.landmarks_xy is not None for part in parts], np.bool_)
-        self.landmarks_xy = _filled([part.landmarks_xy for part in parts], (5, 2))
+        self.landmarks = _filled([part.landmarks_xy for part in parts], (5, 2)).reshape(-1, 10).T
         self.face_mask_probs = None
         if any(part.face_mask_probs is not None for part in parts):
             self.face_mask_probs = _filled([part.face_mask_probs for part in parts], (3,))
         self.has_pixels = np.array([part.seg_mask is not None for part in parts], np.bool_)
         self.seg_masks = _filled([part.seg_mask for part in parts], (CELLS, CELLS))
-        boxes = [part.pixel_box or part.box for part in parts]
-        self.pixel_boxes = np.array(boxes, np.float64).reshape(-1, 4)
+        self.pixel_edges = edges_of([part.pixel_box or part.box for part in parts])
 
     @property
     def _all_seg_masks(self) -> NDArray[Any]:
@@ -251,32 +252,40 @@ _GROUP: Final = np.array(
     [0 if kind in FACE_CATEGORIES else Parts._fields.index(f"{kind.label}s") for kind in Category]
 )
 #: Columns that parts taken from a group take along, once they have been worked out.
-_COSTLY: Final = ("boxes", "scores", "has_pixels", "pixel_boxes")
+_COSTLY: Final = ("has_pixels", "pixel_edges", "landmarks", "has_landmarks")
 _PIXEL_CATEGORIES: Final = (Category.HARD_HAT, Category.HAT, Category.FACE_MASK)
 
 
 def parts_of(detections: Detections, *, min_score: float) -> Parts:
     """Sort the rows of at least ``min_score`` by kind; boxes without area are left out."""
-    order, starts = _ordered(detections, min_score)
-    return Parts._make(PartGroup(detections, order[start:end]) for start, end in pairwise(starts))
-
-
-def _ordered(detections: Detections, min_score: float) -> tuple[NDArray[np.intp], list[int]]:
-    """The rows that count, by group; in it by box, then surest first, then by kind and by what the classifier says of a
-    face. And where in this order each group starts, and the last one ends.
-    """
-    x1, y1, x2, y2 = detections.boxes_xyxy.T
+    x1, y1, x2, y2 = edges = np.ascontiguousarray(detections.boxes_xyxy.T)
     scores = detections.scores.astype(np.float64)
-    rows = np.flatnonzero((scores >= min_score) & (x2 > x1) & (y2 > y1))
+    rows = ((scores >= min_score) & (x2 > x1) & (y2 > y1)).nonzero()[0]
+    groups = _GROUP.take(detections.class_ids.take(rows))
+    rows = rows.take(_order(detections, rows, groups))
+    edges = edges.take(rows, axis=1).astype(np.float64)
+    scores = np.minimum(scores.take(rows), 1.0)
+    ends = np.bincount(groups, minlength=len(Parts._fields)).cumsum().tolist()
+    return Parts._make(
+        PartGroup(detections, rows[start:end], edges[:, start:end], scores[start:end])
+        for start, end in pairwise((0, *ends))
+    )
+
+
+def _order(detections: Detections, rows: NDArray[np.intp], groups: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How to sort ``rows`` by group; in it by box, then surest first, then by kind and by what the classifier says of a
+    face.
+    """
     x1, y1, x2, y2 = detections.boxes_xyxy.take(rows, axis=0).T
-    kinds = detections.class_ids.take(rows)
-    groups = _GROUP[kinds]
-    keys = [kinds, -np.minimum(scores.take(rows), 1.0), y2, x2, y1, x1, groups]
+    order = np.lexsort((x1, groups))
+    sorted_x1, sorted_groups = x1.take(order), groups.take(order)
+    if not ((sorted_x1[1:] == sorted_x1[:-1]) & (sorted_groups[1:] == sorted_groups[:-1])).any():
+        return order
+    keys = [detections.class_ids.take(rows), -np.minimum(detections.scores.take(rows), 1.0), y2, x2, y1, x1]
     if detections.face_mask_probs is not None:
         probs = np.where((groups == 0)[:, None], detections.face_mask_probs.take(rows, axis=0), 0.0)
         keys = [*probs.T[::-1], *keys]
-    ends = np.cumsum(np.bincount(groups, minlength=len(Parts._fields)))
-    return rows[np.lexsort(keys)], [0, *ends.tolist()]
+    return np.lexsort([*keys, groups])
 
 
 def _edges(profiles: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

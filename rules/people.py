@@ -55,18 +55,20 @@ class People:
         """Let evidence fade, and take the looks at those of whom a rule asks something where they are."""
         t, interval_s = moment.t, moment.interval_s
         for person in self.by_id.values():
-            beliefs = person.beliefs
+            beliefs, followed = person.beliefs, person.followed
             for belief in beliefs.values():
                 belief.advance(t, interval_s)
-            if not person.is_seen or person.is_static:
+            if followed.unseen_s > 0 or person.is_static:
                 continue
-            looks = person.followed.observation.gear
+            looks = followed.observation.gear
             for gear in demands.gear_at(person.places):
-                if gear in looks:
-                    if gear not in beliefs:
-                        beliefs[gear] = GearBelief(self._tuning)
-                        beliefs[gear].advance(t, interval_s)
-                    beliefs[gear].look(t, looks[gear])
+                look = looks.get(gear)
+                if look is not None:
+                    held = beliefs.get(gear)
+                    if held is None:
+                        held = beliefs[gear] = GearBelief(self._tuning)
+                        held.advance(t, interval_s)
+                    held.look(t, look)
 
     def _seen(self, followed: FollowedPerson, t: float) -> Person:
         person = self.by_id.get(followed.track_id)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.geometry import areas, near_pairs, overlaps
+from rules.geometry import Edges, Vector, areas, near_pairs, overlaps
 from rules.parts import PartGroup
 
 #: Heights at the network's input between which quality rises from 0 to 1, in pixels.
@@ -34,50 +34,53 @@ def ramps(values: NDArray[Any], zero_at: float, one_at: float) -> NDArray[np.flo
     return np.asarray(np.minimum(1.0, np.maximum(0.0, (values - zero_at) / (one_at - zero_at))), np.float64)
 
 
-def yaws_degrees(landmarks_xy: NDArray[Any]) -> NDArray[np.float64]:
-    """How far faces are turned to either side, 0 (at us) to 180, from their five landmarks (N, 5, 2).
+def yaws_degrees(landmarks: NDArray[np.float64]) -> Vector:
+    """How far faces are turned to either side, 0 (at us) to 180, from their five landmarks, x and y by turns (10, N).
 
     Under orthographic projection a head turned by the angle a shows its pupils D cos(a) apart and the tip of its nose
     ``NOSE_DEPTH`` D sin(a) beside their middle, both measured across the line from the pupils' middle to the mouth's.
     The angle is the arc tangent of the two. Eyes in the wrong order, beyond the profile, give more than 90 degrees.
     """
-    points = np.asarray(landmarks_xy, np.float64)
-    eye_a, eye_b, nose, mouth_a, mouth_b = (points[:, row] for row in range(5))
-    eyes = (eye_a + eye_b) / 2
-    down = (mouth_a + mouth_b) / 2 - eyes
-    length = np.hypot(down[:, 0], down[:, 1])
-    across = down[:, ::-1] * (1.0, -1.0) / np.maximum(length, 1e-6)[:, None]
-    pupils = ((eye_b - eye_a) * across).sum(axis=1)
-    beside = np.abs(((nose - eyes) * across).sum(axis=1))
+    ax, ay, bx, by, nose_x, nose_y, left_x, left_y, right_x, right_y = landmarks
+    eyes_x, eyes_y = (ax + bx) / 2, (ay + by) / 2
+    down_x, down_y = (left_x + right_x) / 2 - eyes_x, (left_y + right_y) / 2 - eyes_y
+    length = np.hypot(down_x, down_y)
+    least = np.maximum(length, 1e-6)
+    across_x, across_y = down_y / least, -down_x / least
+    pupils = (bx - ax) * across_x + (by - ay) * across_y
+    beside = np.abs((nose_x - eyes_x) * across_x + (nose_y - eyes_y) * across_y)
     return np.where(length < 1e-6, 90.0, np.degrees(np.arctan2(beside / NOSE_DEPTH, pupils)))
 
 
-def poses_of(faces: PartGroup) -> NDArray[np.float64]:
+def poses_of(faces: PartGroup) -> Vector:
     """What the poses of faces (N,) let us say about a mask; 1 where no landmarks were measured."""
-    yaws = yaws_degrees(faces.landmarks_xy)
-    return np.where(faces.has_landmarks, ramps(yaws, PROFILE_YAW_DEG, CLEAR_YAW_DEG), 1.0)
+    poses = ramps(yaws_degrees(faces.landmarks), PROFILE_YAW_DEG, CLEAR_YAW_DEG)
+    return np.where(faces.has_landmarks, poses, 1.0)
 
 
-def truncation_qualities(boxes: NDArray[np.float64], image_hw: tuple[int, int]) -> NDArray[np.float64]:
-    """By how much of each box (N, 4) lies inside the picture: nothing from 40 % cut off, whole up to 10 %."""
-    own = areas(boxes)
-    inside = overlaps(boxes, np.array([0.0, 0.0, image_hw[1], image_hw[0]]))
+def truncation_qualities(edges: Edges, image_hw: tuple[int, int]) -> Vector:
+    """By how much of each box (4, N) lies inside the picture: nothing from 40 % cut off, whole up to 10 %."""
+    own = areas(edges)
+    inside = overlaps(edges, np.array([[0.0], [0.0], [image_hw[1]], [image_hw[0]]]))
     return np.where(own > 0, ramps(inside / np.maximum(own, 1e-9), 0.6, 0.9), 0.0)
 
 
-def overlap_qualities(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each head (N, 4) of a picture, by how much the others hide of it: whole up to 10 %, nothing from half on.
+def overlap_qualities(edges: Edges) -> Vector:
+    """For each head (4, N) of a picture, by how much the others hide of it: whole up to 10 %, nothing from half on.
 
     The larger head is the nearer one and hides; of two of one size (within 15 %) nobody can say, so both suffer.
     """
-    if len(boxes) < 2:
-        return np.ones(len(boxes))
-    rows, others = near_pairs(boxes, boxes)
-    heights = boxes[:, 3] - boxes[:, 1]
-    hides = (rows != others) & (heights[others] > 0.85 * heights[rows])
+    if edges.shape[1] < 2:
+        return np.ones(edges.shape[1])
+    rows, others = near_pairs(edges, edges)
+    apart = (rows != others).nonzero()[0]
+    if not len(apart):
+        return np.ones(edges.shape[1])
+    rows, others = rows.take(apart), others.take(apart)
+    heights = edges[3] - edges[1]
+    hides = heights.take(others) > 0.85 * heights.take(rows)
     rows, others = rows[hides], others[hides]
-    hidden = np.zeros(len(boxes))
-    if len(rows):
-        shared = overlaps(boxes[rows], boxes[others]) / np.maximum(areas(boxes), 1e-9)[rows]
-        np.maximum.at(hidden, rows, shared)
+    shared = overlaps(edges.take(rows, axis=1), edges.take(others, axis=1))
+    hidden = np.zeros(edges.shape[1])
+    np.maximum.at(hidden, rows, shared / np.maximum(areas(edges), 1e-9).take(rows))
     return ramps(hidden, 0.5, 0.1)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from models.structures import Gear, GearState, PersonObservation
 from rules.evidence import GearBelief
+from rules.person import Person
 from rules.rule import Rule
 from rules.violations import GearVerdict
 
@@ -32,25 +33,29 @@ class Ruling(NamedTuple):
 def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonObservation | None) -> Ruling:
     """Judge a person by what is believed and by the latest look; ``observation`` None: not in the latest frame."""
     missing: list[Gear] = []
-    against: list[Gear] = []
     all_worn, is_run, looked = True, False, False
+    # a look says that something is missing; that something is which is missing
+    is_against = supports = False
     worn_since: float | None = None
+    allow_incorrect = rule.allow_incorrect
     for gear in rule.require:
+        says_missing = False
         evidence = None if observation is None else observation.gear.get(gear)
         if evidence is not None and evidence.quality > 0:
             looked = True
-            probability = evidence.score + (evidence.incorrect_score if rule.allow_incorrect else 0.0)
+            probability = evidence.score + (evidence.incorrect_score if allow_incorrect else 0.0)
             if probability < 0.5:
-                against.append(gear)
+                says_missing = is_against = True
         belief = beliefs.get(gear)
         if belief is None:
             all_worn = False
             continue
-        balance = belief.balance(allow_incorrect=rule.allow_incorrect)
-        if balance.holds is False:
-            missing.append(gear)
+        balance = belief.present if allow_incorrect else belief.proper
         if balance.holds is not True:
             all_worn = False
+            if balance.holds is False:
+                missing.append(gear)
+                supports = supports or says_missing
         if balance.false_since is not None:
             is_run = True
         since = balance.true_since
@@ -60,10 +65,48 @@ def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonO
         GearState.MISSING if missing else GearState.WORN if all_worn else GearState.UNKNOWN,
         tuple(missing),
         looked,
-        any(gear in missing for gear in against) if missing else bool(against),
+        supports if missing else is_against,
         is_run,
         worn_since,
     )
+
+
+def is_run(rule: Rule, beliefs: Mapping[Gear, GearBelief]) -> bool:
+    """``Ruling.is_run`` alone."""
+    for gear in rule.require:
+        belief = beliefs.get(gear)
+        if belief is not None:
+            balance = belief.present if rule.allow_incorrect else belief.proper
+            if balance.false_since is not None:
+                return True
+    return False
+
+
+class Rulings(dict[int, Ruling]):
+    """What a rule says of each of ``people`` by track, worked out when it is asked for: of most nobody does.
+
+    ``suspects``: those of whom a clock runs, or against whose gear the looks speak.
+    """
+
+    def __init__(self, rule: Rule, people: Mapping[int, Person]) -> None:
+        super().__init__()
+        self._rule = rule
+        self._people = people
+        self.suspects = [
+            people[track_id]
+            for track_id in sorted(people)
+            if people[track_id].clocks or is_run(rule, people[track_id].beliefs)
+        ]
+
+    def is_missing(self, track_id: int) -> bool:
+        """Whether somebody is there whose gear is missing."""
+        return track_id in self._people and self[track_id].verdict is GearState.MISSING
+
+    def __missing__(self, track_id: int) -> Ruling:
+        person = self._people[track_id]
+        observation = person.followed.observation if person.is_seen else None
+        ruling = self[track_id] = rule_on(self._rule, person.beliefs, observation)
+        return ruling
 
 
 def verdicts(rule: Rule, beliefs: Mapping[Gear, GearBelief]) -> dict[Gear, GearVerdict]:

@@ -31,10 +31,8 @@ class Stillness:
     def update(self, point: Point, unit_px: float, t: float, *, has_body: bool, tuning: Tuning) -> None:
         """Take the place of the head at ``t``; a body, or a move, starts it over."""
         share = 1 - exp(-max(0.0, t - self.last_t) / _SMOOTHING_S)
-        self.point = (
-            self.point[0] + share * (point[0] - self.point[0]),
-            self.point[1] + share * (point[1] - self.point[1]),
-        )
+        (x, y), (to_x, to_y) = self.point, point
+        self.point = x + share * (to_x - x), y + share * (to_y - y)
         self.last_t = t
         if has_body:
             self._begin_anew(unit_px, t)

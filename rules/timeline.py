@@ -35,6 +35,8 @@ class Timeline:
         self._is_resumed = False
         self.frame_t = 0.0
         self.idle_s = 0.0
+        #: the usual time between two frames: the median of the latest ones
+        self.interval_s = _FIRST_INTERVAL_S
 
     @property
     def has_begun(self) -> bool:
@@ -45,11 +47,6 @@ class Timeline:
     def t(self) -> float:
         """Now: the latest frame and the idle time since."""
         return self.frame_t + self.idle_s
-
-    @property
-    def interval_s(self) -> float:
-        """The usual time between two frames: the median of the latest ones."""
-        return median_low(self._intervals) if self._intervals else _FIRST_INTERVAL_S
 
     @property
     def outage_s(self) -> float:
@@ -72,6 +69,7 @@ class Timeline:
             self._jump(self.frame_t + passed, captured_at)
         if not self._is_resumed:
             self._intervals.append(passed)
+            self.interval_s = median_low(self._intervals)
         self._is_resumed = False
         self._set_frame(captured_at, self.frame_t + passed)
         return passed

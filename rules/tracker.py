@@ -13,15 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.structures import PersonObservation
-from rules.encounters import Encounter, encounters
-from rules.following import (
-    FollowedPerson,
-    Following,
-    alike,
-    distance_in_heads,
-    seen_head,
-)
-from rules.geometry import Box, center, height, ious, near_pairs
+from rules.encounters import NOBODY, Candidates, Encounter, encounters
+from rules.following import FollowedPerson, Following, alike, distance_in_heads, seen_head
+from rules.geometry import Box, Edges, center, edges_of, height, ious, near_pairs
 from rules.matching import optimal_pairs, pair_up
 from rules.motion import log_spreads, mahalanobis, measures
 from rules.tuning import Tuning
@@ -30,10 +24,6 @@ from rules.tuning import Tuning
 _MAX_REACH_S = 2.0
 #: Overlap that makes up for a place beyond the gate.
 _GATE_IOU = 0.3
-
-
-#: Rows of tracks, columns of persons and costs, all (P,).
-_Candidates = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +72,26 @@ class Tracker:
         After an outage velocities are forgotten and its time does not count as unseen: nobody looked.
         """
         self._following.predict(passed_s, stop=is_outage)
-        pairs, costs = self._assign(persons, t)
+        heads = [seen_head(person) for person in persons]
+        pairs, candidates = self._assign(persons, heads, t)
         people = self._following.people
-        met = encounters(people, persons, pairs, costs=costs, ambiguous_cost=self._tuning.ambiguous_cost)
-        missed_s = max(interval_s if is_outage else passed_s, 1e-9)
-        for row, followed in enumerate(people):
-            if row in pairs:
-                followed.sightings += 1
-            else:
-                followed.unseen_s += missed_s
+        met = encounters(people, heads, pairs, candidates, ambiguous_cost=self._tuning.ambiguous_cost)
+        if len(pairs) < len(people):
+            missed_s = max(interval_s if is_outage else passed_s, 1e-9)
+            for row, followed in enumerate(people):
+                if row not in pairs:
+                    followed.unseen_s += missed_s
         self._following.see([(row, persons[column]) for row, column in pairs.items()], t)
-        self._begin(persons, set(pairs.values()), t)
+        if len(pairs) < len(persons):
+            self._begin(persons, set(pairs.values()), t)
         people = self._following.people
-        ended = []
         for followed in people:
-            followed.is_confirmed = followed.is_confirmed or followed.sightings >= self._tuning.confirm_looks
-            if self._is_over(followed, interval_s, image_hw):
-                ended.append(followed)
+            if not followed.is_confirmed:
+                followed.is_confirmed = followed.sightings >= self._tuning.confirm_looks
+        ended = [followed for followed in people if self._is_over(followed, interval_s, image_hw)]
         if ended:
             self._following.keep([row for row, followed in enumerate(people) if followed not in ended])
-        return Step([followed for followed in self.people if followed.is_seen], ended, met)
+        return Step([followed for followed in self.people if followed.unseen_s == 0], ended, met)
 
     def clear(self) -> list[FollowedPerson]:
         """Give all tracks up; returns them."""
@@ -115,11 +105,12 @@ class Tracker:
             if column not in taken and person.score >= self._tuning.start_score:
                 begun.append((FollowedPerson(self._next_id, person, t, t), person))
                 self._next_id += 1
-        self._following.begin(begun, t)
+        if begun:
+            self._following.begin(begun, t)
 
     def _is_over(self, followed: FollowedPerson, interval_s: float, image_hw: tuple[int, int]) -> bool:
         """Whether a track is given up: unseen for too long, or on its way out of the picture."""
-        if followed.is_seen:
+        if followed.unseen_s == 0:
             return False
         x, y = center(followed.head_box)
         is_outside = not (0 <= x < image_hw[1] and 0 <= y < image_hw[0])
@@ -129,22 +120,23 @@ class Tracker:
         return followed.unseen_s > max(patience, 2.5 * interval_s)
 
     def _assign(
-        self, persons: Sequence[PersonObservation], t: float
-    ) -> tuple[dict[int, int], dict[tuple[int, int], float]]:
-        """Columns of ``persons`` by rows of ``people``, in their order, and the costs of the pairs within the gates."""
+        self, persons: Sequence[PersonObservation], heads: Sequence[Box], t: float
+    ) -> tuple[dict[int, int], Candidates]:
+        """Columns of ``persons`` by rows of ``people``, in their order, and the pairs within the gates."""
         if not persons or not self.people:
-            return {}, {}
+            return {}, NOBODY
         scores = np.array([person.score for person in persons])
         sure = scores >= self._tuning.high_score
-        fresh = np.array([followed.unseen_s <= self._tuning.tentative_s for followed in self.people], bool)
+        tentative_s = self._tuning.tentative_s
+        fresh = np.array([followed.unseen_s <= tentative_s for followed in self.people], np.bool_)
         # who was lost is found again only by what would also start a track: near a lost person there is always some
         # thing that looks a little like a face
         strong = scores >= self._tuning.start_score
-        rows, columns, costs = self._gated(persons)
+        rows, columns, costs = self._gated(persons, heads)
         allowed = fresh.take(rows) | strong.take(columns)
         if not allowed.all():
             rows, columns, costs = rows[allowed], columns[allowed], costs[allowed]
-        free_rows, free_columns = np.ones(len(fresh), bool), np.ones(len(scores), bool)
+        free_rows, free_columns = np.ones(len(fresh), np.bool_), np.ones(len(scores), np.bool_)
         pairs: dict[int, int] = {}
 
         def take(found: dict[int, int]) -> None:
@@ -158,75 +150,64 @@ class Tracker:
         if len(pairs) < len(rows) or len(pairs) < len(scores):
             # rivals, or somebody new: those who are followed are looked at one by one
             self._following.show()
-        last_rows, last_columns = np.flatnonzero(free_rows), np.flatnonzero(strong & free_columns)
+        last_rows, last_columns = free_rows.nonzero()[0], (strong & free_columns).nonzero()[0]
         if len(last_rows) and len(last_columns):
-            reach = self._reach(last_rows.tolist(), [persons[column] for column in last_columns.tolist()], t)
+            reach = self._reach(last_rows.tolist(), [heads[column] for column in last_columns.tolist()], t)
             take({int(last_rows[row]): int(last_columns[column]) for row, column in optimal_pairs(reach)})
-        places = zip(rows.tolist(), columns.tolist(), strict=True)
-        return dict(sorted(pairs.items())), dict(zip(places, costs.tolist(), strict=True))
+        return dict(sorted(pairs.items())), Candidates(rows, columns, costs)
 
-    def _gated(self, persons: Sequence[PersonObservation]) -> _Candidates:
+    def _gated(self, persons: Sequence[PersonObservation], heads: Sequence[Box]) -> Candidates:
         """The pairs within the gates, by row, then column; by their bodies where a head is known of only one side."""
-        heads = self._candidates(
-            self._following.head_boxes(),
-            self._following.head_spreads(),
-            [seen_head(person) for person in persons],
-        )
-        headless = np.array([not followed.has_head for followed in self.people], bool)
-        faceless = np.array([person.head_xyxy is None for person in persons], bool)
-        if not headless.any() and not faceless.any():
-            return heads
-        has_body = np.array([followed.has_body for followed in self.people], bool)
-        by_body = np.array([not person.box_is_estimated for person in persons], bool)
-        by_bodies = has_body[:, None] & by_body & (headless[:, None] | faceless)
-        bodies = self._candidates(
-            self._following.body_boxes(),
-            self._following.body_spreads(),
-            [person.box_xyxy for person in persons],
-        )
-        chosen = ~by_bodies[heads[:2]], by_bodies[bodies[:2]]
+        following = self._following
+        by_head = self._candidates(following.heads(), following.head_spreads(), edges_of(heads))
+        faceless = np.array([person.head_xyxy is None for person in persons], np.bool_)
+        if following.all_heads and not faceless.any():
+            return by_head
+        headless = np.array([not followed.has_head for followed in self.people], np.bool_)
+        has_body = np.array([followed.has_body for followed in self.people], np.bool_)
+        shows_body = np.array([not person.box_is_estimated for person in persons], np.bool_)
+        by_bodies = has_body[:, None] & shows_body & (headless[:, None] | faceless)
+        bodies = edges_of([person.box_xyxy for person in persons])
+        by_body = self._candidates(following.bodies(), following.body_spreads(), bodies)
+        chosen = ~by_bodies[by_head[:2]], by_bodies[by_body[:2]]
         rows, columns, costs = (
             np.concatenate([one[chosen[0]], other[chosen[1]]])
-            for one, other in zip(heads, bodies, strict=True)
+            for one, other in zip(by_head, by_body, strict=True)
         )
         order = np.lexsort((columns, rows))
-        return rows[order], columns[order], costs[order]
+        return Candidates(rows[order], columns[order], costs[order])
 
-    def _candidates(
-        self, predicted: NDArray[np.float64], spreads: NDArray[np.float64], seen: list[Box]
-    ) -> _Candidates:
-        """Pairs of ``predicted`` boxes (T, 4) and ``seen`` ones (N) within the gate, with twice the negative
+    def _candidates(self, predicted: Edges, spreads: NDArray[np.float64], found: Edges) -> Candidates:
+        """Pairs of ``predicted`` boxes (4, T) and ``found`` ones (4, N) within the gate, with twice the negative
         log-likelihood up to a constant.
         """
         gate = self._tuning.gate
-        found = np.array(seen, np.float64)
         means = measures(predicted)
         # a box whose middle lies beyond the gate counts only where the two overlap
-        reach = np.sqrt(gate * spreads[:, :2]) + 1e-3
-        first = np.minimum(predicted[:, :2], means[:, :2] - reach)
-        last = np.maximum(predicted[:, 2:], means[:, :2] + reach)
-        rows, columns = near_pairs(np.concatenate([first, last], axis=1), found)
+        reach = np.sqrt(gate * spreads[:2]) + 1e-3
+        first = np.minimum(predicted[:2], means[:2] - reach)
+        last = np.maximum(predicted[2:], means[:2] + reach)
+        rows, columns = near_pairs(np.concatenate([first, last]), found)
         distances = mahalanobis(
-            means.take(rows, axis=0), spreads.take(rows, axis=0), measures(found).take(columns, axis=0)
+            means.take(rows, axis=1), spreads.take(rows, axis=1), measures(found).take(columns, axis=1)
         )
-        costs = np.minimum(distances, gate) + log_spreads(means[:, 3:], spreads).take(rows)
+        costs = np.minimum(distances, gate) + log_spreads(means[3], spreads).take(rows)
         within = distances <= gate
-        if not within.all():
-            far = np.flatnonzero(~within & (distances <= 40 * gate))
-            within[far] = ious(predicted[rows[far]], found[columns[far]]) >= _GATE_IOU
+        if np.count_nonzero(within) < len(within):
+            far = (~within & (distances <= 40 * gate)).nonzero()[0]
+            far_rows, far_columns = rows.take(far), columns.take(far)
+            overlap = ious(predicted.take(far_rows, axis=1), found.take(far_columns, axis=1))
+            within[far] = overlap >= _GATE_IOU
             rows, columns, costs = rows[within], columns[within], costs[within]
-        return rows, columns, costs
+        return Candidates(rows, columns, costs)
 
-    def _reach(
-        self, rows: Sequence[int], persons: Sequence[PersonObservation], t: float
-    ) -> NDArray[np.float64]:
+    def _reach(self, rows: Sequence[int], heads: Sequence[Box], t: float) -> NDArray[np.float64]:
         """Distances in head heights, infinite where nobody could have gone since last seen."""
-        costs = np.full((len(rows), len(persons)), np.inf)
+        costs = np.full((len(rows), len(heads)), np.inf)
         for position, row in enumerate(rows):
             followed = self.people[row]
             since = min(t - followed.last_seen_t, _MAX_REACH_S)
-            for column, person in enumerate(persons):
-                box = seen_head(person)
+            for column, box in enumerate(heads):
                 away = distance_in_heads(center(box), followed.last_point, followed.unit_px)
                 if away <= self._tuning.near + self._tuning.max_speed / 2 * since and alike(
                     height(box), followed.unit_px

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
+from rules.geometry import edges_of, height
 from rules.person import Person
 from rules.presence import Presence
 from rules.tuning import Tuning
-from rules.zones import Outline, Zone, anchor_point
+from rules.zones import Outline, Zone, anchor_points
 
 
 class ZoneMap:
@@ -25,23 +24,24 @@ class ZoneMap:
 
     def place(self, seen: Sequence[Person], image_hw: tuple[int, int], t: float) -> None:
         """Find out where everybody is who is ``seen`` in a picture of this height and width at ``t``."""
-        if not seen:
+        if not seen or not self._zones:
             return
-        boxes = [(person.followed.body_box, person.followed.head_box) for person in seen]
         moved: list[Person] = []
+        bodies = edges_of([person.followed.body_box for person in seen])
+        heads = edges_of([person.followed.head_box for person in seen])
         for name, zone in self._zones.items():
             if (name, image_hw) not in self._outlines:
                 self._outlines[name, image_hw] = Outline(zone.polygon_px(image_hw))
-            points = np.array([anchor_point(body, head, zone.anchor) for body, head in boxes], np.float64)
-            distances = self._outlines[name, image_hw].signed_distances(points).tolist()
-            for person, (body, _), distance in zip(seen, boxes, distances, strict=True):
+            x, y = anchor_points(bodies, heads, zone.anchor)
+            distances = self._outlines[name, image_hw].signed_distances(x, y).tolist()
+            for person, distance in zip(seen, distances, strict=True):
                 presence = person.presences.get(name)
                 if presence is None:
                     presence = person.presences[name] = Presence()
-                elif distance >= 0 and presence.is_clearly_inside:
-                    continue
                 was_inside = presence.is_inside
-                margin = self._tuning.zone_margin * (body[3] - body[1])
+                if distance >= 0 and was_inside and presence.outside_since is None:
+                    continue
+                margin = self._tuning.zone_margin * height(person.followed.body_box)
                 presence.update(t, distance, margin=margin, tuning=self._tuning)
                 if presence.is_inside != was_inside:
                     moved.append(person)

@@ -6,9 +6,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from models.structures import PersonObservation
-from rules.geometry import Box, Point, center, width
-from rules.proportions import head_from_body
+from rules.geometry import Edges, Point, Vector
 
 
 class Anchor(StrEnum):
@@ -19,22 +17,17 @@ class Anchor(StrEnum):
     HEAD = "head"
 
 
-def anchor_point(box_xyxy: Box, head_xyxy: Box | None, anchor: Anchor) -> Point:
-    """The tested point in original pixels; it may lie outside the picture and is not pulled back into it.
+def anchor_points(bodies: Edges, heads: Edges, anchor: Anchor) -> tuple[Vector, Vector]:
+    """The tested points of persons, x and y (N,), by their bodies and heads, (4, N) each, in original pixels; they may
+    lie outside the picture and are not pulled back into it.
 
-    FEET is the middle of the lower edge of the person's box, CENTER the middle of that box, HEAD the middle of the
-    head's box (of the box that a person of these proportions would have, when no head was seen).
+    FEET is the middle of the lower edge of the body's box, CENTER the middle of that box, HEAD the middle of the
+    head's.
     """
-    if anchor is Anchor.HEAD:
-        return center(head_xyxy if head_xyxy is not None else head_from_body(box_xyxy))
-    if anchor is Anchor.CENTER:
-        return center(box_xyxy)
-    return box_xyxy[0] + width(box_xyxy) / 2, box_xyxy[3]
-
-
-def anchor_of(person: PersonObservation, anchor: Anchor) -> Point:
-    """``anchor_point`` of an observation."""
-    return anchor_point(person.box_xyxy, person.head_xyxy, anchor)
+    x1, y1, x2, y2 = heads if anchor is Anchor.HEAD else bodies
+    if anchor is Anchor.FEET:
+        return x1 + (x2 - x1) / 2, y2
+    return (x1 + x2) / 2, (y1 + y2) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +60,27 @@ class Outline:
     """The outline of a polygon (P, 2), ready to measure many points against."""
 
     def __init__(self, polygon_xy: NDArray[np.float64]) -> None:
-        self._start = polygon_xy[None, :, :]
-        self._side = np.roll(polygon_xy, -1, axis=0)[None, :, :] - self._start
-        length_sq = (self._side**2).sum(-1)
+        self._x, self._y = np.ascontiguousarray(polygon_xy.T)
+        self._side_x, self._side_y = np.roll(self._x, -1) - self._x, np.roll(self._y, -1) - self._y
+        length_sq = self._side_x**2 + self._side_y**2
         self._length_sq = np.where(length_sq > 0, length_sq, 1.0)
-        self._rise = np.where(self._side[..., 1] == 0, 1.0, self._side[..., 1])
+        self._rise = np.where(self._side_y == 0, 1.0, self._side_y)
 
-    def signed_distances(self, points_xy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Distance of each point (N, 2) to the outline: positive inside, negative outside.
+    def signed_distances(self, x: Vector, y: Vector) -> Vector:
+        """Distance of each point (N,) to the outline: positive inside, negative outside.
 
         Inside is decided by the even-odd rule. Returns float64 (N,) in the unit of the input.
         """
-        side, offset = self._side, points_xy[:, None, :] - self._start
-        x, y = offset[..., 0], offset[..., 1]
-        side_x, side_y = side[..., 0], side[..., 1]
+        side_x, side_y = self._side_x, self._side_y
+        x, y = x[:, None] - self._x, y[:, None] - self._y
         along = np.minimum(np.maximum((x * side_x + y * side_y) / self._length_sq, 0.0), 1.0)
-        nearest_sq = ((x - along * side_x) ** 2 + (y - along * side_y) ** 2).min(axis=1)
+        nearest_sq = np.minimum.reduce((x - along * side_x) ** 2 + (y - along * side_y) ** 2, axis=1)
         crosses_right = x < side_x * y / self._rise
         crossings = np.count_nonzero(((y >= 0) != (y - side_y >= 0)) & crosses_right, axis=1)
         distances = np.sqrt(nearest_sq)
         return np.asarray(np.where(crossings % 2 == 1, distances, -distances), np.float64)
 
 
-def signed_distances(points_xy: NDArray[np.float64], polygon_xy: NDArray[np.float64]) -> NDArray[np.float64]:
+def signed_distances(points_xy: NDArray[np.float64], polygon_xy: NDArray[np.float64]) -> Vector:
     """``Outline.signed_distances`` of points (N, 2) to the outline of a polygon (P, 2)."""
-    return Outline(polygon_xy).signed_distances(points_xy)
+    return Outline(polygon_xy).signed_distances(*points_xy.T)

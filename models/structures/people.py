@@ -4,20 +4,24 @@ Every look makes these by the hundred, so they are tuples: checked when they are
 value types, at half the cost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from models.structures.categories import Gear, GearState
 
 _Box = tuple[float, float, float, float]
 
 
+#: Words, or a function that finds them and what it is to be given: of many looks, few are told.
+Wording = str | tuple[Callable[..., str], *tuple[Any, ...]]
+
+
 class _GearEvidence(NamedTuple):
     state: GearState
     score: float
     quality: float
-    reason: str
+    wording: Wording
     incorrect_score: float
 
 
@@ -27,17 +31,17 @@ class GearEvidence(_GearEvidence):
     - ``state``: what this look alone would say.
     - ``score``: 0 to 1, calibrated probability that the gear is worn as required.
     - ``quality``: 0 to 1, how much the look can support: size, pose, blur, truncation, overlap.
-    - ``reason``: for the trace, for example ``bare head 0.93, no hard hat on it``.
+    - ``reason``: for the trace, for example ``bare head 0.93, no hard hat on it``; found when it is asked for.
     - ``incorrect_score``: 0 to 1, probability that it is there, but not worn as required; what remains of 1 is the
       probability that it is missing.
 
-    Raises ``ValueError`` on values out of range.
+    Raises ``ValueError`` on values out of range; ``_make`` takes them as they are.
     """
 
     __slots__ = ()
 
     def __new__(
-        cls, state: GearState, score: float, quality: float, reason: str, incorrect_score: float = 0.0
+        cls, state: GearState, score: float, quality: float, reason: Wording, incorrect_score: float = 0.0
     ) -> Self:
         """Check the range of the values."""
         if not (0 <= score <= 1 and 0 <= quality <= 1):
@@ -45,6 +49,11 @@ class GearEvidence(_GearEvidence):
         if not 0 <= incorrect_score <= 1 - score + 1e-5:
             raise ValueError(f"incorrect_score must lie in 0 to 1 - score, got {incorrect_score}")
         return tuple.__new__(cls, (state, score, quality, reason, incorrect_score))
+
+    @property
+    def reason(self) -> str:
+        """See the class."""
+        return self.wording if isinstance(self.wording, str) else self.wording[0](*self.wording[1:])
 
 
 class _PersonObservation(NamedTuple):
@@ -64,7 +73,7 @@ class PersonObservation(_PersonObservation):
     - ``score``: 0 to 1, confidence that the person is there.
     - ``gear``: the evidence of this look, for every gear that was looked for.
 
-    Raises ``ValueError`` on boxes that end before they begin.
+    Raises ``ValueError`` on boxes that end before they begin; ``_make`` takes them, and ``gear``, as they are.
     """
 
     __slots__ = ()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from models.structures import Category
+from rules.geometry import edges_of
 from rules.headgear import wear_fit, wear_fits
 from rules.mask_fit import mask_fits
 from rules.matching import pair_up
@@ -43,24 +44,24 @@ def test_filters_move_together_as_they_do_alone(seed):
     def filters(rows):
         made = BoxFilters()
         made.add(units_high=[1.0 + row % 2 for row in rows], noise=[0.08] * len(rows))
-        made.begin(list(range(len(rows))), [begun[row] for row in rows])
+        made.begin(list(range(len(rows))), edges_of([begun[row] for row in rows]))
         return made
 
     begun, seen = boxes(), boxes()
     alone, together = [filters([row]) for row in range(6)], filters(range(6))
     for stop in (False, True, False):
         together.predict(0.2, stop=stop)
-        together.correct([1, 2, 3], seen[1:4])
+        together.correct([1, 2, 3], edges_of(seen[1:4]))
         for row, one in enumerate(alone):
             one.predict(0.2, stop=stop)
             if 1 <= row < 4:
-                one.correct([0], [seen[row]])
+                one.correct([0], edges_of([seen[row]]))
     together.keep(np.array([5, 3, 1]))
     for row, one in enumerate(alone[5:0:-2]):
-        assert together.state[:, row : row + 1] == pytest.approx(one.state)
-        assert together.boxes[row : row + 1] == pytest.approx(one.boxes)
+        assert together.state[:, :, row : row + 1] == pytest.approx(one.state)
+        assert together.edges[:, row : row + 1] == pytest.approx(one.edges)
         assert together.units_px[row] == pytest.approx(one.units_px[0])
-        assert together.spreads()[row : row + 1] == pytest.approx(one.spreads())
+        assert together.spreads()[:, row : row + 1] == pytest.approx(one.spreads())
 
 
 def somebody(rng, has_pixels):
@@ -85,7 +86,7 @@ def somebody(rng, has_pixels):
 def test_hats_and_masks_sit_together_as_they_do_alone(seed):
     rng = np.random.default_rng(seed)
     heads, hats, faces, masks = zip(*(somebody(rng, row % 3 > 0) for row in range(8)), strict=True)
-    fits = wear_fits(hats, np.array(heads))
+    fits = wear_fits(hats, edges_of(heads))
     assert fits == pytest.approx([wear_fit(hat, head) for hat, head in zip(hats, heads, strict=True)])
     assert fits.max() > 0
     together = mask_fits(faces, masks)

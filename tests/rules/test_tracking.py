@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scenario import Actor, Scene, engine, play, standing, walking
 
 from rules import Rule
+from rules.geometry import edges_of
 from rules.matching import optimal_pairs
 from rules.motion import BoxFilters
 from rules.timeline import Timeline
@@ -76,7 +77,7 @@ def following(first):
     """The filter of one box, seen for the first time."""
     filters = BoxFilters()
     filters.add(units_high=[1.0], noise=[0.05])
-    filters.begin([0], [first])
+    filters.begin([0], edges_of([first]))
     return filters
 
 
@@ -85,7 +86,7 @@ def test_the_filter_learns_the_velocity_in_pixels_per_second_at_any_rate(dt):
     follow = following(box(0))
     for step in range(1, 1 + int(4 / dt)):
         follow.predict(dt)
-        follow.correct([0], [box(90 * step * dt)])
+        follow.correct([0], edges_of([box(90 * step * dt)]))
     x, velocity = follow.state[:2, 0, 0]
     assert velocity == pytest.approx(90, abs=3)
     assert x + velocity == pytest.approx(90 * (int(4 / dt) * dt + 1), abs=5)
@@ -96,7 +97,7 @@ def test_predicting_in_pieces_is_predicting_at_once(dt, pieces):
     whole, parts = (following(box(0)) for _ in range(2))
     for follow in (whole, parts):
         follow.predict(0.2)
-        follow.correct([0], [box(5)])
+        follow.correct([0], edges_of([box(5)]))
     whole.predict(min(dt, 1.0))
     for _ in range(pieces):
         parts.predict(min(dt, 1.0) / pieces)
@@ -112,7 +113,7 @@ def test_variances_stay_positive_whatever_the_gaps(steps):
     for dt, seen in steps:
         follow.predict(dt)
         if seen:
-            follow.correct([0], [box(0)])
+            follow.correct([0], edges_of([box(0)]))
         assert (follow.spreads() > 0).all()
         assert np.isfinite(follow.state[0]).all()
 

@@ -11,6 +11,7 @@ from scenario import Row, detections, landmarks, pixels
 from models.structures import Category, Gear, GearState
 from rules import associate
 from rules.face_masks import face_mask_evidence
+from rules.geometry import edges_of
 from rules.hard_hats import worn_score
 from rules.headgear import assign_hats, head_of, shows_wearer, top_fit, wear_fit
 from rules.parts import Part, parts_of
@@ -284,7 +285,7 @@ def test_the_hat_on_the_chest_is_not_on_top_of_the_body():
 def test_one_hat_serves_one_head_and_one_head_wears_one_hat(places):
     heads = [bare(x).box for x, _ in places]
     hats = [part(helmeted(x + 12, score=score)) for x, score in places]
-    worn = assign_hats(hats, heads)
+    worn = assign_hats(hats, edges_of(heads))
     assert len(set(worn.values())) == len(worn)
     assert all(wear_fit(hats[column], heads[row]) > 0 for row, column in worn.items())
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.structures import PersonObservation
 from rules import Anchor, Rule, Schedule, ShiftWindow, Zone
+from rules.geometry import edges_of
 from rules.presence import Presence
 from rules.shifts import Shifts
 from rules.tuning import Tuning
-from rules.zones import anchor_of, signed_distances
+from rules.zones import anchor_points, signed_distances
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 SQUARE = np.array([[0.0, 0], [10, 0], [10, 10], [0, 10]])
@@ -47,13 +47,12 @@ def test_distances_do_not_depend_on_the_first_corner_or_the_sense_of_rotation(po
     assert mine == pytest.approx(theirs, abs=1e-9) or abs(mine) < 1e-6
 
 
-def test_anchors():
-    person = PersonObservation((10, 20, 30, 120), (15, 20, 25, 34), 0.9)
-    assert anchor_of(person, Anchor.FEET) == (20, 120)
-    assert anchor_of(person, Anchor.CENTER) == (20, 70)
-    assert anchor_of(person, Anchor.HEAD) == (20, 27)
-    headless = PersonObservation((10, 20, 30, 97), None, 0.9)
-    assert anchor_of(headless, Anchor.HEAD) == pytest.approx((20, 25))
+@pytest.mark.parametrize(
+    ("anchor", "point"), [(Anchor.FEET, (20, 120)), (Anchor.CENTER, (20, 70)), (Anchor.HEAD, (20, 27))]
+)
+def test_anchors(anchor, point):
+    bodies, heads = edges_of([(10, 20, 30, 120)]), edges_of([(15, 20, 25, 34)])
+    assert anchor_points(bodies, heads, anchor) == point
 
 
 @pytest.mark.parametrize("polygon", [((0, 0), (1, 1)), ((0, 0), (1, 0), (float("nan"), 1))])
