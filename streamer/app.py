@@ -232,13 +232,14 @@ class Daemon:
         self._outbox.examples.sweep()
         self._tell_health(self._health.current)
         self._publisher.start()
-        self._supervisor.start()
         self._start_web()
         self._worker.start()
         self._judge.start()
+        self._announcer.start()
         for camera_id in self._site.cameras:
             self._add_camera(camera_id)
-        self._announcer.start()
+        # the last: hundreds of cameras take a while, and a stage that has not begun yet is none that hangs
+        self._supervisor.start()
         if not self._wait_for_models(stopping):
             return
         self._notifier.ready(self._summary())

@@ -42,7 +42,7 @@ def others_of(rig: FaultRig) -> list[str]:
     return [name for name in rig.site["cameras"] if name != VICTIM]
 
 
-@fault("camera stalls", full=Size(9, 120), short=Size(2, 10), needs=rtsp.missing_reason)
+@fault("camera stalls", full=Size(9, 120), short=Size(1, 8), needs=rtsp.missing_reason)
 def camera_stalls(rig: FaultRig, *, times: int, seed: int) -> None:
     """The network holds everything, or swallows it with the connection left open, or the camera itself hangs."""
     with (
@@ -144,7 +144,7 @@ def camera_replaced(rig: FaultRig, *, times: int, seed: int) -> None:
             rig.wait_stored(max(0, rig.share(times) - 2))
 
 
-@fault("picture size changes in mid-stream", full=Size(12, 120), short=Size(2, 10), needs=rtsp.missing_reason)
+@fault("picture size changes in mid-stream", full=Size(12, 120), short=Size(1, 8), needs=rtsp.missing_reason)
 def size_changes(rig: FaultRig, *, times: int, seed: int) -> None:
     """The same connection goes on in another size, every few seconds."""
     clip = busy_clip(rig.folder)
