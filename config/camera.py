@@ -17,6 +17,7 @@ from pydantic import (
 from config.base import Named, Settings, as_written
 from config.camera_sections import (
     DecodeSettings,
+    FitnessSettings,
     MotionSettings,
     PrivacySettings,
     ReconnectSettings,
@@ -144,6 +145,9 @@ class CommonCameraSettings(Settings):
     tiles: TilesSettings = Field(
         default=TilesSettings(),
         description="Look at parts of the picture too, for heads that are small and far.",
+    )
+    fitness: FitnessSettings = Field(
+        default=FitnessSettings(), description="Tell when the camera no longer shows what it should."
     )
     privacy: PrivacySettings = Field(
         default=PrivacySettings(),

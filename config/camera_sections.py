@@ -1,4 +1,6 @@
-"""Settings of a camera that form a section: zones, privacy, decoding, motion, tiles, snapshots, reconnecting."""
+"""Settings of a camera that form a section: zones, privacy, decoding, motion, tiles, fitness, snapshots,
+reconnecting.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Final, Self
@@ -175,6 +177,45 @@ class TilesSettings(Settings):
                 [(("grid",), f"makes {columns * rows} tiles; at most {MAX_TILES} are allowed")]
             )
         return self
+
+
+class FitnessCode(StrEnum):
+    """What may be wrong with a camera."""
+
+    COVERED = "covered"
+    MOVED = "moved"
+    DEFOCUSED = "defocused"
+    DARK = "dark"
+    BRIGHT = "bright"
+    FROZEN = "frozen"
+    CLOCK_DRIFT = "clock_drift"
+    CLOCK_OFFSET = "clock_offset"
+    LOW_FPS = "low_fps"
+    SIGNAL_LOSS = "signal_loss"
+
+
+class FitnessSettings(Settings):
+    """Whether a camera still shows what it is there to show."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Look after the camera and tell when its picture is covered, moved, out of focus, dark, white or"
+        " frozen, its clock drifts, or frames are missing. Costs some milliseconds a second.",
+    )
+    ignore: tuple[FitnessCode, ...] = Field(
+        default=(),
+        max_length=len(FitnessCode),
+        description="What is not looked for, such as `[moved]` at a camera that turns, or `[dark]` where the light is"
+        " switched off at night.",
+    )
+    frozen_after_s: Seconds = bounded(
+        default=60.0,
+        alias="frozen_after",
+        ge=2,
+        le=3600,
+        description="A picture in which nothing at all changes for so long, not even its noise, is frozen. Longer than"
+        " the camera's key frames are apart.",
+    )
 
 
 class SnapshotSettings(Settings):

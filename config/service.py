@@ -124,6 +124,11 @@ class MqttSettings(Settings):
         description="Obey commands below `command/` (reload, cameras on and off, acknowledgement, feedback)."
         " Anybody who may publish there can give them.",
     )
+    onvif: bool = Field(
+        default=False,
+        description="Tell the fitness of cameras in ONVIF's words too, below `onvif-ej/VideoSource/`: ImageTooBlurry,"
+        " ImageTooDark, ImageTooBright, GlobalSceneChange and SignalLoss.",
+    )
     home_assistant: bool = Field(
         default=False,
         description="Announce the site and its cameras to Home Assistant (MQTT discovery), so that they appear there by"

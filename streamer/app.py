@@ -156,6 +156,7 @@ class Daemon:
         self._board = StatusBoard(
             stations=self._stations,
             batcher=self._batcher,
+            head_sizes=self._judge.head_sizes,
             worker=self._worker,
             outbox=self._outbox,
             alerts=AlertSearch(site.state_dir),
@@ -176,6 +177,7 @@ class Daemon:
             started_at=self._started_at,
             more_states=lambda: self._feedback.states(list(self._stations)),
             stats_every_s=site.mqtt.stats_s,
+            onvif=site.mqtt.onvif,
             pulse=self._heartbeats.add("status"),
         )
         self._commands = CommandDesk(
@@ -386,7 +388,13 @@ class Daemon:
         )
         judge = CameraJudge(wiring.engine_of(self._site, camera_id), view, new_alert_id=random_alert_id)
         judge.set_areas(self._feedback.areas_of(camera_id))
-        self._judge.set_camera(camera_id, judge, attention, heads if settings.tiles.follow else None)
+        self._judge.set_camera(
+            camera_id,
+            judge,
+            attention,
+            heads if settings.tiles.follow else None,
+            zones=tuple(settings.zones),
+        )
         station = CameraStation(
             wiring.source_of(settings),
             demand=wiring.demand_of(self._site, camera_id, heads),
@@ -397,6 +405,7 @@ class Daemon:
             heartbeats=self._heartbeats,
             on_status=lambda name, _status: self._announcer.camera_changed(name),
             new_gate=wiring.gates_of(settings, attention),
+            fitness=wiring.fitness_of(camera_id, settings),
             phase=phase_of(next(self._numbers)),
         )
         self._stations[camera_id] = station

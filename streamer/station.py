@@ -4,6 +4,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
+from streamer.fitness.camera_fitness import CameraFitness, StreamCondition
+from streamer.fitness.findings import FindingChange, FitnessReport, FitnessState
 from streamer.inference.batcher import Batcher
 from streamer.inference.demand import CameraDemand
 from streamer.ingest.camera import CameraIngest
@@ -12,7 +14,7 @@ from streamer.ingest.mailbox import Mailbox
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.session import LookGate
 from streamer.ingest.source import Source
-from streamer.ingest.status import StreamStatus
+from streamer.ingest.status import StreamState, StreamStatus
 from streamer.service.heartbeats import Heartbeats, Pulse
 
 #: Before the camera's name, as the stage is called.
@@ -34,12 +36,14 @@ class CameraStation:
         heartbeats: Heartbeats,
         on_status: Callable[[str, StreamStatus], None],
         new_gate: Callable[[], LookGate] | None = None,
+        fitness: CameraFitness | None = None,
         phase: float = 0.0,
     ) -> None:
         self.camera_id = demand.camera_id
         self.demand = demand
         self._batcher = batcher
         self._heartbeats = heartbeats
+        self._fitness = fitness
         self._lock = Lock()
         self._stopped = False
 
@@ -51,6 +55,7 @@ class CameraStation:
                 retry=retry,
                 fps=demand.fps,
                 new_gate=new_gate,
+                watch=fitness,
                 phase=phase,
                 enabled=enabled,
                 pulse=pulse,
@@ -94,9 +99,30 @@ class CameraStation:
         return mailbox, pulse, self._new_ingest(mailbox, pulse, enabled)
 
     def set_enabled(self, enabled: bool) -> None:
-        """Switch the camera on or off until its settings change; on tries at once, also after refused credentials."""
+        """Switch the camera on or off until its settings change; on tries at once, also after refused credentials, and
+        learns anew what the camera usually shows.
+        """
+        if enabled and self._fitness is not None:
+            self._fitness.learn_anew()
         self._ingest.set_enabled(enabled)
 
     def status(self) -> StreamStatus:
         """How the camera stands now."""
         return self._ingest.status()
+
+    def fitness(self) -> FitnessReport:
+        """Whether the camera shows what it should."""
+        return FitnessReport(FitnessState.OFF) if self._fitness is None else self._fitness.report()
+
+    def attend_fitness(self, *, mono_s: float, at: float) -> list[FindingChange]:
+        """Look after the camera, about once a second; see ``CameraFitness.attend``."""
+        if self._fitness is None:
+            return []
+        stream, status = self._ingest.stream, self._ingest.status()
+        condition = StreamCondition(
+            is_online=status.state is StreamState.ONLINE,
+            is_wanted=status.state is not StreamState.DISABLED,
+            fps=status.fps,
+            declared_fps=None if stream is None else stream.fps,
+        )
+        return self._fitness.attend(condition, mono_s=mono_s, at=at)

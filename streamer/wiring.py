@@ -27,6 +27,8 @@ from streamer.alerts.privacy import Blur
 from streamer.attention import Attention
 from streamer.dialects.home_assistant import AnnouncedCamera, AnnouncedSite
 from streamer.feedback.example_store import ExampleLimits
+from streamer.fitness.camera_fitness import CameraFitness, FitnessPolicy, codes_named
+from streamer.fitness.findings import Code
 from streamer.followed import FollowedHeads
 from streamer.history.grouping import Shift
 from streamer.inference.demand import CameraDemand
@@ -35,6 +37,7 @@ from streamer.ingest.motion_gate import MotionGate, MotionPolicy, motion_gates
 from streamer.ingest.retry import RetryPolicy
 from streamer.ingest.source import Source
 from streamer.ingest.tls import SourceTls
+from streamer.ingest.urls import SourceKind
 from streamer.judging.view import CameraView, Polygon, SnapshotStyle
 from streamer.web.credentials import Credentials
 
@@ -78,6 +81,25 @@ def gates_of(camera: CameraSettings, attention: Attention) -> Callable[[], Motio
         return None
     policy = MotionPolicy(min_area=motion.min_area, hold_s=motion.hold_s, look_every_s=motion.look_every_s)
     return motion_gates(policy, attention)
+
+
+def fitness_of(camera_id: str, camera: CameraSettings) -> CameraFitness | None:
+    """Who looks after a camera; None: nobody does. Pictures of a folder need not belong together."""
+    fitness = camera.fitness
+    source = source_of(camera)
+    if not fitness.enabled or source.is_folder:
+        return None
+    ignored = codes_named([str(code) for code in fitness.ignore])
+    if source.kind is SourceKind.FILE:
+        # a recording that is looped is the same picture again and again
+        ignored |= {Code.FROZEN}
+    policy = FitnessPolicy(
+        wanted_fps=camera.fps,
+        ignored=ignored,
+        frozen_after_s=fitness.frozen_after_s,
+        is_live=source.kind is SourceKind.RTSP,
+    )
+    return CameraFitness(camera_id, policy)
 
 
 def models_of(site: SiteSettings, camera_id: str) -> frozenset[str]:

@@ -1,4 +1,6 @@
-"""``ppewatch check``: is this SITE.yaml right, and with ``--connect``: do its cameras and its broker answer?"""
+"""``ppewatch check``: is this SITE.yaml right, and with ``--connect``: do its cameras and its broker answer, and are
+the heads that they show large enough?
+"""
 
 import argparse
 import json
@@ -25,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("site", type=Path, metavar="SITE.yaml")
     parser.add_argument(
         "--connect", action="store_true", help="open every camera and the broker and report each"
+    )
+    parser.add_argument(
+        "--no-heads",
+        action="store_true",
+        help="with --connect: do not look at the cameras with the models to tell how large heads are",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -54,9 +61,17 @@ def run(args: argparse.Namespace) -> int:
         results.append(result)
         if not args.json:
             print(f"{'ok  ' if result['ok'] else 'FAIL'}  {result['what']}: {result['said']}", flush=True)
+    heads = []
+    for told in _heads(site, results) if args.connect and not args.no_heads else ():
+        heads.append(told)
+        if not args.json:
+            place = told["camera"] if told["zone"] is None else f"{told['camera']}/{told['zone']}"
+            print(f"heads {place}: {told['said']}", flush=True)
     answers = all(result["ok"] for result in results)
     if args.json:
         report = {"file": str(args.site), "problems": [], "warnings": warnings, "connections": results}
+        if args.connect and not args.no_heads:
+            report["heads"] = heads
         print(json.dumps(report, ensure_ascii=False))
     else:
         cameras, rules = len(site.cameras), len(site.rules)
@@ -80,6 +95,17 @@ def _wrong(path: Path, error: "ConfigError") -> dict[str, Any]:
         "warnings": [],
         "connections": [],
     }
+
+
+def _heads(site: "SiteSettings", results: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """How large heads are at the cameras that answered."""
+    from streamer.commands.check_heads import heads_of
+
+    answered = {result["what"] for result in results if result["ok"]}
+    return heads_of(
+        site,
+        [name for name, camera in site.cameras.items() if camera.enabled and f"camera {name}" in answered],
+    )
 
 
 def _connections(site: "SiteSettings") -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""``ppewatch evaluate``: figures of a network on labelled pictures."""
+"""``ppewatch evaluate``: figures of a network on labelled pictures, and of the camera fitness on clips."""
 
 import argparse
 from typing import Final
@@ -6,7 +6,7 @@ from typing import Final
 from streamer.commands import ExitCode
 from streamer.commands.delegation import run_main_of
 
-HELP = "measure a network on labelled pictures"
+HELP = "measure a network on labelled pictures, or the camera fitness on clips"
 
 _EVALUATIONS: Final = {
     "pipeline": "models.evaluation.pipeline",
@@ -14,6 +14,7 @@ _EVALUATIONS: Final = {
     "classifier": "models.evaluation.classifier",
     "crossval": "models.evaluation.crossval",
     "maskrcnn": "models.evaluation.mask_rcnn",
+    "fitness": "streamer.fitness_trial.report",
 }
 
 

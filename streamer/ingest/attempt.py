@@ -11,7 +11,7 @@ from streamer.ingest.connection import run_connection
 from streamer.ingest.counters import StreamCounters, StreamFormat
 from streamer.ingest.errors import IngestError
 from streamer.ingest.mailbox import Mailbox
-from streamer.ingest.session import LookGate, Session
+from streamer.ingest.session import LookGate, Session, StreamWatch
 from streamer.ingest.source import Source
 from streamer.ingest.status import RateMeter
 
@@ -40,6 +40,7 @@ class Attempt:
         phase: float,
         counters: StreamCounters,
         gate: LookGate | None,
+        watch: StreamWatch | None = None,
         changed: Callable[[], None],
     ) -> None:
         self.stream: StreamFormat | None = None
@@ -59,6 +60,7 @@ class Attempt:
             fps=fps,
             phase=phase,
             gate=gate,
+            watch=watch,
             slot=mailbox,
             counters=counters,
         )

@@ -12,7 +12,7 @@ from streamer.ingest.errors import CredentialsRefused, EndOfStream, IngestError,
 from streamer.ingest.host_budget import HostBudget
 from streamer.ingest.mailbox import Mailbox
 from streamer.ingest.retry import RetryPolicy
-from streamer.ingest.session import LookGate
+from streamer.ingest.session import LookGate, StreamWatch
 from streamer.ingest.source import Source
 from streamer.ingest.status import StreamState, StreamStatus
 from streamer.ingest.urls import SourceKind
@@ -42,6 +42,7 @@ class CameraIngest:
 
     - ``fps``: frames per second that go into the mailbox; None for all. ``phase``: see ``FrameSampler``.
     - ``new_gate``: makes the gate of each connection, which holds back frames that are due; None: all go in.
+    - ``watch``: looks after the camera, through all its connections; None: nobody does.
     - ``retry``: this camera's own policy (it counts failures); ``hosts``: the budget that all cameras share.
     - ``pulse``: beats while the supervising thread does its work, whatever the camera does.
     - ``on_status(camera_id, status)``: called when the state or its code changes, from the supervising
@@ -60,6 +61,7 @@ class CameraIngest:
         fps: float | None = None,
         phase: float = 0.0,
         new_gate: Callable[[], LookGate] | None = None,
+        watch: StreamWatch | None = None,
         enabled: bool = True,
         pulse: Pulse | None = None,
         on_status: Callable[[str, StreamStatus], None] = lambda _camera_id, _status: None,
@@ -73,6 +75,7 @@ class CameraIngest:
         self._fps = fps
         self._phase = phase
         self._new_gate = new_gate
+        self._watch = watch
         self._on_status = on_status
         self._pulse = pulse
         # Guards everything below, and wakes the supervising thread.
@@ -215,6 +218,7 @@ class CameraIngest:
             phase=self._phase,
             counters=self.counters,
             gate=None if self._new_gate is None else self._new_gate(),
+            watch=self._watch,
             changed=self._wake,
         )
         with self._changed:

@@ -19,6 +19,8 @@ def run_connection(source: Source, session: Session) -> IngestError | None:
     """
     try:
         for frame in _frames(source, session):
+            if session.watch is not None:
+                session.watch.frame(frame.picture, frame.received_mono_s)
             if session.gate is None or session.gate.passes(frame):
                 session.sink.frame(frame)
             else:

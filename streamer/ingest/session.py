@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from typing import Protocol
 
+from models.structures import Picture
 from streamer.frame import Frame
 from streamer.ingest.counters import StreamCounters, StreamFormat
 
@@ -34,6 +35,24 @@ class LookGate(Protocol):
         ...
 
 
+class StreamWatch(Protocol):
+    """Looks after a camera. Called from the connection's thread; must return soon."""
+
+    def connected(self, mono_s: float) -> None:
+        """The first frame of a connection has come."""
+        ...
+
+    def packet(self, stamp_s: float, received_mono_s: float, ahead_s: float | None) -> None:
+        """A video packet with this time stamp of the stream's clock came; ``ahead_s``: how many seconds the camera's
+        time of day was ahead of ours then, or None where the stream does not tell it.
+        """
+        ...
+
+    def frame(self, picture: Picture, received_mono_s: float) -> None:
+        """A good frame that is due, before the gate."""
+        ...
+
+
 class Slot(Protocol):
     """Where a frame that was given waits to be looked at (``Mailbox``)."""
 
@@ -54,6 +73,7 @@ class Session:
     - ``fps``: frames per second that are wanted, or None for all; others are decoded but never converted.
     - ``phase``: of the grid of those that are wanted, see ``FrameSampler``.
     - ``gate``: holds back frames that are due, or None; whoever reads with ``read_frames`` gets all of them.
+    - ``watch``: told of packets and frames, or None: nobody looks after the camera.
     - ``slot``: while a frame that was given waits there, the ones after it take its place, due or not: they are decoded
       anyway, and a verdict upon the present is worth more. None: whoever reads takes each frame at once.
     - ``stop``: set by another thread to end the connection at the next packet.
@@ -64,6 +84,7 @@ class Session:
     fps: float | None = None
     phase: float = 0.0
     gate: LookGate | None = None
+    watch: StreamWatch | None = None
     slot: Slot | None = None
     stop: Event = field(default_factory=Event)
     counters: StreamCounters = field(default_factory=StreamCounters)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from fractions import Fraction
+from sys import byteorder
 from typing import Final
 
 import av
@@ -30,7 +31,7 @@ from streamer.ingest.errors import (
 from streamer.ingest.frame_skipping import FrameSkipping
 from streamer.ingest.hardware import HARDWARE
 from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_read, open_container
-from streamer.ingest.session import Session
+from streamer.ingest.session import Session, StreamWatch
 from streamer.ingest.source import Source
 from streamer.ingest.stream_decoder import StreamDecoder
 from streamer.ingest.timing import FrameTimes, LiveTiming, RecordingTiming
@@ -122,6 +123,8 @@ class _VideoReader:
         last_frame_s = time.monotonic()
         for packet, received_s in self._packets(container, stream):
             shown_before = self.shown
+            if session.watch is not None and not self.is_recording:
+                _tell_times(session.watch, packet, received_s)
             for frame in decoder.decode(packet):
                 last_frame_s = received_s
                 self.shown += 1
@@ -239,10 +242,26 @@ class _VideoReader:
             decoder=f"{decoder.codec} ({device or 'software'})",
             device=device,
         )
+        if known is None and self._session.watch is not None:
+            self._session.watch.connected(time.monotonic())
         if known is not None:
             self._session.counters.format_changes += 1
             logger.info("%s: the stream changed from %s to %s", self._session.camera_id, known, self._format)
         self._session.sink.opened(self._format)
+
+
+def _tell_times(watch: StreamWatch, packet: "Packet[VideoStream]", received_s: float) -> None:
+    """What a packet says of the camera's clocks. Where RTCP told the time of day, libav hands it on with each packet
+    (``AVProducerReferenceTime``: microseconds, then flags).
+    """
+    stamp = packet.pts if packet.dts is None else packet.dts
+    if stamp is None:
+        return
+    ahead_s = None
+    if packet.has_sidedata("prft"):
+        told_us = int.from_bytes(bytes(packet.get_sidedata("prft"))[:8], byteorder, signed=True)
+        ahead_s = told_us / 1e6 - time.time()
+    watch.packet(float(stamp * packet.time_base), received_s, ahead_s)
 
 
 def _frame(camera_id: str, index: int, frame: av.VideoFrame, times: FrameTimes) -> Frame:

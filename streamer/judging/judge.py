@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock, Thread
 from typing import Final
@@ -11,11 +11,13 @@ from typing import Final
 from models.structures import Detections
 from rules import Compliance, EndReason, Suppression, SuppressionArea, Track
 from streamer.attention import Attention
+from streamer.fitness.head_sizes import HeadSizes, ZoneHeads
 from streamer.followed import FollowedHeads
 from streamer.frame import Frame
 from streamer.inference.results import InferenceResult, ResultQueue
 from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
+from streamer.judging.heads_measured import count_heads
 from streamer.judging.heads_to_follow import heads_to_follow
 from streamer.judging.view import CameraView
 from streamer.pulse import Pulse
@@ -37,6 +39,7 @@ class _Seat:
     judge: CameraJudge
     attention: Attention
     heads: FollowedHeads | None = None
+    sizes: HeadSizes = field(default_factory=HeadSizes)
     captured_at: float | None = None
     received_mono_s: float = 0.0
 
@@ -51,6 +54,9 @@ class _Seat:
 
     def tell_gate(self) -> None:
         self.attention.wanted = self.judge.is_engaged
+
+    def measure_heads(self, detections: Detections) -> None:
+        count_heads(self.sizes, self.judge.tracks, detections, self.captured_at)
 
     def tell_inference(self, detections: Detections | None = None) -> None:
         if self.heads is not None:
@@ -129,15 +135,16 @@ class Judge:
         judge: CameraJudge,
         attention: Attention | None = None,
         heads: FollowedHeads | None = None,
+        zones: Sequence[str] = (),
     ) -> None:
         """Add a camera, or give a known one new rules: its open episodes end with ``reload``.
 
         ``attention`` is told after each look whether the next one must not be held back, ``heads`` where the heads are
-        of those who are followed; None: nobody wants to know.
+        of those who are followed; None: nobody wants to know. ``zones``: names of those by which heads are measured.
         """
         self.remove_camera(camera_id, EndReason.RELOAD)
         with self._lock:
-            self._seats[camera_id] = _Seat(judge, attention or Attention(), heads)
+            self._seats[camera_id] = _Seat(judge, attention or Attention(), heads, HeadSizes(zones))
 
     def remove_camera(self, camera_id: str, reason: EndReason) -> None:
         """Forget a camera, if known; its open episodes end with ``reason``."""
@@ -163,6 +170,11 @@ class Judge:
         """The counts, by camera."""
         with self._lock:
             return {camera_id: tuple(seat.judge.compliance()) for camera_id, seat in self._seats.items()}
+
+    def head_sizes(self) -> dict[str, tuple[ZoneHeads, ...]]:
+        """How large heads are at the network's input, by camera."""
+        with self._lock:
+            return {camera_id: seat.sizes.report() for camera_id, seat in self._seats.items()}
 
     @property
     def failures(self) -> int:
@@ -190,6 +202,7 @@ class Judge:
             alerts = seat.judge.look(result.frame, result.detections)
             seat.tell_gate()
             seat.tell_inference(result.detections)
+            seat.measure_heads(result.detections)
             self._hand_on(alerts)
             held = seat.judge.take_held()
             if held:

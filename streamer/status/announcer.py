@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict
 from functools import partial
 from threading import Event, Lock, Thread
@@ -12,6 +12,8 @@ from streamer.alerts.errors import OutboxError
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.payload import encode_json, stats_json, utc_iso
 from streamer.alerts.publisher import Publisher
+from streamer.fitness.findings import FitnessReport, FitnessState
+from streamer.fitness.head_sizes import ZoneHeads
 from streamer.history.keeper import HistoryKeeper
 from streamer.inference.camera_looks import CameraLooks
 from streamer.ingest.status import StreamStatus
@@ -20,6 +22,7 @@ from streamer.judging.judge import Judge
 from streamer.pulse import Pulse
 from streamer.redaction import redact
 from streamer.status.board import StatusBoard
+from streamer.status.fitness import OnvifProperties, change_json, fitness_json, heads_json
 from streamer.status.health import HEALTH_TOPIC
 
 _log = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ _COMPLIANCE_EVERY_S: Final = 2.0
 #: Rates and ages in a camera's status are renewed this often; its state is told at once.
 _STATUS_EVERY_S: Final = 10.0
 _TICK_S: Final = 0.5
+#: Cameras are looked after this often, and anew what was found is told at once.
+_FITNESS_EVERY_S: Final = 1.0
 
 
 class StatusAnnouncer:
@@ -49,6 +54,7 @@ class StatusAnnouncer:
         site: str,
         started_at: float,
         stats_every_s: float,
+        onvif: bool = False,
         pulse: Pulse,
         more_states: Callable[[], Iterable[tuple[str, bytes]]] = tuple,
         wall_clock: Callable[[], float] = time.time,
@@ -64,6 +70,7 @@ class StatusAnnouncer:
         self._more_states = more_states
         self._pulse = pulse
         self._wall_clock = wall_clock
+        self._onvif = OnvifProperties() if onvif else None
         self._lock = Lock()
         self._changed: set[str] = set()
         self._topics: set[str] = set()
@@ -105,8 +112,10 @@ class StatusAnnouncer:
 
     def keep_only(self, camera_ids: Iterable[str]) -> None:
         """Take the retained states of all other cameras off the broker."""
-        prefixes = tuple(f"cameras/{camera_id}/" for camera_id in camera_ids)
-        self._topics = {topic for topic in self._topics if topic.startswith(prefixes)}
+        kept = set(camera_ids)
+        prefixes = tuple(f"cameras/{camera_id}/" for camera_id in kept)
+        ends = tuple(f"/&{camera_id}" for camera_id in kept)
+        self._topics = {topic for topic in self._topics if topic.startswith(prefixes) or topic.endswith(ends)}
         try:
             self._publisher.keep_only_states({*self._topics, HEALTH_TOPIC})
         except OutboxError as error:
@@ -116,11 +125,19 @@ class StatusAnnouncer:
         return Thread(target=self._run, args=(self._stop, self._pulse), name="status", daemon=True)
 
     def _run(self, stop: Event, pulse: Pulse) -> None:
-        due_s = {"status": 0.0, "compliance": 0.0, "stats": time.monotonic() + self._stats_every_s}
+        due_s = {
+            "status": 0.0,
+            "compliance": 0.0,
+            "fitness": 0.0,
+            "stats": time.monotonic() + self._stats_every_s,
+        }
         while True:
             pulse.beat()
             now_s = time.monotonic()
             stopping = stop.is_set()
+            if now_s >= due_s["fitness"]:
+                self._guarded(self._attend_fitness)
+                due_s["fitness"] = now_s + _FITNESS_EVERY_S
             with self._lock:
                 changed, self._changed = self._changed, set()
             if stopping or now_s >= due_s["status"]:
@@ -149,12 +166,28 @@ class StatusAnnouncer:
         except Exception:  # noqa: BLE001 - a status that cannot be told must not end the telling of the others
             _log.exception("a status could not be published")
 
+    def _attend_fitness(self) -> None:
+        for camera_id, change in self._board.attend_fitness():
+            self._publisher.publish_event(
+                f"cameras/{camera_id}/fitness", change_json(self._site, camera_id, change), qos=1
+            )
+            with self._lock:
+                self._changed.add(camera_id)
+
     def _announce_cameras(self, only: Collection[str] | None = None) -> None:
+        fitness, heads = self._board.fitness(), self._judge.head_sizes()
         looks = {account.camera_id: account for account in self._board.looks().cameras}
         for camera_id, stream in self._board.streams(only).items():
+            report = fitness.get(camera_id, FitnessReport(FitnessState.OFF))
             self._retain(
-                f"cameras/{camera_id}/status", camera_status_json(camera_id, stream, looks.get(camera_id))
+                f"cameras/{camera_id}/status",
+                camera_status_json(
+                    camera_id, stream, looks.get(camera_id), fitness=report, heads=heads.get(camera_id, ())
+                ),
             )
+            if self._onvif is not None and report.state is not FitnessState.OFF:
+                for topic, message in self._onvif.messages(camera_id, report, self._wall_clock()).items():
+                    self._retain(topic, message)
 
     def _announce_more(self) -> None:
         for topic, message in self._more_states():
@@ -190,7 +223,14 @@ class StatusAnnouncer:
         self._publisher.publish_state(topic, message)
 
 
-def camera_status_json(camera_id: str, stream: StreamStatus, looks: CameraLooks | None) -> bytes:
+def camera_status_json(
+    camera_id: str,
+    stream: StreamStatus,
+    looks: CameraLooks | None,
+    *,
+    fitness: FitnessReport | None = None,
+    heads: Sequence[ZoneHeads] = (),
+) -> bytes:
     """The retained ``cameras/<camera>/status``. ``reason`` is a stable code, ``detail`` the same for people."""
     return encode_json(
         {
@@ -207,6 +247,8 @@ def camera_status_json(camera_id: str, stream: StreamStatus, looks: CameraLooks 
             else round(stream.last_frame_age_s, 1),
             "reconnects": stream.reconnects,
             "held_looks": stream.held_looks,
+            "fitness": fitness_json(fitness or FitnessReport(FitnessState.OFF)),
+            "heads": heads_json(heads),
         }
     )
 

@@ -1,13 +1,15 @@
 """Every part's state in one place, as the status page, the metrics and the MQTT statuses show it."""
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from rules import Compliance
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
 from streamer.alerts.publisher_status import PublisherStatus
+from streamer.fitness.findings import FindingChange, FitnessReport, FitnessState
+from streamer.fitness.head_sizes import ZoneHeads
 from streamer.inference.batcher import Batcher, BatcherSnapshot
 from streamer.inference.camera_looks import CameraLooks
 from streamer.inference.worker import InferenceWorker
@@ -24,6 +26,8 @@ from streamer.web.status import (
     AlertDetail,
     AlertSummary,
     CameraStatus,
+    FindingStatus,
+    HeadsStatus,
     HealthStatus,
     OutboxStatus,
     PeopleCount,
@@ -44,6 +48,7 @@ class StatusBoard:
         *,
         stations: Mapping[str, CameraStation],
         batcher: Batcher,
+        head_sizes: Callable[[], Mapping[str, Sequence[ZoneHeads]]],
         worker: InferenceWorker,
         outbox: Outbox,
         alerts: AlertSearch,
@@ -57,6 +62,7 @@ class StatusBoard:
     ) -> None:
         self._stations = stations
         self._batcher = batcher
+        self._head_sizes = head_sizes
         self._worker = worker
         self._outbox = outbox
         self._alerts = alerts
@@ -76,6 +82,16 @@ class StatusBoard:
             if only is None or camera_id in only
         }
 
+    def fitness(self) -> dict[str, FitnessReport]:
+        """Whether every camera shows what it should."""
+        return {camera_id: station.fitness() for camera_id, station in list(self._stations.items())}
+
+    def attend_fitness(self) -> Iterator[tuple[str, FindingChange]]:
+        """Look after every camera, about once a second; what has begun and ended, by camera."""
+        for camera_id, station in list(self._stations.items()):
+            for change in station.attend_fitness(mono_s=time.monotonic(), at=self._wall_clock()):
+                yield camera_id, change
+
     def looks(self) -> BatcherSnapshot:
         """What every camera got of the inference."""
         return self._batcher.snapshot()
@@ -87,8 +103,15 @@ class StatusBoard:
     def cameras(self) -> Sequence[CameraStatus]:
         """Every configured camera, in the order of the configuration."""
         looks = {account.camera_id: account for account in self.looks().cameras}
+        fitness, heads = self.fitness(), self._head_sizes()
         return [
-            _camera_status(camera_id, stream, looks.get(camera_id))
+            _camera_status(
+                camera_id,
+                stream,
+                looks.get(camera_id),
+                fitness.get(camera_id, FitnessReport(FitnessState.OFF)),
+                heads.get(camera_id, ()),
+            )
             for camera_id, stream in self.streams().items()
         ]
 
@@ -228,7 +251,13 @@ def _stage_status(age: StageAge, known: StageHealth | None) -> StageStatus:
     )
 
 
-def _camera_status(camera_id: str, stream: StreamStatus, looks: CameraLooks | None) -> CameraStatus:
+def _camera_status(
+    camera_id: str,
+    stream: StreamStatus,
+    looks: CameraLooks | None,
+    fitness: FitnessReport,
+    heads: Sequence[ZoneHeads],
+) -> CameraStatus:
     return CameraStatus(
         camera=camera_id,
         state=str(stream.state),
@@ -243,4 +272,13 @@ def _camera_status(camera_id: str, stream: StreamStatus, looks: CameraLooks | No
         else looks.dropped_replaced + looks.dropped_stale + looks.dropped_failed,
         held_looks=stream.held_looks,
         models=() if looks is None else looks.models,
+        fitness=str(fitness.state),
+        findings=tuple(
+            FindingStatus(code=str(finding.code), since=finding.since, detail=finding.detail)
+            for finding in fitness.findings
+        ),
+        heads=tuple(
+            HeadsStatus(zone=zone.zone, looks=zone.looks, median_px=zone.median_px, too_small=zone.too_small)
+            for zone in heads
+        ),
     )

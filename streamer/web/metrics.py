@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector, generate_late
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from streamer.fitness.findings import Code, FitnessState
 from streamer.web.status import (
     AlertCount,
     CameraStatus,
@@ -91,6 +92,34 @@ def _camera_metrics(cameras: Sequence[CameraStatus]) -> Iterator[Metric]:
         dropped.add_metric(name, camera.dropped_frames)
         held.add_metric(name, camera.held_looks)
     yield from (state, fps, age, reconnects, dropped, held)
+    yield from _fitness_metrics(cameras)
+
+
+def _fitness_metrics(cameras: Sequence[CameraStatus]) -> Iterator[Metric]:
+    fitness = GaugeMetricFamily(
+        "ppewatch_camera_fitness",
+        "1 while this is wrong with the camera, 0 while it is not; none where nobody looks after it.",
+        labels=("camera", "code"),
+    )
+    height = GaugeMetricFamily(
+        "ppewatch_camera_head_height_pixels",
+        "Median height of heads at the network's input, by zone; an empty zone is the whole picture.",
+        labels=("camera", "zone"),
+    )
+    small = GaugeMetricFamily(
+        "ppewatch_camera_heads_too_small_ratio",
+        "Part of the heads that were too small for any verdict.",
+        labels=("camera", "zone"),
+    )
+    for camera in cameras:
+        wrong = {finding.code for finding in camera.findings}
+        for code in Code if camera.fitness != FitnessState.OFF else ():
+            fitness.add_metric([camera.camera, code], float(code in wrong))
+        for heads in camera.heads:
+            if heads.median_px is not None:
+                height.add_metric([camera.camera, heads.zone or ""], heads.median_px)
+                small.add_metric([camera.camera, heads.zone or ""], heads.too_small)
+    yield from (fitness, height, small)
 
 
 def _people_metrics(people: Sequence[PeopleCount]) -> Iterator[Metric]:

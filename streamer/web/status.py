@@ -26,6 +26,27 @@ UtcTime = Annotated[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FindingStatus:
+    """What is wrong with a camera: its code, since when, and in words."""
+
+    code: str
+    since: UtcTime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadsStatus:
+    """The heads seen in a zone (None: the whole picture): how many looks at one, their median height at the network's
+    input in pixels, and the part of them that was too small for any verdict.
+    """
+
+    zone: str | None
+    looks: int
+    median_px: float | None
+    too_small: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraStatus:
     """One configured camera; the same words as its retained MQTT status.
 
@@ -35,6 +56,8 @@ class CameraStatus:
     - ``dropped_frames``: decoded frames that were replaced or too old before they could be analysed.
     - ``held_looks``: looks held back because nothing moved.
     - ``models``: names of those that look at it.
+    - ``fitness``: off, unknown, learning, fit or unfit; ``findings`` say what is wrong.
+    - ``heads``: how large heads are, the whole picture first, then by zone.
     """
 
     camera: str
@@ -48,6 +71,9 @@ class CameraStatus:
     dropped_frames: int = 0
     held_looks: int = 0
     models: tuple[str, ...] = ()
+    fitness: str = "off"
+    findings: tuple[FindingStatus, ...] = ()
+    heads: tuple[HeadsStatus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
