@@ -26,6 +26,9 @@ _REMEMBERED: Final = 12
 #: Root mean square difference of a cell, in grey levels of the small picture, from which it is another one.
 _ANOTHER: Final = 0.1
 
+#: Pictures are remembered in so many steps a grey level, in 16 bits: a third of a megabyte a camera.
+_STEPS: Final = 64.0
+
 
 class Liveliness:
     """Follows one camera's small pictures, float32 (h, w) of one size; another size begins anew.
@@ -35,7 +38,7 @@ class Liveliness:
 
     def __init__(self, *, window_s: float) -> None:
         self._window_s = window_s
-        self._before: deque[NDArray[np.float32]] = deque(maxlen=_REMEMBERED)
+        self._before: deque[NDArray[np.uint16]] = deque(maxlen=_REMEMBERED)
         self._lived_s = np.zeros(_CELLS_RC)
         self._began_s = 0.0
 
@@ -46,18 +49,20 @@ class Liveliness:
 
     def living_share(self, small: NDArray[np.float32], at_s: float) -> float | None:
         """The part of the picture, 0 to 1, that lived within the window; None before a window has passed."""
+        picture = np.rint(small * _STEPS).astype(np.uint16)
         if not self._before or self._before[-1].shape != small.shape:
             self.forget_picture(at_s)
-            self._before.append(small)
+            self._before.append(picture)
             return None
         rows, columns = _CELLS_RC
         is_another = np.ones(_CELLS_RC, np.bool_)
+        now = picture.astype(np.float32)
         for before in reversed(self._before):
-            squares = cv2.resize((small - before) ** 2, (columns, rows), interpolation=cv2.INTER_AREA)
-            is_another &= squares > _ANOTHER**2
+            squares = cv2.resize((now - before) ** 2, (columns, rows), interpolation=cv2.INTER_AREA)
+            is_another &= squares > (_ANOTHER * _STEPS) ** 2
             if not is_another.any():
                 break
-        self._before.append(small)
+        self._before.append(picture)
         self._lived_s[is_another] = at_s
         if at_s - self._began_s < self._window_s:
             return None
