@@ -144,7 +144,7 @@ rules: [{{name: masks, where: ["*"], require: [face_mask]}}]
     with Mosquitto(tmp_path, users={"watch": CANARY}) as broker:
         path = site(text.replace("PORT", str(broker.port)))
         done = ppewatch("check", path, "--connect")
-        report = ppewatch("check", path, "--connect", "--json")
+        report = ppewatch("check", path, "--connect", "--no-heads", "--json")
     assert done.code == report.code == 1
     assert done.err == ""
     lines = [line for line in done.out.splitlines() if line.startswith(("ok  ", "FAIL"))]
@@ -155,6 +155,9 @@ rules: [{{name: masks, where: ["*"], require: [face_mask]}}]
     assert "switched off" in lines[3]
     assert f"broker 127.0.0.1:{broker.port}: connected and accepted" in lines[4]
     assert CANARY not in done.said + report.said
+    (heads,) = (line for line in done.out.splitlines() if line.startswith("heads "))
+    assert heads.startswith("heads open: nobody was seen in ")
+    assert "heads" not in json.loads(report.out)
     connections = json.loads(report.out)["connections"]
     assert [entry.get("code") for entry in connections] == [
         None,

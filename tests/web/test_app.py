@@ -39,6 +39,7 @@ def test_the_wall_shows_cameras_and_the_latest_alerts(server: WebServer) -> None
         "1 of 2 cameras online, 1 open alert",
         'data-camera="loading-dock"',
         "the camera refused the user or the password",
+        '<span class="pill bad">moved</span>',
         "100,400 600,400 600,990 100,990",
         "No face mask",
         "face masks at the entrance",
@@ -51,7 +52,16 @@ def test_the_wall_shows_cameras_and_the_latest_alerts(server: WebServer) -> None
 
 def test_the_system_page_shows_cameras_worker_and_delivery(server: WebServer) -> None:
     page = ask(server, "/system").text
-    for text in ("4.9 of 5 fps", "0.2 s ago", "142 ms", "1 message, 48 kB", "inference: beating"):
+    for text in (
+        "90% of the usual view",
+        "2 min",
+        "Heads in desk",
+        "17 px, 25 % too small",
+        "4.9 of 5 fps",
+        "142 ms",
+        "1 message, 48 kB",
+        "inference: beating",
+    ):
         assert text in page, text
 
 
@@ -338,6 +348,10 @@ def test_metrics_carry_the_daemons_numbers(server: WebServer, site: Site) -> Non
     assert value("ppewatch_camera_state", camera="entrance", state="stalled") == 0
     assert value("ppewatch_camera_reconnects_total", camera="loading-dock") == 3
     assert value("ppewatch_camera_held_looks_total", camera="entrance") == 41
+    assert value("ppewatch_camera_fitness", camera="entrance", code="moved") == 1
+    assert value("ppewatch_camera_fitness", camera="entrance", code="frozen") == 0
+    assert value("ppewatch_camera_head_height_pixels", camera="entrance", zone="desk") == 17.4
+    assert value("ppewatch_camera_heads_too_small_ratio", camera="entrance", zone="") == 0.25
     assert value("ppewatch_camera_last_frame_age_seconds", camera="entrance") == pytest.approx(0.21)
     assert ("ppewatch_camera_last_frame_age_seconds", frozenset({("camera", "store")})) not in values
     assert value("ppewatch_stage_late", stage="inference") == 0

@@ -17,6 +17,8 @@ from streamer.web.status import (
     AlertStep,
     AlertSummary,
     CameraStatus,
+    FindingStatus,
+    HeadsStatus,
     HealthStatus,
     OutboxStatus,
     PeopleCount,
@@ -181,6 +183,17 @@ def busy_site() -> Site:
             wanted_fps=5,
             last_frame_age_s=0.21,
             held_looks=41,
+            fitness="unfit",
+            findings=(
+                FindingStatus(
+                    code="moved", since=now - 130, detail="90% of the usual view is not where it was"
+                ),
+            ),
+            heads=(
+                HeadsStatus(zone=None, looks=80, median_px=17.4, too_small=0.25),
+                HeadsStatus(zone="desk", looks=80, median_px=17.4, too_small=0.25),
+                HeadsStatus(zone="yard", looks=0, median_px=None, too_small=0.0),
+            ),
         ),
         CameraStatus(
             camera="loading-dock",
