@@ -21,6 +21,10 @@ from streamer.judging.heads_measured import count_heads
 #: Looks a second at most: people are followed, so that one false detection is nobody.
 _LOOKS_PER_S: Final = 3.0
 
+#: A machine that looks slowly gets more time for so many looks, up to so many times as long.
+_LEAST_LOOKS: Final = 12
+_LONGEST: Final = 4
+
 #: Pictures that share one call of the models.
 _AT_ONCE: Final = 4
 
@@ -53,7 +57,10 @@ def heads_seen(
     zones: tuple[str, ...],
     seconds: float,
 ) -> HeadsSeen:
-    """Look at a camera for ``seconds`` as the daemon would. Raises ``IngestError`` when it cannot be read."""
+    """Look at a camera for ``seconds`` as the daemon would, or somewhat longer where that gave few looks.
+
+    Raises ``IngestError`` when it cannot be read.
+    """
     sizes = HeadSizes(zones)
     session = Session(camera_id=demand.camera_id, sink=NoSink(), fps=min(demand.fps, _LOOKS_PER_S))
     looks, image_hw, input_px = 0, (1, 1), 0
@@ -73,7 +80,8 @@ def heads_seen(
                 engine.observe(detections, frame.captured_at)
                 count_heads(sizes, engine.tracks, detections, frame.captured_at)
         last_s = time.monotonic()
-        if last_s - began_s >= seconds:
+        passed_s = last_s - began_s
+        if passed_s >= seconds and (looks >= _LEAST_LOOKS or passed_s >= _LONGEST * seconds):
             break
     session.stop.set()
     return HeadsSeen(sizes.report(), looks, last_s - began_s, image_hw, input_px)

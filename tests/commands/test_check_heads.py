@@ -59,7 +59,7 @@ def test_check_looks_at_the_demo_clip(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
         path = tmp_path / "site.yaml"
         path.write_text(SITE.format(port=broker.port, clip=CLIP))
-        done = ppewatch("check", path, "--connect", "--json")
+        done = ppewatch("check", path, "--connect", "--json", timeout=280)
     assert done.code == 0, done.said
     counter, ceiling = json.loads(done.out)["heads"]
     assert (counter["camera"], counter["zone"], ceiling["zone"]) == ("entrance", "counter", "ceiling")

@@ -184,11 +184,7 @@ def busy_site() -> Site:
             last_frame_age_s=0.21,
             held_looks=41,
             fitness="unfit",
-            findings=(
-                FindingStatus(
-                    code="moved", since=now - 130, detail="90% of the usual view is not where it was"
-                ),
-            ),
+            findings=(FindingStatus(code="moved", since=now - 130, detail="90% of the usual view has gone"),),
             heads=(
                 HeadsStatus(zone=None, looks=80, median_px=17.4, too_small=0.25),
                 HeadsStatus(zone="desk", looks=80, median_px=17.4, too_small=0.25),
