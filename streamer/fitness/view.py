@@ -52,6 +52,8 @@ _HERE_PX: Final = 1
 #: So many quarters of it, of four, that are found elsewhere are a view that was turned or zoomed. They fit worse: by
 #: this part of what is usual; by chance it is half of that.
 _QUARTER_FOUND: Final = 0.25
+#: Quarters go no farther while the whole seems to be where it was; by chance they are found anywhere.
+_QUARTER_PX: Final = 12
 _MOVED_QUARTERS: Final = 2
 
 
@@ -157,7 +159,8 @@ def _elsewhere(mean: Field, field: Field, gone: float, usual: float) -> ViewMatc
             quarter = np.zeros_like(mean)
             quarter[rows, columns] = mean[rows, columns]
             shift, agreement = _best_shift(quarter, field)
-            moved_quarters += not _is_here(shift) and agreement >= _QUARTER_FOUND * usual
+            is_near = max(abs(shift[0]), abs(shift[1])) <= _QUARTER_PX
+            moved_quarters += is_near and not _is_here(shift) and agreement >= _QUARTER_FOUND * usual
     if moved_quarters >= _MOVED_QUARTERS:
         return ViewMatch(gone, ViewChange.MOVED, is_here=False)
     # weaker, but where it was: lamps, the sun or infrared light show other sides of the same things
