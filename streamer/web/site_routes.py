@@ -58,7 +58,11 @@ class SiteRoutes:
 
     def wall_part(self, request: Request) -> Response:
         """What changes above the pictures."""
-        return HTMLResponse(self.pages.render("part_wall.html", request, alerts=self.source.alerts(_FEW)))
+        return HTMLResponse(
+            self.pages.render(
+                "part_wall.html", request, cameras=self.source.cameras(), alerts=self.source.alerts(_FEW)
+            )
+        )
 
     def system(self, request: Request) -> Response:
         """Cameras, inference, delivery and stages, and what is wrong with them."""
