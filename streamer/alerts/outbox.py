@@ -4,6 +4,7 @@ One SQLite database in WAL mode per site, and the snapshots beside it as plain f
 
     outbox.sqlite3                          messages, in order of ``seq``
     outbox.reserved                         no ``seq`` above this number has ever been given out
+    outbox.last                             the ``seq`` that was stored last
     snapshots/YYYY-MM-DD/<alert_id>.jpg     UTC date of the frame; later pictures of an alert add ``.<seq>``
     examples/YYYY-MM-DD/<alert_id>.jpg      frames that wait for a verdict (``streamer.feedback.example_store``)
 
@@ -15,6 +16,7 @@ costs a duplicate, no message.
 
 import json
 import logging
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -24,6 +26,7 @@ from typing import Any, Final, Self, TypeVar
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from streamer.alerts.outbox_db import MESSAGE_COLUMNS, OutboxDatabase, readable_pending
 from streamer.alerts.outbox_files import (
+    LastStored,
     SequenceReserve,
     lock_folder,
     move_aside,
@@ -49,6 +52,10 @@ _ROOM_BYTES: Final = 10_000_000
 _T = TypeVar("_T")
 
 _INSERT: Final = f"INSERT INTO messages ({MESSAGE_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_COUNT_DROPPED: Final = (
+    "INSERT INTO counters VALUES ('dropped', ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,8 @@ class Outbox:
     """The outbox of one site. Every method may be called from any thread; one process at a time may open it.
 
     A damaged database is moved aside (``recovered_from``); a new one takes over what can still be read of the
-    undelivered messages and goes on above every ``seq`` ever given out. ``max_pages`` caps the database file,
+    undelivered messages and goes on above every ``seq`` ever given out. So does one that is whole but has lost its
+    latest messages, which are counted as dropped. ``max_pages`` caps the database file,
     in pages of 4 KiB. Raises ``OutboxFullError`` when there is no room, ``OutboxError`` for whatever else
     stops it.
     """
@@ -103,6 +111,7 @@ class Outbox:
             self._lock_file = lock_folder(state_dir)
             remove_parts(state_dir)
             self._reserve = SequenceReserve(state_dir / "outbox.reserved")
+            self._last = LastStored(state_dir / "outbox.last")
         except BlockingIOError as error:
             raise OutboxError(f"{state_dir} is in use by another ppewatch") from error
         except OSError as error:
@@ -111,12 +120,14 @@ class Outbox:
         try:
             self._db = self._open_or_start_anew()
         except BaseException:
+            self._last.close()
             self._lock_file.close()
             raise
 
     def close(self) -> None:
         """Close the database; what is stored stays."""
         self._db.close()
+        self._last.close()
         self._lock_file.close()
 
     def __enter__(self) -> Self:
@@ -219,11 +230,13 @@ class Outbox:
         except OutboxDamagedError as error:
             return self._start_anew(error)
 
-    def _open(self) -> OutboxDatabase:
+    def _open(self, *, after_damage: bool = False) -> OutboxDatabase:
         database = OutboxDatabase(self._path, max_pages=self._max_pages)
         with database.transaction(durable=True) as db:
-            if db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone() is None:
-                db.execute("INSERT INTO counters VALUES ('seq', ?)", (self._reserve.upper,))
+            row = db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone()
+            known = row[0] if row is not None else self._reserve.upper if after_damage else 0
+            if row is None or known < self._last.seq:
+                self._begin_above(db, known)
             totals = "SELECT COUNT(*), COALESCE(SUM(snapshot_bytes + length(body)), 0) FROM messages "
             self._pending = Tally(*db.execute(totals + "WHERE acked_at IS NULL").fetchone())
             kept = Tally(*db.execute(totals + "WHERE acked_at IS NOT NULL").fetchone())
@@ -233,12 +246,27 @@ class Outbox:
         self.examples = ExampleStore(database, self._dir)
         return database
 
+    def _begin_above(self, db: sqlite3.Connection, known: int) -> None:
+        """Go on above every number that was given out, where the database knows of ``known`` of them."""
+        upper = max(self._reserve.upper, self._last.seq)
+        db.execute("INSERT OR REPLACE INTO counters VALUES ('seq', ?)", (upper,))
+        if known >= self._last.seq:
+            return
+        db.execute(_COUNT_DROPPED, (self._last.seq - known,))
+        _log.critical(
+            "the disk has lost what it had confirmed (a power cut? an older copy?): seq %d to %d were stored and are "
+            "gone, delivered or not; numbers go on above seq %d",
+            known + 1,
+            self._last.seq,
+            upper,
+        )
+
     def _start_anew(self, error: OutboxDamagedError) -> OutboxDatabase:
         try:
             moved = self.recovered_from = move_aside(self._path)
         except OSError as moving:
             raise OutboxError(f"{error}, and it cannot be moved aside: {moving.strerror}") from moving
-        database = self._open()
+        database = self._open(after_damage=True)
         rows = [row for row in readable_pending(moved) if row[0] <= self._reserve.upper]
         with database.transaction(durable=True) as db:
             db.executemany(_INSERT, rows)
@@ -284,6 +312,7 @@ class Outbox:
             if written is not None:
                 remove_snapshot(written)
             raise
+        self._last.note(seq)
         self._pending.add(1, len(body) + size)
         return seq
 
@@ -329,10 +358,7 @@ class Outbox:
                     "WHERE acked_at IS NULL ORDER BY type = 'update' DESC, seq LIMIT 1"
                 ).fetchone()
                 db.execute("DELETE FROM messages WHERE seq = ?", (seq,))
-                db.execute(
-                    "INSERT INTO counters VALUES ('dropped', 1) "
-                    "ON CONFLICT (name) DO UPDATE SET value = value + 1"
-                )
+                db.execute(_COUNT_DROPPED, (1,))
             self._pending.add(-1, -size)
             if picture is not None:
                 remove_snapshot(self._dir / picture)

@@ -1,10 +1,12 @@
 """The outbox's database: schema, transactions, and SQLite's errors as those of ``streamer.alerts``."""
 
 import json
+import os
 import sqlite3
+import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +39,9 @@ CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 MESSAGE_COLUMNS: Final = (
     "seq, alert_id, type, camera, body, trace, snapshot, snapshot_bytes, created_at, acked_at"
 )
+
+#: No outbox is larger; a header that says so is damaged too.
+_MOST_BYTES: Final = 2**36
 
 _DAMAGED_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -113,23 +118,30 @@ class OutboxDatabase:
 
 
 def readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
-    """The undelivered messages of a damaged database, up to the first place that cannot be read."""
-    rows: list[tuple[Any, ...]] = []
-    try:
-        db = sqlite3.connect(damaged, isolation_level=None)
-        try:
+    """The undelivered messages of a damaged database, from both ends up to the first place that cannot be read."""
+    _fill_up(damaged)
+    rows: dict[int, tuple[Any, ...]] = {}
+    for order in ("ASC", "DESC"):
+        with suppress(sqlite3.Error, ValueError, TypeError), closing(sqlite3.connect(damaged)) as db:
             # the table itself: an index that is damaged would hide rows that can be read
             for row in db.execute(
-                f"SELECT {MESSAGE_COLUMNS} FROM messages NOT INDEXED WHERE acked_at IS NULL ORDER BY seq"  # noqa: S608
+                f"SELECT {MESSAGE_COLUMNS} FROM messages NOT INDEXED "  # noqa: S608
+                f"WHERE acked_at IS NULL ORDER BY seq {order}"
             ):
+                if row[0] in rows:
+                    break
                 if isinstance(json.loads(row[4]), dict):
-                    rows.append(row)
-        finally:
-            db.close()
-    except (sqlite3.Error, ValueError, TypeError):
-        # what was read until here is what there is
-        return rows
-    return rows
+                    rows[row[0]] = row
+    return [rows[seq] for seq in sorted(rows)]
+
+
+def _fill_up(damaged: Path) -> None:
+    """Give a file that was cut off its length back, in zeros: SQLite reads nothing at all of one that is too short."""
+    with suppress(OSError, struct.error), damaged.open("r+b") as file:
+        page_size, pages = struct.unpack_from(">H10xI", file.read(100), 16)
+        whole = pages * (65536 if page_size == 1 else page_size)
+        if os.fstat(file.fileno()).st_size < whole <= _MOST_BYTES:
+            file.truncate(whole)
 
 
 @contextmanager

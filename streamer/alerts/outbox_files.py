@@ -1,4 +1,4 @@
-"""The files beside the outbox database: pictures, and the reserve of sequence numbers."""
+"""The files beside the outbox database: pictures, the reserve of sequence numbers, the last one that was stored."""
 
 import errno
 import fcntl
@@ -54,6 +54,38 @@ class SequenceReserve:
             upper = seq + RESERVE_STEP - 1
             write_durably(self._path, f"{upper}\n".encode())
             self.upper = upper
+
+
+class LastStored:
+    """The newest ``seq`` that the database has confirmed, noted outside of it.
+
+    A database that comes back with less has lost what it had confirmed: its journal was cut off, or an older copy was
+    put in its place. Nothing inside would show that. The note is not forced to the disk, because it says nothing that
+    the database does not: to lose it costs the detection, and no message.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._troubled = False
+        text = os.pread(self._file, 64, 0)
+        self.seq = int(text) if text.strip().isdigit() else 0
+
+    def note(self, seq: int) -> None:
+        """``seq`` is stored."""
+        self.seq = seq
+        try:
+            # always the same bytes of the same block: needs no room on the disk
+            os.pwrite(self._file, b"%020d\n" % seq, 0)
+        except OSError as error:
+            if not self._troubled:
+                _log.warning("cannot note that seq %d is stored: %s", seq, error.strerror)
+            self._troubled = True
+        else:
+            self._troubled = False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
 
 
 def lock_folder(folder: Path) -> IO[bytes]:
