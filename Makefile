@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check audit bench lock clean help
+.PHONY: demo test check audit bench faults lock clean help
 
 help:
-	@echo "make demo | test | check | audit | bench | lock | clean"
+	@echo "make demo | test | check | audit | bench | faults | lock | clean"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "ppewatch needs Python 3.11, 3.12 or 3.13 (set PYTHON=...)" >&2; exit 2; }
@@ -53,6 +53,12 @@ audit: $(VENV)/.dev-installed
 # ARGS="--store benchmarks/ratios.json" adds what was measured to them.
 bench: $(VENV)/.dev-installed
 	$(BIN)/ppewatch bench all --compare benchmarks/ratios.json $(ARGS)
+
+# Injects every fault into the real daemon and prints what was lost; ends with a failure when anything was.
+# ARGS="--short" in a few minutes, "--only broker" for some faults, "--markdown FILE --json FILE" to keep the table.
+faults: $(VENV)/.dev-installed
+	@tests/install-peers.sh
+	$(BIN)/python tests/faults/campaign.py $(ARGS)
 
 # Resolves the versions anew within the bounds of setup.cfg.
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

@@ -20,8 +20,11 @@ from streamer.soak.witness import Told
 _RAISED: Final = re.compile(r" (new|update|end) alert ([0-9A-Za-z_-]+): camera ")
 #: What it says of a message that was given up by a stated limit, after it was stored.
 _DROPPED: Final = re.compile(r"dropped \w+ of alert [0-9A-Za-z_-]+, seq (\d+)")
-#: ... and of numbers whose messages the disk has lost, at the next start.
+#: ... of numbers whose messages the disk has lost, at the next start; of a database that could be read in part; and
+#: of numbers that are left out therefore.
 _DISK_LOST: Final = re.compile(r"seq (\d+) to (\d+) were stored and are gone")
+_DAMAGED: Final = re.compile(r"could be read back; others are lost, numbers go on above seq (\d+)")
+_LEFT_OUT: Final = re.compile(r"numbers go on above seq (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,22 @@ class Comparison:
     worst_delay_s: float
     examples: tuple[str, ...] = field(default=())
 
+    def __add__(self, other: "Comparison") -> "Comparison":
+        """Both together."""
+        return Comparison(
+            expected=self.expected + other.expected,
+            delivered=self.delivered + other.delivered,
+            lost=self.lost + other.lost,
+            duplicated=self.duplicated + other.duplicated,
+            repeats=self.repeats + other.repeats,
+            out_of_order=self.out_of_order + other.out_of_order,
+            without_picture=self.without_picture + other.without_picture,
+            dropped=self.dropped + other.dropped,
+            cut_off=self.cut_off + other.cut_off,
+            worst_delay_s=max(self.worst_delay_s, other.worst_delay_s),
+            examples=self.examples + other.examples,
+        )
+
     @property
     def clean(self) -> bool:
         """Whether everything arrived exactly once, in order, with its picture."""
@@ -140,9 +159,7 @@ def compare(
     of ``kills``; what it says to have dropped is not expected. ``clock_is_steady`` False: its clock was set while it
     ran, and delays count from when the outbox first showed a message.
     """
-    announced = {int(number) for number in _DROPPED.findall(log)}
-    for first, last in _DISK_LOST.findall(log):
-        announced |= set(range(int(first), int(last) + 1)) - ledger.entries.keys()
+    announced = _given_up(ledger, log) - {one.seq for one in told}
     entries = {
         seq: entry
         for seq, entry in ledger.entries.items()
@@ -154,13 +171,11 @@ def compare(
         first_of.setdefault(one.key, one)
     missing = [str(entry.key) for entry in entries.values() if entry.key not in first_of]
     # given up between two readings: known by their numbers alone
-    unseen = (
-        set(range(above_seq + 1, min(up_to_seq, ledger.last_seq) + 1)) - ledger.entries.keys() - announced
-    )
+    numbers = set(range(above_seq + 1, min(up_to_seq, ledger.last_seq) + 1))
+    unseen = numbers - ledger.entries.keys() - announced - _left_out(log)
     missing += [f"seq {seq}" for seq in sorted(unseen - {key[0] for key in first_of})]
     doubles = _doubles(ledger, told, first_of)
     unstored = unstored_in(ledger, log)
-    late = [seq for seq in announced if any(key[0] == seq for key in first_of)]
     firsts = list(first_of.values())
     delays = [
         first_of[entry.key].at - (entry.created_at if clock_is_steady else entry.seen_at)
@@ -176,7 +191,7 @@ def compare(
         repeats=len(told) - len(first_of),
         out_of_order=_out_of_order(firsts),
         without_picture=sum(one.picture_came is False for one in firsts),
-        dropped=len(announced) - len(late),
+        dropped=sum(above_seq < seq <= up_to_seq for seq in announced),
         cut_off=min(unstored, kills),
         worst_delay_s=max(delays, default=0.0),
         examples=tuple([f"lost {one}" for one in missing[:5]] + doubles[:5]),
@@ -186,6 +201,21 @@ def compare(
 def raised_in(log: str) -> Counter[tuple[str, str]]:
     """How often the log tells of each (``alert_id``, ``type``)."""
     return Counter((alert_id, kind) for kind, alert_id in _RAISED.findall(log))
+
+
+def _given_up(ledger: OutboxLedger, log: str) -> set[int]:
+    """The numbers of messages that the log says to be lost."""
+    found = {int(number) for number in _DROPPED.findall(log)}
+    for first, last in _DISK_LOST.findall(log):
+        found |= set(range(int(first), int(last) + 1))
+    for upper in _DAMAGED.findall(log):
+        found |= {seq for seq in ledger.entries if seq <= int(upper)}
+    return found
+
+
+def _left_out(log: str) -> set[int]:
+    """Numbers that no message was given, for the outbox could not know which were."""
+    return {seq for upper in _LEFT_OUT.findall(log) for seq in range(1, int(upper) + 1)}
 
 
 def unstored_in(ledger: OutboxLedger, log: str) -> int:

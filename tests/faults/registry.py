@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from faults.rig import FaultRig
 
-FAMILIES = ("broker_faults", "camera_faults", "model_faults", "site_faults")
+FAMILIES = (
+    "broker_faults",
+    "power_faults",
+    "disk_faults",
+    "clock_faults",
+    "camera_faults",
+    "model_faults",
+    "site_faults",
+)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,13 @@
 """A site under a fault: the real daemon process, a real broker, and a subscriber that misses nothing."""
 
+import os
+import secrets
+import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any
@@ -11,12 +16,14 @@ import yaml
 from faults.ledger import Row
 from peers.daemon import DaemonProcess
 from peers.mosquitto import Mosquitto
+from peers.tcp_proxy import TcpProxy
 
 from streamer.soak.busy_clip import busy_clip
-from streamer.soak.ledger import OutboxLedger, compare, unstored_in
+from streamer.soak.ledger import Comparison, OutboxLedger, compare, raised_in, unstored_in
 from streamer.soak.witness import Witness
 
 PREFIX = "ppewatch/faults"
+USER, WITNESS = "site", "witness"
 READY_S = 180.0
 #: A loaded machine is slow; nothing that takes longer than this will come.
 PATIENCE_S = 120.0
@@ -43,7 +50,10 @@ class FaultRig:
     - ``site``: the SITE.yaml as a mapping, to be changed before ``start_daemon`` (or ``reload_daemon``): by default
       ``cameras`` cameras that loop a recording, and rules of several dwell times, a few messages a second in all.
     - ``environ`` is added to the daemon's environment, ``module`` is what is run as ``ppewatch``.
-    - ``broker``, ``witness``, ``ledger``, ``state_dir``, ``folder``.
+    - ``broker``, ``witness``, ``ledger``, ``state_dir``, ``folder``; ``proxy`` after ``use_proxy``.
+    - ``exit``: what is entered or called back there is undone after the daemon's end.
+    - ``delivered_seq``: the last message that was in the outbox when all had been delivered.
+    - ``others``: comparisons beside that of the site itself, which the row counts too.
     - ``alerts``: how many messages there should be in the end, which ``finish`` waits for.
     """
 
@@ -53,30 +63,34 @@ class FaultRig:
         *,
         alerts: int = 0,
         cameras: int = 2,
-        users: dict[str, str] | None = None,
         broker_config: tuple[str, ...] = PERSISTENT,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.alerts = alerts
         self.state_dir = folder / "state"
+        password = secrets.token_hex(8)
+        users = {USER: password, WITNESS: password}
         self.broker = Mosquitto(folder, persistence=True, users=users, config=broker_config)
-        self.witness = Witness(self.broker.port, PREFIX)
+        self.witness = Witness(self.broker.port, PREFIX, user=WITNESS, password=password)
         self.ledger = OutboxLedger(self.state_dir)
+        self.proxy: TcpProxy | None = None
         self.daemon: DaemonProcess | None = None
-        self.environ: dict[str, str] = {}
+        self.environ = {"FAULTS_PASSWORD": password}
         self.module = "streamer.cli"
+        self.exit = ExitStack()
         self.clock_is_steady = True
         self.injected = 0
         self.kills = 0
+        self.others: list[Comparison] = []
         self.notes: list[str] = []
         self.problems: list[str] = []
         self.site = self._site(cameras)
-        self._log = folder / "daemon.log"
+        self._log = self._says = folder / "daemon.log"
         self._began_s = time.monotonic()
         self._counted_seq = 0
         self._counted_log = 0
-        self._delivered_seq = 0
+        self.delivered_seq = 0
         self._lock = threading.Lock()
 
     def __enter__(self) -> "FaultRig":
@@ -87,6 +101,7 @@ class FaultRig:
     def __exit__(self, *_: object) -> None:
         if self.daemon is not None:
             self.daemon.end()
+        self.exit.close()
         self.witness.stop()
         self.broker.stop()
 
@@ -108,9 +123,21 @@ class FaultRig:
             return
         path = self.write_site()
         ready = self.log.count(" ready: ")
-        self.daemon = DaemonProcess(path, self._log, environ=self.environ, module=self.module)
+        self.daemon = DaemonProcess(path, self._says, environ=self.environ, module=self.module)
         if wait:
             self.wait_until(lambda: self.log.count(" ready: ") > ready, "the daemon is ready", READY_S)
+
+    def log_through_pipe(self) -> None:
+        """What the daemon says is no file of its own from its next start on: limits on files leave it alone."""
+        self._says = self.folder / "daemon.pipe"
+        os.mkfifo(self._says)
+        # open at both ends, so that it never ends
+        pipe = os.open(self._says, os.O_RDWR)
+        with self._log.open("ab") as log:
+            copy = subprocess.Popen(["cat"], stdin=pipe, stdout=log)
+        os.close(pipe)
+        self.exit.callback(copy.wait)
+        self.exit.callback(copy.terminate)
 
     def write_site(self) -> Path:
         """Write ``site`` to where the daemon reads it."""
@@ -142,6 +169,40 @@ class FaultRig:
         self.daemon = None
         return code
 
+    def reload_daemon(self) -> None:
+        """Write the site anew and SIGHUP."""
+        self.write_site()
+        self._running().process.send_signal(signal.SIGHUP)
+
+    # -- the broker ---------------------------------------------------------------------------------
+
+    def use_proxy(self) -> TcpProxy:
+        """Have the daemon reach the broker through a proxy; one that runs is started anew."""
+        if self.proxy is None:
+            running = self.daemon is not None
+            if running:
+                self.stop_daemon()
+            self.proxy = self.exit.enter_context(TcpProxy(self.broker.port))
+            self.site["mqtt"]["port"] = self.proxy.port
+            if running:
+                self.start_daemon()
+        return self.proxy
+
+    def forbid_daemon(self, forbidden: bool) -> None:
+        """Have the broker, started anew, refuse the daemon's credentials, or take them again."""
+        self.broker.stop()
+        passwords = self.folder / "passwords"
+        known = self.folder / "passwords.all"
+        if not known.exists():
+            known.write_text(passwords.read_text())
+        kept = [
+            line
+            for line in known.read_text().splitlines()
+            if not forbidden or not line.startswith(f"{USER}:")
+        ]
+        passwords.write_text("\n".join(kept) + "\n")
+        self.broker.start()
+
     # -- what flows ---------------------------------------------------------------------------------
 
     def share(self, times: int) -> int:
@@ -152,6 +213,10 @@ class FaultRig:
         """How many messages the outbox has taken."""
         with self._lock:
             return self.ledger.read()
+
+    def raised(self) -> int:
+        """How many messages the rules have made, stored or not."""
+        return raised_in(self.log).total()
 
     def wait_stored(self, more: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the outbox has taken ``more`` messages than now."""
@@ -164,7 +229,7 @@ class FaultRig:
         wanted = set(self.ledger.entries)
         if not self.witness.wait_for(lambda: self.witness.has(wanted), timeout_s):
             raise StuckError(f"not everything was delivered within {timeout_s:.0f} s")
-        self._delivered_seq = last_seq
+        self.delivered_seq = last_seq
 
     def wait_until(self, condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait for anything, while the daemon lives. Raises ``StuckError``."""
@@ -217,7 +282,7 @@ class FaultRig:
         with self._lock:
             self.ledger.read(whole=True)
         # while the daemon goes on, the newest are still on their way
-        up_to_seq = self.ledger.last_seq if self.daemon is None or self.problems else self._delivered_seq
+        up_to_seq = self.ledger.last_seq if self.daemon is None or self.problems else self.delivered_seq
         counts = compare(
             self.ledger,
             list(self.witness.alerts),
@@ -227,6 +292,8 @@ class FaultRig:
             above_seq=self._counted_seq,
             up_to_seq=up_to_seq,
         )
+        for other in self.others:
+            counts += other
         if self.witness.malformed:
             self.problems.append(f"{self.witness.malformed} malformed messages")
         row = Row(
@@ -239,7 +306,7 @@ class FaultRig:
         )
         self._counted_seq, self._counted_log = up_to_seq, len(log)
         self.injected = self.kills = 0
-        self.notes, self.problems = [], []
+        self.notes, self.problems, self.others = [], [], []
         self._began_s = time.monotonic()
         return row
 
@@ -261,7 +328,14 @@ class FaultRig:
         clip = busy_clip(self.folder)
         return {
             "site": {"name": "faults"},
-            "mqtt": {"port": self.broker.port, "topic_prefix": PREFIX, "keepalive": 5, "stats_interval": 5},
+            "mqtt": {
+                "port": self.broker.port,
+                "topic_prefix": PREFIX,
+                "user": USER,
+                "password": "${FAULTS_PASSWORD}",
+                "keepalive": 5,
+                "stats_interval": 5,
+            },
             "http": {"enabled": False},
             "state_dir": str(self.state_dir),
             "cameras": {
