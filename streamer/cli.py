@@ -36,6 +36,7 @@ COMMANDS: Final = (
     "evaluate",
     "weights",
     "bench",
+    "soak",
 )
 
 #: Libraries that tell every packet when everything is logged.

@@ -26,14 +26,14 @@ def bench_broker() -> Iterator[tuple[str, int]]:
         [program, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_for(port)
+        wait_for_port(port)
         yield "mosquitto", port
     finally:
         process.terminate()
         process.wait(5)
 
 
-def _wait_for(port: int, *, seconds: float = 10.0) -> None:
+def wait_for_port(port: int, *, seconds: float = 10.0) -> None:
     """Until something takes connections on ``port`` of this machine. Raises ``OSError`` when nothing does."""
     end_s = time.monotonic() + seconds
     while True:

@@ -86,6 +86,14 @@ class DaemonChild:
             raise BenchError("the daemon has not been started")
         return self._process.pid
 
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal; raises ``BenchError`` before ``start``. After SIGKILL it is gone when this returns."""
+        if self._process is None:
+            raise BenchError("the daemon has not been started")
+        self._process.send_signal(number)
+        if number is signal.SIGKILL:
+            self._process.wait()
+
     def memory(self) -> Memory:
         """What it holds now. Raises ``BenchError`` when it has ended."""
         self.check_alive()

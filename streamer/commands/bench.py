@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from streamer.commands import ExitCode, UsageError
+from streamer.commands.ending import ended_by_sigterm
 from streamer.commands.options import number, whole_number
 
 HELP = "measure decode, inference, rules, the whole daemon and its memory on this machine"
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     from streamer.bench.ratios import Measured, ratios_in, store_ratios
 
     ratios: dict[str, Measured] = {}
-    with _ended_by_sigterm():
+    with ended_by_sigterm():
         for what, figures in _measured(args):
             print(json.dumps({what: figures}) if args.json else as_lines(what, figures), flush=True)
             ratios |= ratios_in(what, figures)
@@ -131,16 +131,6 @@ def run(args: argparse.Namespace) -> int:
     if args.store is not None:
         store_ratios(args.store, ratios)
     return outcome
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends a measurement in order, as Ctrl-C does: no daemon and no broker outlives it."""
-    before = signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(ExitCode.FAILED))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _compared(path: Path, ratios: dict[str, Any], *, tell: TextIO) -> ExitCode:
