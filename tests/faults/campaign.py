@@ -20,6 +20,8 @@ from faults.ledger import LEGEND, Row, as_markdown, as_text  # noqa: E402 - what
 from faults.registry import Fault, Size, all_faults  # noqa: E402
 from faults.rig import FaultRig, StuckError  # noqa: E402
 
+from streamer.commands.ending import ended_by_sigterm  # noqa: E402
+
 
 def run_fault(fault: Fault, folder: Path, size: Size, *, seed: int) -> Row:
     """Inject one fault ``size.times`` times in a site of its own in ``folder``, and compare."""
@@ -53,7 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(skipped[-1], flush=True)
             continue
         size = fault.short if args.short else fault.full
-        row = run_fault(fault, folder / f"{number:02d}", size, seed=args.seed + number)
+        with ended_by_sigterm():
+            row = run_fault(fault, folder / f"{number:02d}", size, seed=args.seed + number)
         rows.append(row)
         print(f"{' '.join(row.cells())}  ({row.seconds:.0f} s)", *row.notes, sep="\n    ", flush=True)
     print(f"\n{as_text(rows)}\n{len(rows)} faults in {time.monotonic() - began_s:.0f} s", *skipped, sep="\n")
