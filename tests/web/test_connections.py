@@ -146,16 +146,16 @@ def test_no_more_connections_than_there_are_places() -> None:
 
 
 def test_further_requests_of_a_connection_have_their_own_time(start: Start) -> None:
-    server = start(request_s=1.5)
+    server = start(request_s=5.0)
     request = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     with connect(server) as patient:
-        for count in (1, 1, 1, 3):  # and several at once are answered in turn
+        for count in (1, 1, 3):  # and several at once are answered in turn
             patient.sendall(request * count)
             told = b""
             while told.count(b'"ok"}') < count:
                 told += patient.recv(4096)
             assert told.count(b" 200 ") == count
-            time.sleep(0.5)
+            time.sleep(2.5)
     assert refused(server, Refusal.SLOW) == 0
 
 
