@@ -21,6 +21,7 @@ from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
 from streamer.attention import Attention
+from streamer.commands import ExitCode
 from streamer.control import CommandDesk
 from streamer.detector_factory import detector_factory
 from streamer.dialects.home_assistant_announcer import HomeAssistantAnnouncer
@@ -72,9 +73,6 @@ _READY_TIMEOUT_S: Final = 300.0
 _STOP_S: Final = 20.0
 #: The same when the daemon gives up: somebody waits for a fresh process.
 _GIVE_UP_S: Final = 6.0
-
-#: The process's end when it gives up; ``ExitCode.GAVE_UP``.
-GAVE_UP: Final = 3
 
 
 class NotReadyError(StreamerError):
@@ -480,8 +478,8 @@ class Daemon:
     def _give_up(self, given_up: GivenUp) -> None:
         """A stage cannot be mended: say so, and end the process, whatever hangs in it."""
         why = f"gave up: {given_up.reason}: stage {given_up.stage}: {given_up.detail}"
-        end_within(_GIVE_UP_S + 2.0, GAVE_UP, why)
-        _log.critical("%s; exit code %d", why, GAVE_UP)
+        end_within(_GIVE_UP_S + 2.0, ExitCode.GAVE_UP, why)
+        _log.critical("%s; exit code %d", why, ExitCode.GAVE_UP)
         self._health.give_up(given_up)
         Thread(target=self._end, name="end", daemon=True).start()
 
@@ -489,7 +487,7 @@ class Daemon:
         try:
             self.stop(_GIVE_UP_S)
         finally:
-            end_at_once(GAVE_UP)
+            end_at_once(ExitCode.GAVE_UP)
 
     def _summary(self) -> str:
         return f"{len(self._site.cameras)} cameras, {len(self._site.rules)} rules"

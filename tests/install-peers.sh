@@ -5,6 +5,7 @@ command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || missing="$missi
 command -v ffmpeg >/dev/null || missing="$missing ffmpeg"
 ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || missing="$missing faketime"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v prometheus >/dev/null || missing="$missing prometheus"
 /usr/bin/python3 -c '
 import gi
