@@ -1,6 +1,7 @@
 """A real systemd of its own, as PID 1 of namespaces: runs one unit with all its restrictions.
 
-It leaves the rest of the machine alone: it sees one cgroup of its own, no unit of this machine, no generator and no bus, and keeps its state in memory.
+It leaves the rest of the machine alone: it sees one cgroup of its own, no unit of this machine, no generator and no bus,
+and keeps its state in memory.
 """
 
 import contextlib
@@ -99,10 +100,6 @@ class SystemdBox:
         """``systemctl show``; empty while the manager does not answer yet."""
         done = self._inside("systemctl", "show", unit, *(f"--property={name}" for name in properties))
         return dict(line.partition("=")[::2] for line in done.stdout.splitlines())
-
-    def systemctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ``systemctl`` inside."""
-        return self._inside("systemctl", *arguments)
 
     def pid_outside(self, pid_inside: str) -> int:
         """The number that a process of the box has here."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -75,7 +76,7 @@ def test_the_daemon_watches_the_demo_clip_under_the_units_restrictions(
     )
     subscriber = Subscriber(broker.port, "ppewatch/boxed")
     try:
-        wait_until_active(box, log)
+        wait_until(box, log, "active")
         alert = subscriber.wait_for(lambda: subscriber.alerts(kind="new"), PATIENCE_S, "the demo's alert")[0]
         assert (alert["snapshot"]["topic"], alert["snapshot"]["sha256"]) in subscriber.pictures()
         assert subscriber.latest("health")["state"] == "ready"
@@ -93,9 +94,12 @@ def test_the_daemon_watches_the_demo_clip_under_the_units_restrictions(
             "CapBnd:\t0000000000000000",
         ):
             assert line in status, status
-        box.systemctl("stop", "ppewatch.service")
+        os.kill(box.pid_outside(shown["MainPID"]), signal.SIGTERM)
+        wait_until(box, log, "inactive")
         assert box.show("ppewatch.service", "Result")["Result"] == "success", log.read_text()[-3000:]
-        assert subscriber.latest("health")["state"] == "stopped"
+        subscriber.wait_for(
+            lambda: subscriber.latest("health")["state"] == "stopped", PATIENCE_S, "that it has stopped"
+        )
     finally:
         subscriber.stop()
         box.stop()
@@ -118,11 +122,11 @@ def hidden_by_the_sandbox(*folders: str) -> list[str]:
     )
 
 
-def wait_until_active(box: SystemdBox, log: Path) -> None:
+def wait_until(box: SystemdBox, log: Path, wanted: str) -> None:
     end = time.monotonic() + PATIENCE_S
     while True:
         state = box.show("ppewatch.service", "ActiveState", "Result", "ExecMainStatus")
-        if state.get("ActiveState") == "active":
+        if state.get("ActiveState") == wanted:
             return
         told = log.read_text()[-3000:] if log.exists() else ""
         assert state.get("ActiveState") != "failed", f"{state}\n{told}"
