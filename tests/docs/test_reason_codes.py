@@ -14,6 +14,7 @@ from streamer.alerts import publisher
 from streamer.alerts.errors import BrokerError
 from streamer.alerts.publisher_status import Link
 from streamer.commands import ExitCode
+from streamer.fitness.findings import Code
 from streamer.inference.worker_status import WorkerReason, WorkerState
 from streamer.ingest import camera
 from streamer.ingest.errors import IngestError
@@ -80,6 +81,7 @@ def values(kinds: Iterable[type[Enum]]) -> set[str]:
         ),
         ("A camera: state", values([StreamState])),
         ("A camera: reason", codes_of_errors(IngestError) | codes_set_in(camera, "_code")),
+        ("A camera: fitness", values([Code])),
         ("An alert: end_reason", values([EndReason])),
         ("Exit codes", values([ExitCode])),
     ],
@@ -89,4 +91,4 @@ def test_each_code_is_documented_once_and_none_that_is_not(section: str, codes: 
 
 
 def test_every_section_is_held_against_the_code() -> None:
-    assert len(documented()) == 10
+    assert len(documented()) == 11

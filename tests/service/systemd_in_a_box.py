@@ -1,7 +1,7 @@
 """A real systemd of its own, as PID 1 of namespaces: runs one unit with all its restrictions.
 
-It leaves the rest of the machine alone: it sees one cgroup of its own, no unit of this machine, no generator and no bus,
-and keeps its state in memory.
+It leaves the rest of the machine alone: it sees one cgroup of its own, no unit of the machine, no generator and no
+bus, and keeps its state in memory.
 """
 
 import contextlib
