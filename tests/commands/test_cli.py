@@ -297,8 +297,10 @@ def test_every_command_has_a_file_and_every_file_a_command():
     helpers = {
         "__init__",
         "background",
+        "check_heads",
         "delegation",
         "drawn_gear",
+        "ending",
         "options",
         "parser",
         "passwords",
