@@ -53,6 +53,7 @@ def camera_stalls(rig: FaultRig, *, times: int, seed: int) -> None:
     ):
         for how in islice(cycle(("swallow", "hang", "hold")), times):
             wait_alerts_of(rig, VICTIM)
+            wait_status(rig, VICTIM, "online", "ok")
             with watching.fault():
                 begun_s = time.monotonic()
                 if how == "hang":

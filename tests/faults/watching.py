@@ -70,7 +70,7 @@ def camera(rig: FaultRig, name: str, url: str, **settings: object) -> Iterator[s
         "fps": 4,
         "input_size": 256,
         "models": ["retinaface"],
-        "reconnect": {"timeout": 2, "stall": 2, "initial": 0.2, "max": 1},
+        "reconnect": {"timeout": 5, "stall": 2, "initial": 0.2, "max": 1},
         **settings,
     }
     apply_site(rig)
@@ -182,8 +182,8 @@ class Watching:
     def _report_looks(self) -> None:
         told = {faulty: median(rates) for faulty, rates in self._rates.items() if rates}
         if True in told:
-            beside = f", {told[False]:.1f} without" if False in told else ""
-            self._rig.notes.append(f"looks a second at each other camera: {told[True]:.1f}{beside}")
+            beside = f", {told[False]:.2f} without" if False in told else ""
+            self._rig.notes.append(f"looks a second at each other camera: {told[True]:.2f}{beside}")
         enough = all(len(rates) >= 4 * len(self._others) for rates in self._rates.values())
         if len(told) == 2 and enough and told[True] < 0.5 * told[False]:
             self._rig.problems.append(f"the other cameras were starved: {told}")
