@@ -61,7 +61,10 @@ def camera_stalls(rig: FaultRig, *, times: int, seed: int) -> None:
                 else:
                     for flow in (proxy.up, proxy.down):
                         flow.swallow, flow.held = how == "swallow", how == "hold"
-                told_s = wait_status(rig, VICTIM, "stalled", "stalled", since_s=begun_s)
+                # a slow machine tells the stall when it is trying again already
+                told_s = wait_status(
+                    rig, VICTIM, "stalled connecting", "stalled", "unreachable", since_s=begun_s
+                )
                 watching.told_after(told_s, stated_s=STALL_S + 1.0, what="a stall")
                 rig.wait_stored(rig.share(times))
                 if how == "hang":

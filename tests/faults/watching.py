@@ -43,11 +43,11 @@ def wait_status(
 
     def is_told() -> bool:
         status = status_of(rig, camera)
-        return status.get("state") == state and (not reasons or status.get("reason") in reasons)
+        return status.get("state") in states.split() and (not reasons or status.get("reason") in reasons)
 
     if not rig.witness.wait_for(is_told, within_s):
         told = {name: status_of(rig, camera).get(name) for name in ("state", "reason", "detail")}
-        raise StuckError(f"{camera} is not {state} {'/'.join(reasons)} within {within_s:.0f} s: {told}")
+        raise StuckError(f"{camera} is not {states} {'/'.join(reasons)} within {within_s:.0f} s: {told}")
     return time.monotonic() - begun_s
 
 
