@@ -33,12 +33,14 @@ def status_of(rig: FaultRig, camera: str) -> dict[str, Any]:
 def wait_status(
     rig: FaultRig,
     camera: str,
-    state: str,
+    states: str,
     *reasons: str,
     since_s: float | None = None,
     within_s: float = 60.0,
 ) -> float:
-    """Wait until a camera's status says so; the seconds since ``since_s`` (monotonic; None: since now)."""
+    """Wait until a camera's status says one of ``states``, with one of ``reasons`` where any are given; the seconds
+    since ``since_s`` (monotonic; None: since now).
+    """
     begun_s = time.monotonic() if since_s is None else since_s
 
     def is_told() -> bool:
