@@ -5,15 +5,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 from urllib.parse import quote
 
 from streamer.alerts.errors import OutboxError
 from streamer.alerts.outbox import StoredMessage
 from streamer.alerts.outbox_db import MESSAGE_COLUMNS
 from streamer.alerts.payload import utc_iso
-
-_CONFIRMED: Final = "json_extract(CAST(body AS TEXT), '$.confirmed_at')"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +49,8 @@ class AlertSearch:
         """The latest alerts, newest first; ``before_seq``: those whose first message is older than that."""
         clause, values = _clause(wanted or AlertFilter(), before_seq)
         with self._reading() as db:
-            # an alert has one message of type new, its first
             firsts = db.execute(
-                f"SELECT seq, alert_id FROM messages WHERE type = 'new' {clause} ORDER BY seq DESC LIMIT ?",  # noqa: S608
+                f"SELECT seq, alert_id FROM feed WHERE TRUE {clause} ORDER BY seq DESC LIMIT ?",  # noqa: S608
                 (*values, limit),
             ).fetchall()
             return [FoundAlert(seq, self._messages(db, alert_id)) for seq, alert_id in firsts]
@@ -68,11 +64,9 @@ class AlertSearch:
         """Camera, zone and rule of every alert that is kept, each once, in their order."""
         with self._reading() as db:
             rows: Sequence[tuple[str, str | None, str]] = db.execute(
-                "SELECT DISTINCT camera, json_extract(CAST(body AS TEXT), '$.zone') AS zone,"
-                " json_extract(CAST(body AS TEXT), '$.rule') AS rule FROM messages WHERE type = 'new'"
-                " ORDER BY camera, zone, rule"
+                "SELECT DISTINCT camera, zone, rule FROM feed"
             ).fetchall()
-        return list(rows)
+        return sorted(rows, key=lambda row: (row[0], row[1] or "", row[2]))
 
     def _messages(self, db: sqlite3.Connection, alert_id: str) -> tuple[StoredMessage, ...]:
         rows = db.execute(
@@ -103,13 +97,13 @@ def _clause(wanted: AlertFilter, before_seq: int | None) -> tuple[str, list[obje
     if wanted.camera is not None:
         conditions.append(("camera = ?", wanted.camera))
     if wanted.zone is not None:
-        conditions.append(("json_extract(CAST(body AS TEXT), '$.zone') IS ?", wanted.zone or None))
+        conditions.append(("zone IS ?", wanted.zone or None))
     if wanted.rule is not None:
-        conditions.append(("json_extract(CAST(body AS TEXT), '$.rule') = ?", wanted.rule))
+        conditions.append(("rule = ?", wanted.rule))
     # ISO 8601 in UTC with as many digits each: the order of the texts is that of the times
     if wanted.since is not None:
-        conditions.append((f"{_CONFIRMED} >= ?", utc_iso(wanted.since)))
+        conditions.append(("confirmed_at >= ?", utc_iso(wanted.since)))
     if wanted.until is not None:
-        conditions.append((f"{_CONFIRMED} < ?", utc_iso(wanted.until)))
+        conditions.append(("confirmed_at < ?", utc_iso(wanted.until)))
     clause = " ".join(f"AND {condition}" for condition, _ in conditions)
     return clause, [value for _, value in conditions]

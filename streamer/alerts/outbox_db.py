@@ -31,8 +31,34 @@ CREATE INDEX IF NOT EXISTS messages_alert ON messages (alert_id, type);
 CREATE INDEX IF NOT EXISTS messages_pending ON messages (seq) WHERE acked_at IS NULL;
 CREATE INDEX IF NOT EXISTS messages_acked ON messages (acked_at) WHERE acked_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS messages_snapshot ON messages (snapshot) WHERE snapshot IS NOT NULL;
+CREATE TABLE IF NOT EXISTS feed (
+    seq INTEGER PRIMARY KEY,
+    alert_id TEXT NOT NULL,
+    camera TEXT NOT NULL,
+    zone TEXT,
+    rule TEXT,
+    confirmed_at TEXT
+);
+CREATE TRIGGER IF NOT EXISTS feed_add AFTER INSERT ON messages WHEN new.type = 'new' BEGIN
+    INSERT OR REPLACE INTO feed VALUES (
+        new.seq, new.alert_id, new.camera, json_extract(CAST(new.body AS TEXT), '$.zone'),
+        json_extract(CAST(new.body AS TEXT), '$.rule'), json_extract(CAST(new.body AS TEXT), '$.confirmed_at')
+    );
+END;
+CREATE TRIGGER IF NOT EXISTS feed_remove AFTER DELETE ON messages WHEN old.type = 'new' BEGIN
+    DELETE FROM feed WHERE seq = old.seq;
+END;
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+#: What the feed of alerts is filtered by, taken from the messages: ten thousand alerts are found without reading one.
+#: Filled here where the messages are older than the table; then it is the triggers that keep it.
+_FILL_FEED: Final = """
+INSERT OR IGNORE INTO feed
+SELECT seq, alert_id, camera, json_extract(CAST(body AS TEXT), '$.zone'), json_extract(CAST(body AS TEXT), '$.rule'),
+    json_extract(CAST(body AS TEXT), '$.confirmed_at')
+FROM messages WHERE type = 'new' AND json_valid(CAST(body AS TEXT))
 """
 
 #: Every column, in the order of ``streamer.alerts.outbox.StoredMessage``.
@@ -74,7 +100,10 @@ class OutboxDatabase:
             self._db.execute(f"PRAGMA max_page_count = {int(max_pages)}")
         if self._db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
             raise OutboxDamagedError(f"{self.path}: the database is malformed")
+        has_feed = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'feed'").fetchone() is not None
         self._db.executescript(_SCHEMA)
+        if not has_feed:
+            self._db.execute(_FILL_FEED)
         feedback_tables.prepare(self._db)
 
     def release_journal(self) -> None:

@@ -1,5 +1,6 @@
 """Alerts found again: filtered, in pages, beside the daemon that writes."""
 
+import sqlite3
 import time
 from dataclasses import replace
 
@@ -100,3 +101,21 @@ def test_it_reads_while_the_daemon_writes(outbox, tmp_path):
         began = time.monotonic()
         assert search.find() == []
         assert time.monotonic() - began < 4
+
+
+def test_an_outbox_of_before_is_searched_too(outbox, tmp_path):
+    put(outbox, 1)
+    outbox.close()
+    with sqlite3.connect(tmp_path / "outbox.sqlite3") as db:
+        db.executescript("DROP TRIGGER feed_add; DROP TRIGGER feed_remove; DROP TABLE feed")
+    with Outbox(tmp_path):
+        assert ids(AlertSearch(tmp_path).find(AlertFilter(zone="apron"))) == ["A00001"]
+
+
+def test_what_is_removed_is_found_no_more(outbox, tmp_path):
+    for number in range(4):
+        put(outbox, number)
+    for seq in (1, 2):
+        outbox.acknowledge(seq, at=0.0)
+    outbox.enforce_limits(at=1e9)
+    assert ids(AlertSearch(tmp_path).find()) == ["A00003", "A00002"]
