@@ -325,6 +325,7 @@ def test_no_file_of_the_state_holds_the_face_in_any_form(tmp_path):
 COLUMNS = {
     "messages": "seq alert_id type camera body trace snapshot snapshot_bytes created_at acked_at",
     "counters": "name value",
+    "feed": "seq alert_id camera zone rule confirmed_at",
     "state": "key value",
     "alert_notes": "alert_id kind at said_by note verdict what camera rule confirmed_at head area_id",
     "examples": "alert_id camera frame_time stored_at picture bytes facts",
