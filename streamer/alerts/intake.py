@@ -174,7 +174,10 @@ class AlertIntake:
         self._next_retry_s = now + _RETRY_S
         if str(error) != self._problem or now - self._reminded_s >= _REMINDER_S:
             self._reminded_s = now
-            _log.critical("alerts cannot be stored, %d are held in memory: %s", len(self._held), error)
+            if self._held:
+                _log.critical("alerts cannot be stored, %d are held in memory: %s", len(self._held), error)
+            else:
+                _log.error("the outbox cannot remove old history: %s", error)
         self._problem = str(error)
 
     def _stored(self) -> None:
