@@ -11,8 +11,8 @@ _ENCODERS = {"h264": "libx264", "hevc": "libx265", "mjpeg": "mjpeg"}
 
 
 def recoded(source: Path, folder: Path, codec: str, image_hw: tuple[int, int]) -> Path:
-    """``source`` as ``codec`` in another size, in ``folder``; one that is there is kept. An upright picture shows its
-    middle.
+    """``source`` as ``codec`` in another size, in ``folder``; one that is there is kept. An upright picture shows
+    where somebody stands, left of its middle.
     """
     height, width = image_hw
     target = folder / f"{source.stem}-{codec}-{width}x{height}.mp4"
@@ -30,7 +30,7 @@ def recoded(source: Path, folder: Path, codec: str, image_hw: tuple[int, int]) -
             scale = max(height / frame.height, width / frame.width)
             whole = frame.reformat(round(frame.width * scale), round(frame.height * scale), format="rgb24")
             pixels = whole.to_ndarray()
-            top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
+            top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 4
             cut = av.VideoFrame.from_ndarray(
                 pixels[top : top + height, left : left + width].copy(), format="rgb24"
             )
