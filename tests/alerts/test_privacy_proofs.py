@@ -412,7 +412,7 @@ def test_after_their_time_nothing_of_alerts_is_left_on_the_disk(tmp_path):
     site.housekeep(at=later + 2 * DAY_S)
     site.outbox.close()
     left = files_of(tmp_path / "state")
-    assert set(left) <= {"outbox.sqlite3", "outbox.lock", "outbox.reserved"}
+    assert set(left) <= {"outbox.sqlite3", "outbox.lock", "outbox.reserved", "outbox.last"}
     content = left["outbox.sqlite3"]
     for word in (b"Jane", b"poster by the door", b"face_mask", b"masks", b"2026-11-21"):
         assert word not in content, word
