@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check audit bench faults lock clean help
+.PHONY: demo test check audit bench faults fuzz lock clean help
 
 help:
-	@echo "make demo | test | check | audit | bench | faults | lock | clean"
+	@echo "make demo | test | check | audit | bench | faults | fuzz | lock | clean"
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "ppewatch needs Python 3.11, 3.12 or 3.13 (set PYTHON=...)" >&2; exit 2; }
@@ -59,6 +59,11 @@ bench: $(VENV)/.dev-installed
 faults: $(VENV)/.dev-installed
 	@tests/install-peers.sh
 	$(BIN)/python tests/faults/campaign.py $(ARGS)
+
+# Hostile input of every kind, each case told by its seed: a table, and a failure where anything was taken otherwise than
+# it must be. ARGS="--share 0.1 --jobs 2" is a tenth, two inputs at once; ARGS="--help" tells the rest.
+fuzz: $(VENV)/.dev-installed
+	PYTHONPATH=tests $(BIN)/python -m fuzz.campaign $(ARGS)
 
 # Resolves the versions anew within the bounds of setup.cfg.
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \

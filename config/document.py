@@ -16,6 +16,7 @@ import yaml
 from yaml.nodes import Node
 from yaml.reader import ReaderError
 
+from config.bounded_yaml import BoundedLoader, TooDeepError
 from config.errors import ConfigError, ConfigProblem
 from config.nodes import MAX_DEPTH, KeyPath, Mark, NodeReader
 
@@ -45,7 +46,7 @@ _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*(?::-[^{}\n]*)?)\}", 
 _PRIVATE_USE: Final = range(0xE000, 0xF8FF)
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(BoundedLoader):
     """Every plain scalar stays text here; ``_Builder`` resolves it.
 
     What is nested too deeply is given up at once: PyYAML's time for it grows with the square of the depth.
@@ -148,7 +149,7 @@ def _compose(text: str, file: str) -> Node | None:
         problem = ConfigProblem(
             file, message, line=mark.line + 1 if mark else None, column=mark.column + 1 if mark else None
         )
-    except RecursionError:
+    except (RecursionError, TooDeepError):
         problem = ConfigProblem(file, f"is nested more than {MAX_DEPTH} deep")
     except (ValueError, OverflowError):
         # escapes such as "\UFFFFFFFF" and absurd %YAML versions end as plain Python errors

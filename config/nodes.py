@@ -23,6 +23,10 @@ _FALSE: Final = frozenset(("false", "False", "FALSE"))
 _INT: Final = re.compile(r"[-+]?[0-9]+", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", re.ASCII)
 
+#: Escapes such as "\ud83d" can name one half of a UTF-16 pair alone, which is no character and cannot be written out.
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
+_HALF_MESSAGE: Final = "holds half of a character; write the character itself, or all of it as one \\U escape"
+
 _STR_TAG: Final = "tag:yaml.org,2002:str"
 _MERGE_KEY: Final = "<<"
 
@@ -93,6 +97,9 @@ class NodeReader:
                 self._problem(key_node, path, "a key must be a single word or text")
                 continue
             key = str(key_node.value).translate(self.translation)
+            if _HALF.search(key):
+                self._problem(key_node, path, _HALF_MESSAGE)
+                continue
             if key == _MERGE_KEY and key_node.style is None:
                 merged.append((key_node, value_node))
                 continue
@@ -138,6 +145,9 @@ class NodeReader:
         if node.tag != _STR_TAG:
             hint = "put a value that starts with '!' in quotes"
             self._problem(node, path, f"tags (!name) are not supported; {hint}")
+            return None
+        if _HALF.search(text):
+            self._problem(node, path, _HALF_MESSAGE)
             return None
         return text if node.style is not None else resolve_plain(text)
 

@@ -20,6 +20,8 @@ SENSITIVE_QUERY_KEY: Final = (
 NETWORK_SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 _SCHEMES: Final = (*NETWORK_SCHEMES, "file")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+#: What was meant as an address of the network, and would pass as the name of a file.
+_BROKEN_SCHEME: Final = re.compile(r"\s*(?:rtsp|http)s?[:;/\\]", re.IGNORECASE)
 _AUTHORITY_END: Final = re.compile(r"[/?#]")
 _SECRET_PAIR: Final = re.compile(
     rf"(?<=[?&;])(?P<key>{SENSITIVE_QUERY_KEY})=(?P<value>[^&#]*)", re.IGNORECASE
@@ -95,6 +97,9 @@ def parse_stream_url(text: str) -> tuple[StreamUrl, str, str]:
     password, which users do write). Raises ``ValueError`` that shows no part of the address but its scheme.
     """
     match = _SCHEME.fullmatch(text)
+    if match is None and (_BROKEN_SCHEME.match(text) or "://" in text):
+        # as the path of a file it would be shown, with the password that belongs to it
+        raise ValueError("the address should begin with its scheme and two slashes, such as 'rtsp://'")
     if match is None:
         webcam = text.startswith(("/dev/video", "webcam:"))
         return StreamUrl(SecretStr(text), "webcam" if webcam else "file"), "", ""

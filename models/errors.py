@@ -12,9 +12,14 @@
     └── TrainingError   a training run cannot start, cannot resume, or has diverged
 """
 
+from models.printable import printable
+
 
 class ModelError(Exception):
-    """Root of everything that ``models`` raises on purpose."""
+    """Root of everything that ``models`` raises on purpose. Its text quotes files, but steers no terminal."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), kept="\n")
 
 
 class WeightsError(ModelError):

@@ -1,12 +1,20 @@
 """Still pictures: arrays and image files as ``Picture``."""
 
 from pathlib import Path
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import PictureError
+from models.picture_headers import read_header
+
+#: 8K square, 200 MB of memory: larger than any camera's picture.
+LARGEST_PICTURE_PX: Final = 8192 * 8192
+#: Pixels times scans of a progressive JPEG, which has ten or so: hundreds of empty ones cost minutes.
+_MOST_WORK_PX: Final = 1 << 30
+_LARGEST_FILE_BYTES: Final = 512_000_000
 
 
 class ArrayPicture:
@@ -73,22 +81,32 @@ def crop_with_border(rgb_array: NDArray[np.uint8], box_xyxy: tuple[int, int, int
 
 
 def read_picture(path: Path) -> ArrayPicture:
-    """Read an image file (whatever OpenCV reads: JPEG, PNG, WebP ...), its EXIF orientation applied.
+    """Read a picture file (JPEG, PNG, WebP, BMP or TIFF, whatever its name says), its EXIF orientation applied.
 
-    Raises ``PictureError`` when the file is missing or no picture.
+    Raises ``PictureError`` when the file is missing or none of these, is damaged, or claims more pixels, or more work,
+    than any camera's picture: that is found out before memory is taken for them.
     """
     try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise PictureError(f"{path}: is too large for a picture")
+        data = path.read_bytes()
     except OSError as error:
         raise PictureError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PictureError(f"{path}: is no file's name") from error
+    header = read_header(data)
+    if header is None:
+        raise PictureError(f"{path}: is no picture: neither JPEG, PNG, WebP, BMP nor TIFF")
+    if header.pixels > LARGEST_PICTURE_PX or header.pixels * header.passes > _MOST_WORK_PX:
+        raise PictureError(f"{path}: is too large for a picture: {header.format} of {header.pixels:,} pixels")
+    rgb = None
     try:
-        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+        rgb = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
-        # raised, not returned, where the header claims more pixels than OPENCV_IO_MAX_IMAGE_PIXELS
         raise PictureError(f"{path}: is no picture that can be decoded: too large or damaged") from error
-    if bgr is None:
+    if rgb is None:
         raise PictureError(f"{path}: is no picture that can be decoded")
-    return ArrayPicture(np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8))
+    return ArrayPicture(np.asarray(rgb, dtype=np.uint8))
 
 
 def check_part(box_xyxy: tuple[int, int, int, int], image_hw: tuple[int, int]) -> None:

@@ -10,6 +10,13 @@
 Messages are made for people and hold no secret: no password, no user information of a URL.
 """
 
+from models.printable import printable
+
 
 class StreamerError(Exception):
-    """Something between the cameras and the alerts failed; the message is one or two lines for people."""
+    """Something between the cameras and the alerts failed; the message is one or two lines for people. It may quote a
+    camera, a broker or a file, but steers no terminal.
+    """
+
+    def __str__(self) -> str:
+        return printable(super().__str__(), kept="\n")

@@ -109,7 +109,7 @@ def load_weights(path: Path, *, architecture: str | None = None, digest: str | N
         raise WeightsError(f"{path}: holds weights of {name!r}, expected {architecture!r}")
     try:
         config = json.loads(metadata.get("config", ""))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its config is no JSON: {error}") from error
     if not isinstance(config, dict):
         raise WeightsError(f"{path}: its config is no JSON object")

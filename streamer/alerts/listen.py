@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from models.printable import printable
 from streamer.alerts.broker import Broker, default_client_id
 from streamer.alerts.errors import BrokerError, BrokerRefusedError
 from streamer.alerts.payload import check_alert_id
@@ -24,11 +25,20 @@ from streamer.alerts.shrink import snapshot_digest
 
 #: Pictures that may wait for their alert, and numbers that are remembered to tell duplicates.
 _MAX_PICTURES: Final = 64
+_MAX_PICTURE_BYTES: Final = 64_000_000
 _MAX_NUMBERS: Final = 100_000
+#: Sites whose numbers are followed, and types that are counted apart.
+_MAX_TOPICS: Final = 10_000
+_MAX_TYPES: Final = 10
 _POLL_S: Final = 0.5
 #: Larger messages are none of ours.
 _MAX_PACKET_BYTES: Final = 16_000_000
 _MAX_JSON_BYTES: Final = 1_000_000
+#: Those of SQLite, from which they come, end there.
+_SEQUENCE_END: Final = 1 << 63
+_LONGEST_TYPE: Final = 20
+#: Of a line for people.
+_LONGEST_LINE: Final = 1000
 
 
 class PictureCheck(StrEnum):
@@ -115,51 +125,57 @@ class AlertReader:
         self._save_dir = save_dir
         self._wall_clock = wall_clock
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._picture_bytes = 0
         self._seen: OrderedDict[tuple[str, int], None] = OrderedDict()
-        self._last_seq: dict[str, int] = {}
+        self._last_seq: OrderedDict[str, int] = OrderedDict()
         self.summary = ListenSummary()
         if save_dir is not None:
             save_dir.mkdir(parents=True, exist_ok=True)
-
-    def _on_notice(self, text: str) -> None:
-        self._tell(_printable(text))
 
     def receive(self, topic: str, payload: bytes, _retained: bool) -> None:
         """Take one message of the topics ``alerts``, ``alerts/<alert_id>/snapshot`` or ``available``."""
         if len(payload) > (_MAX_PACKET_BYTES if topic.endswith("/snapshot") else _MAX_JSON_BYTES):
             self.summary.malformed += 1
-            self._on_notice(f"a message of {len(payload)} bytes is left out")
+            self._notice(f"a message of {len(payload)} bytes is left out")
         elif topic.endswith("/available"):
-            self._on_notice(f"{topic.removesuffix('/available')} is {payload.decode(errors='replace')[:20]}")
+            self._notice(f"{topic.removesuffix('/available')} is {payload.decode(errors='replace')[:20]}")
         elif topic.endswith("/snapshot"):
-            self._pictures[topic] = payload
-            self._pictures.move_to_end(topic)
-            while len(self._pictures) > _MAX_PICTURES:
-                self._pictures.popitem(last=False)
+            self._keep_picture(topic, payload)
         else:
             self._alert(topic, payload)
 
+    def _notice(self, text: str) -> None:
+        self._tell(_shown(text))
+
+    def _keep_picture(self, topic: str, jpeg: bytes) -> None:
+        self._picture_bytes += len(jpeg) - len(self._pictures.pop(topic, b""))
+        self._pictures[topic] = jpeg
+        while len(self._pictures) > _MAX_PICTURES or self._picture_bytes > _MAX_PICTURE_BYTES:
+            self._picture_bytes -= len(self._pictures.popitem(last=False)[1])
+
     def _alert(self, topic: str, payload: bytes) -> None:
         try:
-            message = json.loads(payload)
+            message, line = _decoded(payload)
             alert_id, seq, kind = (
                 check_alert_id(message["alert_id"]),
-                int(message["seq"]),
-                str(message["type"]),
+                _sequence_number(message["seq"]),
+                str(message["type"])[:_LONGEST_TYPE],
             )
             picture = message.get("snapshot") and dict(message["snapshot"])
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
             self.summary.malformed += 1
-            self._on_notice(f"malformed message on {topic}: {type(error).__name__}")
+            self._notice(f"malformed message on {topic}: {type(error).__name__}")
             return
         if (topic, seq) in self._seen:
             self.summary.duplicates += 1
             return
         gap = self._count(topic, seq)
         jpeg, check = self._check(topic, alert_id, picture)
-        saved = self._save(message, jpeg if check is PictureCheck.OK else None, f"{alert_id}.{seq}.jpg")
+        saved = self._save(line, jpeg if check is PictureCheck.OK else None, f"{alert_id}.{seq}.jpg")
         summary = self.summary
         summary.alerts += 1
+        if kind not in summary.by_type and len(summary.by_type) >= _MAX_TYPES:
+            kind = "other"
         summary.by_type[kind] = summary.by_type.get(kind, 0) + 1
         summary.delayed += bool(message.get("delayed"))
         summary.pictures_ok += check is PictureCheck.OK
@@ -172,14 +188,17 @@ class AlertReader:
             self._seen.popitem(last=False)
         last = self._last_seq.get(topic)
         self._last_seq[topic] = seq
+        self._last_seq.move_to_end(topic)
+        while len(self._last_seq) > _MAX_TOPICS:
+            self._last_seq.popitem(last=False)
         if last is None or seq == last + 1:
             return 0
         if seq < last:
-            self._on_notice(f"{topic}: numbers went back from {last} to {seq}")
+            self._notice(f"{topic}: numbers went back from {last} to {seq}")
             return 0
         gap = seq - last - 1
         self.summary.gaps += gap
-        self._on_notice(f"{topic}: {gap} messages are missing, {last + 1} to {seq - 1}")
+        self._notice(f"{topic}: {gap} messages are missing, {last + 1} to {seq - 1}")
         return gap
 
     def _check(
@@ -190,15 +209,16 @@ class AlertReader:
         jpeg = self._pictures.pop(f"{topic}/{alert_id}/snapshot", None)
         if jpeg is None:
             return None, PictureCheck.ABSENT
+        self._picture_bytes -= len(jpeg)
         if snapshot_digest(jpeg) != (named.get("sha256"), named.get("bytes")):
             return jpeg, PictureCheck.DIFFERS
         return jpeg, PictureCheck.OK
 
-    def _save(self, message: dict[str, Any], jpeg: bytes | None, name: str) -> Path | None:
+    def _save(self, line: bytes, jpeg: bytes | None, name: str) -> Path | None:
         if self._save_dir is None:
             return None
-        with (self._save_dir / "alerts.jsonl").open("a", encoding="utf-8") as lines:
-            lines.write(json.dumps(message, ensure_ascii=False) + "\n")
+        with (self._save_dir / "alerts.jsonl").open("ab") as lines:
+            lines.write(line)
         if jpeg is None:
             return None
         path = self._save_dir / name
@@ -259,6 +279,24 @@ def listen(
     return reader.summary
 
 
+def _decoded(payload: bytes) -> tuple[dict[str, Any], bytes]:
+    """A message, and the line of ``alerts.jsonl`` that holds it.
+
+    Raises ``ValueError``, or ``RecursionError``, on what is no JSON object or holds text that cannot be written.
+    """
+    message = json.loads(payload)
+    if not isinstance(message, dict):
+        raise ValueError("no object")  # noqa: TRY004 - one of the ways in which a message is malformed
+    return message, (json.dumps(message, ensure_ascii=False) + "\n").encode()
+
+
+def _sequence_number(value: Any) -> int:
+    number = int(value)
+    if not 0 <= number < _SEQUENCE_END:
+        raise ValueError("no sequence number")
+    return number
+
+
 def describe_alert(received: ReceivedAlert) -> str:
     """One line for people, for example ``08:14:04 NEW gate/apron: hard_hat missing ... #1841 picture ok``."""
     message = received.message
@@ -266,7 +304,7 @@ def describe_alert(received: ReceivedAlert) -> str:
     when = message.get("ended_at") if message.get("type") == "end" else message.get("confirmed_at")
     parts = [
         f"{_local_time(when)} {str(message.get('type', '?')).upper():6} {place}: "
-        f"{', '.join(map(str, message.get('missing') or ['?']))} missing",
+        f"{_listed(message.get('missing'))} missing",
         f"rule {message.get('rule')!r}",
         f"score {message.get('score')}",
         f"track {message.get('track_id')}",
@@ -281,7 +319,11 @@ def describe_alert(received: ReceivedAlert) -> str:
         parts.append(str(received.saved))
     if message.get("delayed"):
         parts.append("delayed")
-    return _printable("  ".join(parts))
+    return _shown("  ".join(parts))
+
+
+def _listed(value: Any) -> str:
+    return ", ".join(map(str, value)) if value and isinstance(value, list) else str(value or "?")
 
 
 def _local_time(stamp: Any) -> str:
@@ -291,6 +333,6 @@ def _local_time(stamp: Any) -> str:
         return "--:--:--"
 
 
-def _printable(text: str) -> str:
-    # a broker's text must not steer the terminal
-    return "".join(char if char.isprintable() else "?" for char in text)
+def _shown(text: str) -> str:
+    # a broker's text must not steer the terminal, nor fill it
+    return printable(text if len(text) <= _LONGEST_LINE else f"{text[:_LONGEST_LINE]} ...")

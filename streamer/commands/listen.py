@@ -46,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
 
     def show(alert: "ReceivedAlert") -> None:
         line = (
-            json.dumps({**alert.message, "picture": str(alert.check), "gap": alert.gap}, ensure_ascii=False)
+            # ASCII: what a broker sends must not steer the terminal
+            json.dumps({**alert.message, "picture": str(alert.check), "gap": alert.gap})
             if args.json
             else describe_alert(alert)
         )

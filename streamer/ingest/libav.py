@@ -16,6 +16,7 @@ import av
 import av.logging
 from av.container import InputContainer
 
+from models.printable import printable
 from streamer.ingest.errors import (
     CameraBusy,
     CertificateRefused,
@@ -45,6 +46,9 @@ _GENERATE_PTS: Final = 0x0001
 #: What libav adds to the addresses in its messages for itself.
 _TCP_OPTIONS: Final = re.compile(r"\?timeout=-?\d+")
 
+#: Cameras choose the words of some messages; longer ones tell nothing more.
+_LONGEST_MESSAGE: Final = 300
+
 #: Said when a stream ends or does not answer.
 ENDED_WORDS: Final = re.compile(r"Immediate exit requested|End of file|timed out", re.IGNORECASE)
 
@@ -56,8 +60,9 @@ def captured_log() -> Iterator[list[LogLine]]:
         av.logging.set_level(av.logging.WARNING)
         # Repetitions are counted per camera by our own collapser; libav's would hide them across threads.
         av.logging.set_skip_repeated(False)
-        # Once for each converted MJPEG frame: "deprecated pixel format used".
-        logging.getLogger("libav.swscaler").setLevel(logging.ERROR)
+        # What is said in threads of libav's own, those of a decoder with several, is not captured: a damaged recording
+        # would flood the log.
+        logging.getLogger("libav").setLevel(logging.CRITICAL)
     with av.logging.Capture() as log:
         yield log
 
@@ -199,9 +204,15 @@ def _last_words(error: BaseException, log: list[LogLine], source: Source) -> str
     """What libav said last, or else the bare reason, without any secret."""
     for _level, _name, message in reversed(log):
         if text := message.strip():
-            return source.redact(_TCP_OPTIONS.sub("", text))
+            return shown(_TCP_OPTIONS.sub("", text), source)
     reason = getattr(error, "strerror", None) or type(error).__name__
-    return source.redact(str(reason))
+    return shown(str(reason), source)
+
+
+def shown(text: str, source: Source) -> str:
+    """A message of libav, which may hold what a camera sent, for people: without secrets, bounded and harmless."""
+    text = printable(source.redact(text))
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]} ..."
 
 
 def _options(source: Source) -> dict[str, str]:

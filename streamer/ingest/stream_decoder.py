@@ -68,6 +68,7 @@ class StreamDecoder:
         self._stream = stream
         self._counters = counters
         self._log = log
+        self._threaded = source.decode_threads != 1
         if source.decode_threads == 0:
             stream.thread_type = "AUTO"
         else:
@@ -124,6 +125,15 @@ class StreamDecoder:
             self._leave_failed(self._on_device)
         if damaged and self._heeds_log:
             self._question_log()
+
+    def close(self) -> None:
+        """Wait for the decoder's threads; call before the container is closed.
+
+        PyAV frees a decoder while it holds the interpreter's lock, and libav then waits for threads of which one may
+        want that lock to say what is wrong with its frame: neither would ever go on.
+        """
+        if self._threaded:
+            self._stream.codec_context.flush_buffers()
 
     @property
     def leaves_out(self) -> bool:

@@ -30,7 +30,7 @@ from streamer.ingest.errors import (
 )
 from streamer.ingest.frame_skipping import FrameSkipping
 from streamer.ingest.hardware import HARDWARE
-from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_read, open_container
+from streamer.ingest.libav import ENDED_WORDS, LogLine, captured_log, explain_read, open_container, shown
 from streamer.ingest.session import Session, StreamWatch
 from streamer.ingest.source import Source
 from streamer.ingest.stream_decoder import StreamDecoder
@@ -115,6 +115,13 @@ class _VideoReader:
             # a recording may be turned, which a decoder of its own would not hear of
             devices=None if self.is_recording else self._devices,
         )
+        with closing(decoder):
+            yield from self._decoded(container, stream, decoder)
+
+    def _decoded(
+        self, container: InputContainer, stream: VideoStream, decoder: StreamDecoder
+    ) -> Iterator[Frame]:
+        source, session = self._source, self._session
         if self._skipping is not None:
             self._skipping.begin_again()
         timing = self._timing_for(stream)
@@ -156,7 +163,7 @@ class _VideoReader:
         """
         for level, name, message in self._log:
             if level <= av.logging.WARNING and message.strip() and not ENDED_WORDS.search(message):
-                self._collapser.add(self._source.redact(f"{name}: {message.strip()}"))
+                self._collapser.add(shown(f"{name}: {message.strip()}", self._source))
         self._log.clear()
         self._collapser.flush(at_once=at_once)
         if isinstance(self._timing, LiveTiming) and not self._clock_told:

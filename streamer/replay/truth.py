@@ -99,12 +99,12 @@ def read_truth(path: Path) -> Truth:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TruthFileError(f"{path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TruthFileError(f"{path}: is no JSON: {error}") from error
     try:
         duration_s = float(data["duration_s"])
         rows = list(data["events"])
-    except (TypeError, KeyError, ValueError) as error:
+    except (TypeError, LookupError, ValueError, ArithmeticError) as error:
         raise TruthFileError(f"{path}: needs a number duration_s and a list events ({error})") from error
     if not 0 < duration_s < math.inf:
         raise TruthFileError(f"{path}: duration_s must be above 0")
@@ -120,7 +120,7 @@ def _event(row: Any, where: str) -> TruthEvent:
             ended_at_s=float(row["ended_at_s"]),
             box_xyxy=None if box is None else _box(box),
         )
-    except (AttributeError, TypeError, KeyError, ValueError) as error:
+    except (AttributeError, TypeError, LookupError, ValueError, ArithmeticError) as error:
         raise TruthFileError(f"{where}: needs gear, started_at_s, ended_at_s ({error})") from error
     if not event.started_at_s <= event.ended_at_s:
         raise TruthFileError(f"{where}: ends before it starts")

@@ -24,6 +24,11 @@ ANSWER_S: Final = 60.0
 #: Between two requests of one connection; what of an answer was not read by then is dropped soon after.
 IDLE_S: Final = 10
 
+_BAD_REQUEST: Final = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%s"
+)
+
 
 class _Phase(Enum):
     """What a connection is being waited for."""
@@ -126,6 +131,19 @@ class GuardedProtocol(H11Protocol):
             self._enter(_Phase.RECEIVING)
         elif self.cycle is not None and not self.cycle.response_complete:
             self._enter(_Phase.ANSWERING)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP, where an answer can still be given, and let nobody answer after that."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            # damage behind a request that is being answered: that answer would come when all is over
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            # written as it is: h11 refuses a body to whoever asked by HEAD before
+            self.transport.write(_BAD_REQUEST % (len(msg), msg.encode("ascii")))
+        self.transport.close()
+        self._abort_later()
 
     def on_response_complete(self) -> None:
         """Let the next request begin."""

@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from streamer.pulse import NoPulse, Pulse
 from streamer.web.access import WebServerError, is_loopback
 from streamer.web.connections import ConnectionGuard, guarded_protocol
+from streamer.web.server_log import RepeatFilter
 
 START_TIMEOUT_S: Final = 10.0
 STOP_TIMEOUT_S: Final = 5.0
@@ -118,6 +119,9 @@ class WebServer:
             )
             for name in ("uvicorn", "uvicorn.error"):
                 logging.getLogger(name).setLevel(logging.WARNING)
+            uvicorn_log = logging.getLogger("uvicorn.error")
+            if not any(isinstance(one, RepeatFilter) for one in uvicorn_log.filters):
+                uvicorn_log.addFilter(RepeatFilter())
             server = _BeatingServer(config, self._pulse)
             thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
             self._server, self._thread = server, thread

@@ -208,3 +208,48 @@ def test_a_broker_that_is_not_there_or_refuses_is_an_error_at_once(tmp_path: Pat
         listen(Broker(host=broker.host, port=broker.port), **options)
     with pytest.raises(BrokerUnreachableError, match="nothing listens there"):
         listen(Broker(host=broker.host, port=broker.port), **options)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"[" * 5000,
+        b'{"alert_id": "A1", "seq": 1e999, "type": "new"}',
+        b'{"alert_id": "A1", "seq": 9223372036854775808, "type": "new"}',
+        b'{"alert_id": "A1", "seq": 1, "type": "new", "rule": "\\ud800"}',
+        b'["alert_id", "seq", "type"]',
+    ],
+)
+def test_what_cannot_be_an_alert_is_malformed(tmp_path: Path, payload: bytes):
+    heard = Heard(tmp_path)
+    heard.reader.receive(ALERTS, payload, False)
+    assert (heard.alerts, heard.reader.summary.malformed) == ([], 1)
+    assert not (tmp_path / "alerts.jsonl").exists()
+
+
+@pytest.mark.parametrize("missing", [1, 0.5, True, "hard_hat", {"a": 1}, [[None]]])
+def test_fields_of_other_kinds_are_shown_as_they_are(missing: object):
+    heard = Heard()
+    message = {**json.loads(make_alert().to_json(seq=1)), "missing": missing, "rule": "x" * 9999}
+    heard.reader.receive(ALERTS, json.dumps(message).encode(), False)
+    line = describe_alert(heard.alerts[0])
+    assert line.isprintable()
+    assert len(line) < 1100
+
+
+def test_notices_do_not_steer_the_terminal():
+    heard = Heard()
+    heard.reader.receive("evil\x1b[2J\u202e/available", b"\x1b]0;x\x07", False)
+    heard.reader.receive("evil\x9b/alerts", b"nothing", False)
+    assert len(heard.notices) == 2
+    assert all(notice.isprintable() for notice in heard.notices)
+
+
+def test_pictures_that_wait_take_bounded_memory():
+    heard = Heard()
+    large = bytes(15_000_000)
+    for number in range(5):
+        heard.reader.receive(f"{ALERTS}/A{number}/snapshot", large, False)
+    heard.send(1, "A4", jpeg=large)
+    heard.send(2, "A0", jpeg=large)
+    assert [alert.check for alert in heard.alerts] == [PictureCheck.OK, PictureCheck.ABSENT]

@@ -7,6 +7,7 @@ import pytest
 
 from config.document import MAX_FILE_BYTES, parse_document, read_document
 from config.errors import ConfigError
+from config.loading import load_site
 from config.nodes import Mark, SourceFloat, SourceInt
 
 
@@ -80,17 +81,17 @@ def test_deep_nesting_is_refused():
 def test_an_alias_bomb_is_refused_soon():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
-    started = time.monotonic()
+    started = time.process_time()
     assert "add up to more than" in problem("\n".join(lines))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_a_merge_bomb_is_refused_soon():
     lines = ["a0: &a0 {k: v}"]
     lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 12)]
-    started = time.monotonic()
+    started = time.process_time()
     assert "add up to more than" in problem("\n".join(lines))
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_scalars_follow_yaml_1_2():
@@ -160,3 +161,27 @@ def test_windows_files_are_read():
 )
 def test_syntax_errors_do_not_quote_the_text(text):
     assert "CANARY" not in problem(text)
+
+
+@pytest.mark.parametrize("text", ['site: {name: "\\ud83d"}\n', '"\\udc00": 1\n', 'a: ["x\\ud800y"]\n'])
+def test_halves_of_characters_are_refused(text):
+    # such a text can be neither logged, nor published, nor hashed
+    with pytest.raises(ConfigError, match="half of a character"):
+        parse_document(text.encode(), "site.yaml")
+
+
+def test_a_key_does_not_steer_the_terminal_that_shows_its_problem(tmp_path):
+    path = tmp_path / "site.yaml"
+    path.write_text('"fps\\e[2J\u202e": 5\n', encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_site(path, {})
+    assert "fps\\x1b[2J\\u202e: unknown key" in str(caught.value)
+    assert all(line.isprintable() for line in str(caught.value).split("\n"))
+
+
+@pytest.mark.parametrize("piece", ["[", "{", "[{", "- ", "? ", "a: [", "[a, ", "&a [", "? [", "'x': {"])
+def test_nesting_takes_no_time(piece):
+    began = time.process_time()
+    problem("a: " + piece * 20_000)
+    problem("\n".join(" " * depth + piece for depth in range(400)))
+    assert time.process_time() - began < 10

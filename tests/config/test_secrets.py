@@ -219,3 +219,20 @@ def test_credentials_survive_the_way_into_a_url_and_back(user, password):
     bare, _, _ = parse_stream_url("rtsp://camera:8554/stream?channel=1")
     full = bare.with_credentials(user, password).get_secret_value()
     assert parse_stream_url(full) == (bare, user, password)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp:/viewer:s3cr3t@camera/1",
+        "RTSPS:viewer:s3cr3t@camera",
+        "http;//viewer:s3cr3t@camera",
+        " rtsp://viewer:s3cr3t@camera",
+        "my camera rtsp://viewer:s3cr3t@camera",
+    ],
+)
+def test_an_address_with_a_slip_is_not_taken_for_a_file(address):
+    # as a path it would be shown wherever the camera is named
+    with pytest.raises(ValueError, match="should begin with its scheme") as caught:
+        parse_stream_url(address)
+    assert "s3cr3t" not in str(caught.value)

@@ -7,13 +7,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import pytest
-from retinaface_builders import (
-    hostile,
-    made_up_tensors,
-    torch_state,
-    write_torch_stream,
-    write_torch_zip,
-)
+from retinaface_builders import made_up_tensors
+from torch_writing import hostile, torch_state, write_torch_stream, write_torch_zip
 
 from models.errors import WeightsError
 from models.letterbox import letterbox_batch

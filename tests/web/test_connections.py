@@ -181,3 +181,23 @@ def test_requests_that_are_none_or_too_large_are_refused(start: Start, request_b
             told = b""
         assert not told.startswith(b"HTTP/1.1 200")
     assert ask(server, "/healthz").status == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+def test_damage_behind_a_request_leaves_no_traceback(
+    start: Start, caplog: pytest.LogCaptureFixture, method: str, pause_s: float
+) -> None:
+    server = start()
+    request = f"{method} /api/overview HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
+    with caplog.at_level("INFO"):
+        for _ in range(5):
+            with connect(server) as connection:
+                connection.sendall(request)
+                time.sleep(pause_s)
+                connection.sendall(b"\0 no request\r\n\r\n" * 3)
+                assert ends(connection)
+        assert ask(server, "/healthz").status == 200
+    assert not [record for record in caplog.records if record.exc_info]
+    # said once, however often it happens
+    assert len([record for record in caplog.records if record.name == "uvicorn.error"]) <= 1

@@ -52,6 +52,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; a name that the file system refuses is none."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def pictures_below(folder: Path) -> Iterator[Path]:
     """Picture files of ``folder`` and its folders, in order of their names; hidden ones are left out."""
     try:

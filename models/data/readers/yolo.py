@@ -10,10 +10,11 @@ import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from config.bounded_yaml import BoundedLoader
 from models.data.annotated import AnnotatedObject, AnnotatedPicture
 from models.data.outlines import box_around
 from models.data.readers.entries import Entry, read_text, shown
-from models.data.readers.picture_files import is_file, path_inside, picture_hw, pictures_below
+from models.data.readers.picture_files import is_file, is_folder, path_inside, picture_hw, pictures_below
 from models.errors import DataSetError
 
 KIND: Final = "YOLO data set"
@@ -65,7 +66,8 @@ def _names_beside(folder: Path) -> dict[int, str]:
 
 def _described(file: Path, subset: str | None) -> tuple[dict[int, str], list[Path]]:
     try:
-        document = Entry(yaml.safe_load(read_text(file)), file=file, kind=KIND)
+        content = yaml.load(read_text(file), Loader=BoundedLoader)  # noqa: S506 - a safe one
+        document = Entry(content, file=file, kind=KIND)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         words = " ".join(str(error).split())
         raise DataSetError(f"{file}: is no {KIND}: no YAML that can be read: {words}") from error
@@ -75,7 +77,7 @@ def _described(file: Path, subset: str | None) -> tuple[dict[int, str], list[Pat
         # written for the folder from which training was started; ours is where the file lies
         named = document.member("path").text()
         within = _folder_inside(root, Path(named.replace("\\", "/")).name, file)
-        root = within if within.is_dir() else root
+        root = within if is_folder(within) else root
     splits = [name for name in _SPLITS if name in document and document.member(name).value is not None]
     if subset is not None:
         if subset not in splits:
@@ -103,7 +105,7 @@ def _names(entry: Entry) -> dict[int, str]:
 def _pictures_of(entry: Entry, root: Path, file: Path) -> Iterator[Path]:
     """Pictures of a folder, or those that a text file lists."""
     place = _folder_inside(root, entry.text(), file)
-    if place.is_dir():
+    if is_folder(place):
         yield from pictures_below(place)
     elif place.suffix == ".txt":
         for line in filter(None, map(str.strip, read_text(place).split("\n"))):

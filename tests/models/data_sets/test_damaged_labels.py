@@ -116,3 +116,10 @@ def test_documents_that_overwhelm_a_parser(tmp_path, text):
         (tmp_path / name).write_text(text, encoding="utf-8")
         with pytest.raises(DataSetError):
             read_pictures(tmp_path / name)
+
+
+@pytest.mark.parametrize("names", ["path: {0}\ntrain: a\nnames: [x]\n", "train: {0}\nnames: [x]\n"])
+def test_names_that_no_file_system_takes(tmp_path, names):
+    sets.write_yolo(tmp_path, names.format("9" * 5000))
+    with pytest.raises(DataSetError):
+        read_yolo(tmp_path / "data.yaml")
