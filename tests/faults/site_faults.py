@@ -22,6 +22,8 @@ MOUNTS = 5
 #: Two cameras make the alerts; the others are looked at more seldom, so that a small machine has time for all.
 _BUSY: dict[str, object] = {"priority": "critical"}
 _LOOKED_AT: dict[str, object] = {"fps": 0.2, "input_size": 256, "models": ["retinaface"]}
+#: Hundreds of cameras on a loaded machine: so long for a share of the messages.
+_MANY_S = 400.0
 #: From so many on, the site is also started anew with all of them.
 _MANY = 50
 
@@ -100,7 +102,7 @@ def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
         )
         rig.wait_stored(2)
         with dead_ends(times) as dead, Watching(rig, others=live) as watching:
-            rig.wait_stored(rig.share(4))
+            rig.wait_stored(rig.share(4), _MANY_S)
             with watching.fault():
                 rig.injected = times
                 rig.site["cameras"] = live | _cameras_at(dead)
@@ -111,7 +113,7 @@ def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
                     for name in dead
                 ]
                 watching.told_after(max(told_s), stated_s=10.0, what="what is wrong with the last")
-                rig.wait_stored(rig.share(2))
+                rig.wait_stored(rig.share(2), _MANY_S)
                 off = [name for name in live if status_of(rig, name)["state"] != "online"]
                 if off:
                     rig.problems.append(f"live cameras that are not online: {off}")
@@ -125,7 +127,7 @@ def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
             rig.stop_daemon()
             rig.site["cameras"] = live | _cameras_at(dead)
             rig.notes.append(f"{_start_s(rig, live):.1f} s beside {times} dead ones")
-            rig.wait_stored(rig.share(4))
+            rig.wait_stored(rig.share(4), _MANY_S)
             rig.stop_daemon()
         rig.site["cameras"] = busy
 
