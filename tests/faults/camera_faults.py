@@ -135,7 +135,8 @@ def camera_replaced(rig: FaultRig, *, times: int, seed: int) -> None:
     with (
         served(file=clip) as server,
         camera(rig, VICTIM, server.url),
-        Watching(rig, others=others_of(rig)) as watching,
+        # an upright picture is another size for the networks, which are kept for it
+        Watching(rig, others=others_of(rig), more_threads=2) as watching,
     ):
         for (codec, image_hw), replacement in islice(cycle(zip(REPLACEMENTS, clips, strict=True)), times):
             with watching.fault():

@@ -118,11 +118,13 @@ class Watching:
     """A context manager around what a fault does to ``rig``'s daemon, which runs and is steady.
 
     ``others`` are the cameras that the fault is not about: their looks are counted, with and without ``fault()``.
-    On leaving, notes and problems of the row tell of looks, threads, descriptors and memory.
+    ``more_threads`` are those that the fault may add for good. On leaving, notes and problems of the row tell of looks,
+    threads, descriptors and memory.
     """
 
-    def __init__(self, rig: FaultRig, *, others: Collection[str]) -> None:
+    def __init__(self, rig: FaultRig, *, others: Collection[str], more_threads: int = 0) -> None:
         self._rig = rig
+        self._more_threads = more_threads
         self._others = set(others)
         self._begun = Held.now(rig.pid)
         self._faulty = False
@@ -199,7 +201,7 @@ class Watching:
         begun, end_s = self._begun, time.monotonic() + 60.0
         while True:
             now = Held.now(self._rig.pid)
-            if now.threads <= begun.threads and now.fds <= begun.fds + MORE_FDS:
+            if now.threads <= begun.threads + self._more_threads and now.fds <= begun.fds + MORE_FDS:
                 break
             if time.monotonic() > end_s:
                 self._rig.problems.append(f"it holds more than before: {begun} then, {now} now")
