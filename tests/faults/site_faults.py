@@ -100,7 +100,7 @@ def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
         rig.notes.append(
             f"{times} cameras are online {_start_s(rig, live):.1f} s after the start of the process"
         )
-        rig.wait_stored(2)
+        rig.wait_stored(2, _MANY_S)
         with dead_ends(times) as dead, Watching(rig, others=live) as watching:
             rig.wait_stored(rig.share(4), _MANY_S)
             with watching.fault():
