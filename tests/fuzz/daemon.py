@@ -1,5 +1,6 @@
 """The real daemon beside a real mosquitto: commands and HTTP requests while it watches the demo's clip."""
 
+import contextlib
 import re
 import urllib.request
 from pathlib import Path
@@ -70,8 +71,14 @@ class Daemon(Target):
             publish_raw(self._broker.port, topic, payload, retain=bool(retained))
             check_answer(exchange(self._port, request), secret=CANARY)
         self._subscriber.messages.clear()
-        self._subscriber.publish("command/alerts/01JD0000000000000000000001/feedback", "true_alarm")
-        self._subscriber.wait_for(self._was_answered, 60, "the answer to a command")
+        # again and again: the gate admits a few a second
+        for _ in range(60):
+            self._subscriber.publish("command/alerts/01JD0000000000000000000001/feedback", "true_alarm")
+            with contextlib.suppress(AssertionError):
+                self._subscriber.wait_for(self._was_answered, 1, "the answer to a command")
+                break
+        else:
+            raise Unexpected("a command that is in order is not answered")
         with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/healthz", timeout=10) as answer:
             if answer.status != 200:
                 raise Unexpected(f"/healthz answers {answer.status}")

@@ -1,5 +1,6 @@
 """What comes over MQTT: commands to the daemon, and alerts to ``ppewatch listen``."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -198,7 +199,7 @@ class CommandsByBroker(Target):
     title = "MQTT commands, by mosquitto"
     cases = 300
     short = 5
-    limit_s = 60.0
+    limit_s = 90.0
     most_mb = 256.0
 
     def __init__(self, folder: Path) -> None:
@@ -234,10 +235,16 @@ class CommandsByBroker(Target):
         want = ("ON", "OFF")[self._burst % 2]
         station = self._desk.stations["gate"]
         station.is_enabled = want == "OFF"
-        self._subscriber.publish("command/cameras/gate/set", want)
-        self._subscriber.wait_for(
-            lambda: station.is_enabled == (want == "ON"), 30, "the camera to be switched"
-        )
+        # again and again: the gate admits a few a second
+        for _ in range(60):
+            self._subscriber.publish("command/cameras/gate/set", want)
+            with contextlib.suppress(AssertionError):
+                self._subscriber.wait_for(
+                    lambda: station.is_enabled == (want == "ON"), 1, "the camera to be switched"
+                )
+                break
+        else:
+            raise Unexpected("a command that is in order is not obeyed")
         if not self._desk.publisher.status.connected:
             raise Unexpected("the connection to the broker was given up")
         if self._desk.publisher.status.reconnects:
