@@ -6,6 +6,7 @@ plain values; an instruction or a name beyond that ends the reading. The standar
 """
 
 import pickletools
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, BinaryIO, Final
@@ -60,10 +61,13 @@ class TensorPickle:
         Raises ``WeightsError`` at an instruction that is refused, and ``ValueError``, ``LookupError`` or ``TypeError``
         on a damaged pickle.
         """
-        for opcode, argument, _ in pickletools.genops(stream):
-            if opcode.name == "STOP":
-                return self._stack.pop()
-            self._do(opcode.name, argument)
+        with warnings.catch_warnings():
+            # a damaged name with a backslash in it is no occasion for a warning to the user
+            warnings.simplefilter("ignore", DeprecationWarning)
+            for opcode, argument, _ in pickletools.genops(stream):
+                if opcode.name == "STOP":
+                    return self._stack.pop()
+                self._do(opcode.name, argument)
         raise ValueError("it ends too soon")
 
     def _do(self, name: str, argument: Any) -> None:  # noqa: C901, PLR0912 - one line for each instruction

@@ -219,3 +219,11 @@ def test_missing_and_foreign_files_are_refused(tmp_path: Path) -> None:
     for name in ("absent", "text", "empty"):
         with pytest.raises(WeightsError, match=name):
             read_torch_file(tmp_path / name)
+
+
+def test_a_damaged_name_warns_nobody(tmp_path: Path) -> None:
+    path = write_torch_stream(tmp_path / "w.pth", TENSORS)
+    path.write_bytes(path.read_bytes().replace(b"_rebuild_tensor_v2", b"_rebuild_\\qensor_v2"))
+    # warnings are errors here
+    with pytest.raises(WeightsError):
+        read_torch_file(path)
