@@ -56,6 +56,10 @@ class SequenceReserve:
             self.upper = upper
 
 
+#: A number that no open file has: the number of a file that was closed may soon be another file's.
+_CLOSED: Final = -1
+
+
 class LastStored:
     """The newest ``seq`` that the database has confirmed, noted outside of it.
 
@@ -84,8 +88,10 @@ class LastStored:
             self._troubled = False
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._file)
+        """Close the file, if it is open; what is noted later goes nowhere."""
+        file, self._file = self._file, _CLOSED
+        if file != _CLOSED:
+            os.close(file)
 
 
 def lock_folder(folder: Path) -> IO[bytes]:

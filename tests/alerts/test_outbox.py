@@ -247,3 +247,14 @@ def _spoil_index(database: Path) -> None:
     content = bytearray(database.read_bytes())
     content[(page - 1) * page_size : page * page_size] = b"\xa5" * page_size
     database.write_bytes(content)
+
+
+def test_an_outbox_is_closed_once_whoever_closes_it_again(tmp_path: Path):
+    outbox = Outbox(tmp_path)
+    outbox.close()
+    # the next file gets the number that the outbox has given back
+    with (tmp_path / "other").open("wb") as other:
+        outbox.close()
+        outbox._last.note(7)
+        other.write(b"mine")
+    assert (tmp_path / "other").read_bytes() == b"mine"
