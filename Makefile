@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test check audit bench faults fuzz lock clean help
+.PHONY: demo campaigns test check audit bench faults fuzz lock clean help
 
 help:
 	@echo "make demo | test | check | audit | bench | faults | fuzz | lock | clean"
@@ -38,6 +38,11 @@ demo: $(VENV)/.run-installed
 test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+# The short forms of `make faults` and `ppewatch soak`, which are no part of the suite because they take minutes.
+campaigns: $(VENV)/.dev-installed
+	@tests/install-peers.sh
+	$(BIN)/python -m pytest -m campaign -n 2 --dist load $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ from faults.campaign import inject
 from faults.registry import Fault, faults_of
 from faults.rig import FaultRig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.campaign, pytest.mark.e2e, pytest.mark.timeout(900)]
 
 
 def go_through(folder: Path, faults: list[Fault]) -> None:

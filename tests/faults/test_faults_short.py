@@ -7,7 +7,7 @@ from faults.campaign import inject, run_fault
 from faults.registry import Fault, faults_of
 from faults.rig import FaultRig
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.campaign, pytest.mark.e2e, pytest.mark.timeout(400)]
 
 ALONE = [fault for family in ("power_faults", "disk_faults", "clock_faults") for fault in faults_of(family)]
 

@@ -98,6 +98,7 @@ rules:
 
 @pytest.mark.e2e
 @pytest.mark.timeout(400)
+@pytest.mark.campaign
 def test_a_short_soak_loses_nothing_and_says_so(tmp_path: Path):
     words = [
         "soak",
