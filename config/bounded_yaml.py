@@ -20,3 +20,12 @@ class BoundedLoader(yaml.SafeLoader):
         if self.flow_level >= MAX_FLOW_DEPTH:
             raise TooDeepError(f"brackets are nested more than {MAX_FLOW_DEPTH} deep")
         super().fetch_flow_collection_start(TokenClass)
+
+
+def load_bounded(text: str) -> Any:
+    """The one document in ``text``, as ``yaml.safe_load`` gives it. Raises ``yaml.YAMLError``, and ``TooDeepError``."""
+    loader = BoundedLoader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

@@ -79,12 +79,16 @@ class Told:
         return {finding["code"] for finding in self.status["fitness"]["findings"]}
 
     def event(self, kind: str, code: str) -> dict[str, Any]:
-        for message in list(self._subscriber.messages):
-            if message.topic == f"{PREFIX}/cameras/yard/fitness":
-                event = json.loads(message.payload)
-                if (event["type"], event["code"]) == (kind, code):
-                    return event
-        raise AssertionError(f"no event {kind} {code}")
+        """The first event of this kind; it may come a little after the status."""
+        found: dict[str, Any] = self._subscriber.wait_for(
+            lambda: next(iter(self._events(kind, code)), None), 30, f"the event {kind} {code}"
+        )
+        return found
+
+    def _events(self, kind: str, code: str) -> list[dict[str, Any]]:
+        topic = f"{PREFIX}/cameras/yard/fitness"
+        told = [json.loads(each.payload) for each in list(self._subscriber.messages) if each.topic == topic]
+        return [event for event in told if (event["type"], event["code"]) == (kind, code)]
 
 
 def test_a_picture_that_freezes_is_told_and_so_is_its_end(

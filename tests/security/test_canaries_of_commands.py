@@ -140,7 +140,7 @@ def test_no_command_tells_a_secret(
     assert search.places > 100
     # what is not tried above needs no password: it opens neither a camera nor a broker
     tried = {str(arguments[0]) for arguments in commands}
-    assert set(COMMANDS) - tried == {"demo", "data", "train", "evaluate", "weights", "bench"}
+    assert set(COMMANDS) - tried == {"demo", "data", "train", "evaluate", "weights", "bench", "soak"}
 
 
 @pytest.mark.parametrize("name", SECRETS)

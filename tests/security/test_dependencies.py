@@ -17,7 +17,7 @@ ALLOWED = re.compile(
 )
 REFUSED = re.compile(r"GPL|AGPL|SSPL|Commercial|Proprietary|BUSL|Commons Clause|CC-BY-N", re.IGNORECASE)
 #: Distributions whose metadata name no licence, and what their sources say.
-SAID_ELSEWHERE = {"namex": "Apache-2.0"}
+SAID_ELSEWHERE = {"axe-playwright-python": "MIT, and MPL-2.0 of axe-core", "namex": "Apache-2.0"}
 
 
 def locked(lock: str) -> list[str]:

@@ -21,7 +21,10 @@ def show(pid):
     sys.stdout.flush()
     sys.stdout.buffer.write(Path(f"/proc/{pid}/environ").read_bytes())
 show("self")
-child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+child = subprocess.Popen(
+    [sys.executable, "-c", "print('up', flush=True); input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+)
+child.stdout.readline()
 show(child.pid)
 print("limit", Path(f"/proc/{child.pid}/coredump_filter").read_text().strip())
 child.communicate(b"\\n")

@@ -10,7 +10,7 @@ import yaml
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from config.bounded_yaml import BoundedLoader
+from config.bounded_yaml import load_bounded
 from models.data.annotated import AnnotatedObject, AnnotatedPicture
 from models.data.outlines import box_around
 from models.data.readers.entries import Entry, read_text, shown
@@ -66,8 +66,7 @@ def _names_beside(folder: Path) -> dict[int, str]:
 
 def _described(file: Path, subset: str | None) -> tuple[dict[int, str], list[Path]]:
     try:
-        content = yaml.load(read_text(file), Loader=BoundedLoader)  # noqa: S506 - a safe one
-        document = Entry(content, file=file, kind=KIND)
+        document = Entry(load_bounded(read_text(file)), file=file, kind=KIND)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         words = " ".join(str(error).split())
         raise DataSetError(f"{file}: is no {KIND}: no YAML that can be read: {words}") from error
