@@ -39,10 +39,11 @@ test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# The short forms of `make faults` and `ppewatch soak`, which are no part of the suite because they take minutes.
+# What is no part of the suite because it takes a minute and more: the short forms of `make faults` and `ppewatch soak`, and
+# whole daemons watched at length. Tests that share a daemon stay in one process.
 campaigns: $(VENV)/.dev-installed
 	@tests/install-peers.sh
-	$(BIN)/python -m pytest -m campaign -n 2 --dist load $(ARGS)
+	$(BIN)/python -m pytest -m campaign -n 2 --dist loadgroup $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -12,6 +12,7 @@ import time
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -25,6 +26,7 @@ from streamer.alerts.publisher import Publisher
 from streamer.inference.batcher import Batcher
 from streamer.inference.worker import InferenceWorker
 from streamer.service.heartbeats import Heartbeats
+from streamer.site_watch import SiteWatch, Station
 from streamer.status.alert_tally import AlertTally
 from streamer.status.board import StatusBoard
 from streamer.status.health import HealthBook
@@ -87,30 +89,39 @@ def main() -> None:
                 )
 
 
+class NoCameras:
+    """A watch of a site without cameras: what ``StatusBoard`` asks of one, and nothing runs."""
+
+    judging_failures = 0
+
+    def __init__(self) -> None:
+        self.stations: dict[str, Station] = {}
+        self.heartbeats = Heartbeats()
+        self._batcher = Batcher(max_batch=1, max_age_s=1.0, collect_window_s=0.0)
+        worker = InferenceWorker(
+            batcher=self._batcher,
+            load_detector=no_detector,
+            sink=lambda _result: None,
+            device="cpu",
+            initial_sizes=[],
+            pulse=self.heartbeats.add("inference"),
+        )
+        self.looks, self.models = self._batcher.snapshot, worker.status
+        self.compliance = self.head_sizes = dict
+
+
 def board_of(outbox: Outbox, folder: Path) -> StatusBoard:
     """The status of a daemon without cameras, whose outbox this is and whose parts are not started."""
-    heartbeats = Heartbeats()
-    batcher = Batcher(max_batch=1, max_age_s=1.0, collect_window_s=0.0)
-    worker = InferenceWorker(
-        batcher=batcher,
-        load_detector=no_detector,
-        sink=lambda _result: None,
-        device="cpu",
-        initial_sizes=[],
-        pulse=heartbeats.add("inference"),
-    )
+    watch = NoCameras()
     return StatusBoard(
-        stations={},
-        batcher=batcher,
-        worker=worker,
+        watch=cast(SiteWatch, watch),
         outbox=outbox,
         alerts=AlertSearch(folder),
         tally=AlertTally(),
-        compliance=dict,
         publisher=Publisher(Broker(host="127.0.0.1"), outbox, topic_prefix="ppewatch/bench"),
         broker_address="127.0.0.1:1883",
-        heartbeats=heartbeats,
-        health=HealthBook(models=worker.status, on_change=lambda _health: None),
+        heartbeats=watch.heartbeats,
+        health=HealthBook(models=watch.models, on_change=lambda _health: None),
     )
 
 

@@ -9,7 +9,8 @@ whether a mask is worn. ``--looks 5``: all look five times a second of the recor
 between; ``--looks every``: all look at every frame. Contenders:
 
 - ``ppewatch``: what the daemon runs for a camera: reader, both networks, rules, tracks; ``-f32``: the networks' sums 32
-  bits wide, as those of Keras.
+  bits wide, as those of Keras; ``-int8``: quantised (``ppewatch weights export --precision int8`` comes first, else
+  leave it out with ``--only``).
 - ``keras``: ``cv2.VideoCapture``, the same RetinaFace and classifier in Keras, ``predict_on_batch`` a frame.
 - ``keras-predict``, ``keras-call``: the same with ``predict(x)`` and ``model(x)``, which most people write.
 - ``supervision``: the loop of ``keras`` with supervision's ByteTrack behind it.

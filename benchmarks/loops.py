@@ -13,9 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.runtime.precision import PrecisionChoice
+
 CONTENDERS: Final = (
     "ppewatch",
     "ppewatch-f32",
+    "ppewatch-int8",
     "keras",
     "keras-call",
     "keras-predict",
@@ -25,6 +28,12 @@ CONTENDERS: Final = (
 )
 #: Those that need a folder of published detectors.
 PEERS: Final = ("aizoo", "yunet")
+#: How exactly our own count, by name.
+_PRECISIONS: Final[dict[str, PrecisionChoice]] = {
+    "ppewatch": "auto",
+    "ppewatch-f32": "f32",
+    "ppewatch-int8": "int8",
+}
 _SCORE: Final = 0.5
 
 #: Takes a BGR picture; how many faces it saw.
@@ -33,12 +42,12 @@ Look = Callable[[NDArray[np.uint8]], int]
 
 def looks_of(name: str, options: argparse.Namespace) -> Iterator[int]:
     """Faces of one look after the other."""
-    if name in ("ppewatch", "ppewatch-f32"):
-        return _ppewatch(options, precision="auto" if name == "ppewatch" else "f32")
+    if name in _PRECISIONS:
+        return _ppewatch(options, precision=_PRECISIONS[name])
     return _loop(name, options)
 
 
-def _ppewatch(options: argparse.Namespace, *, precision: str) -> Iterator[int]:
+def _ppewatch(options: argparse.Namespace, *, precision: PrecisionChoice) -> Iterator[int]:
     """One camera of the daemon without its threads: reader, models and rules; the decoder leaves out what it may."""
     from models.letterbox import input_hw_for
     from models.structures import Gear

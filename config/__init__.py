@@ -12,6 +12,7 @@ from config.camera_sections import (
     TilesSettings,
     ZoneSettings,
 )
+from config.cluster import ClusterSettings
 from config.errors import ConfigError, ConfigProblem
 from config.feedback import FeedbackSettings
 from config.loading import load_site
@@ -30,6 +31,7 @@ from config.service import (
 )
 from config.site import Place, SiteSettings
 from config.urls import StreamUrl
+from config.webhook import SnapshotForm, WebhookEvent, WebhookSettings, WebhookUrl, signing_key
 
 __all__ = [
     "AlertPer",
@@ -37,6 +39,7 @@ __all__ = [
     "Anchor",
     "Blur",
     "CameraSettings",
+    "ClusterSettings",
     "ConfigError",
     "ConfigProblem",
     "DecodeSettings",
@@ -60,12 +63,17 @@ __all__ = [
     "Severity",
     "SiteIdentity",
     "SiteSettings",
+    "SnapshotForm",
     "SnapshotSettings",
     "StreamUrl",
     "TilesSettings",
     "Transport",
+    "WebhookEvent",
+    "WebhookSettings",
+    "WebhookUrl",
     "ZoneSettings",
     "config_revision",
     "load_site",
+    "signing_key",
     "site_schema",
 ]

@@ -31,6 +31,7 @@ def site_warnings(path: str | Path, settings: SiteSettings) -> tuple[ConfigProbl
         *_broker(settings),
         *_cameras(settings),
         *_rules(settings),
+        *_webhooks(settings),
     )
     return tuple(sorted((_problem(document, *finding) for finding in found), key=_order))
 
@@ -58,6 +59,12 @@ def _plain_secrets(document: Document, path: Path) -> Iterator[_Finding]:
     cameras = document.data.get("cameras")
     if isinstance(cameras, dict):
         sections += [(("cameras", name), camera) for name, camera in cameras.items()]
+    webhooks = document.data.get("webhooks")
+    for name, webhook in webhooks.items() if isinstance(webhooks, dict) else ():
+        for secret in ("url", "secret", "old_secret", "token"):
+            written = webhook.get(secret) if isinstance(webhook, dict) else None
+            if written is not None and not _REFERENCE.match(str(written)):
+                yield ("webhooks", name, secret), f"this {secret} {advice}"
     for key, section in sections:
         if not isinstance(section, dict):
             continue
@@ -86,6 +93,25 @@ def _broker(settings: SiteSettings) -> Iterator[_Finding]:
         yield ("mqtt", "tls", "insecure"), "anyone who can redirect the connection can pose as the broker"
     if mqtt.tls:
         yield from _tls_files(("mqtt", "tls"), mqtt.tls)
+
+
+def _webhooks(settings: SiteSettings) -> Iterator[_Finding]:
+    for name, webhook in settings.webhooks.items():
+        key = ("webhooks", name)
+        if not webhook.secret and not webhook.token:
+            yield key, "nothing tells the other side that we are who posts; set 'secret' or 'token'"
+        if webhook.url.scheme == "http" and not _LOOPBACK.fullmatch(webhook.url.host.lower()):
+            yield (
+                (*key, "url"),
+                "what is posted can be read and changed on the way; use https:// if the other side can",
+            )
+        if webhook.tls.insecure:
+            yield (
+                (*key, "tls", "insecure"),
+                "anyone who can redirect the connection can pose as the other side",
+            )
+        if webhook.url.scheme == "https":
+            yield from _tls_files((*key, "tls"), webhook.tls)
 
 
 def _tls_files(key: KeyPath, tls: TlsSettings) -> Iterator[_Finding]:

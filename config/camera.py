@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from config.base import Named, Settings, as_written
+from config.base import Name, Named, Settings, as_written
 from config.camera_sections import (
     DecodeSettings,
     FitnessSettings,
@@ -188,6 +188,10 @@ class CameraSettings(CommonCameraSettings):
     enabled: bool = Field(default=True, description="Switch the camera off without removing it.")
     loop: bool = Field(
         default=False, description="Start a video file over at its end, as a camera never ends."
+    )
+    node: Name | None = Field(
+        default=None,
+        description="On a cluster: read this camera on machines of this name alone, those that reach it.",
     )
     zones: Named["ZoneSettings"] = Field(
         default={},

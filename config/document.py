@@ -91,12 +91,10 @@ def parse_document(raw: bytes, file: str) -> Document:
     """``read_document`` for bytes that are already there; ``file`` is the name for messages."""
     if len(raw) > MAX_FILE_BYTES:
         raise ConfigError([ConfigProblem(file, f"is larger than {MAX_FILE_BYTES} bytes")])
-    text = _decode(raw, file)
-    braces = _two_unused(text)
-    root = _compose(_VARIABLE.sub(rf"${braces[0]}\1{braces[1]}", text), file)
+    root, translation = compose(decode(raw, file), file)
     if root is None:
         raise ConfigError([ConfigProblem(file, "is empty")])
-    builder = NodeReader(file, str.maketrans({braces[0]: "{", braces[1]: "}"}))
+    builder = NodeReader(file, translation)
     data = builder.build(root, ())
     if builder.problems:
         raise ConfigError(
@@ -111,7 +109,8 @@ def parse_document(raw: bytes, file: str) -> Document:
     return Document(file, data, builder.keys, builder.values)
 
 
-def _decode(raw: bytes, file: str) -> str:
+def decode(raw: bytes, file: str) -> str:
+    """The text of a file, without a byte order mark. Raises ``ConfigError`` for what is not UTF-8."""
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -119,6 +118,15 @@ def _decode(raw: bytes, file: str) -> str:
         line, column = head.count(b"\n") + 1, error.start - (head.rfind(b"\n") + 1) + 1
     message = "is not UTF-8 text; save the file as UTF-8"
     raise ConfigError([ConfigProblem(file, message, line=line, column=column)])
+
+
+def compose(text: str, file: str) -> tuple[Node | None, dict[int, str]]:
+    """The nodes of a text, whose marks hold for it character by character, and what puts the braces of variables back
+    into their values (``str.translate``). None: there is nothing in it. Raises ``ConfigError`` as ``read_document``.
+    """
+    braces = _two_unused(text)
+    root = _compose(_VARIABLE.sub(rf"${braces[0]}\1{braces[1]}", text), file)
+    return root, str.maketrans({braces[0]: "{", braces[1]: "}"})
 
 
 def _two_unused(text: str) -> tuple[str, str]:

@@ -24,9 +24,14 @@ def load_site(path: str | Path, environ: Mapping[str, str] | None = None) -> Sit
     )
 
 
-def settings_of(document: Document, base_dir: Path, environ: Mapping[str, str]) -> SiteSettings:
-    """The settings that ``document`` says; relative paths start at ``base_dir``. Raises ``ConfigError``."""
-    around = Surroundings(environ=environ, base_dir=base_dir)
+def settings_of(
+    document: Document, base_dir: Path, environ: Mapping[str, str], *, elsewhere: bool = False
+) -> SiteSettings:
+    """The settings that ``document`` says; relative paths start at ``base_dir``. Raises ``ConfigError``.
+
+    ``elsewhere``: of a site on another machine, whose secrets are not looked for here.
+    """
+    around = Surroundings(environ=environ, base_dir=base_dir, elsewhere=elsewhere)
     try:
         return SiteSettings.model_validate(document.data, context={"surroundings": around})
     except ValidationError as error:

@@ -18,6 +18,7 @@ from config.camera import CameraSettings, CommonCameraSettings
 from config.camera_sections import ZoneSettings
 from config.rule import RuleSettings, ScheduleWindow
 from config.site import SiteSettings
+from config.webhook import WebhookSettings
 
 REFERENCE_FILE: Final = Path(__file__).parents[1] / "docs" / "configuration.md"
 
@@ -85,6 +86,11 @@ cameras:
 """
 
 
+_WEBHOOKS: Final = """What is posted, how it is signed, when it is tried again and when given up:
+[`webhooks.md`](webhooks.md).
+"""
+
+
 def reference_text() -> str:
     """The whole page."""
     parts = [_INTRODUCTION]
@@ -103,6 +109,8 @@ def reference_text() -> str:
     parts.append(_table("Zones of a camera", "", ZoneSettings.model_fields))
     parts.append(_table("Rules", "", RuleSettings.model_fields))
     parts.append(_table("`schedule` of a rule", "", ScheduleWindow.model_fields))
+    parts.append(_table("Webhooks", "", WebhookSettings.model_fields))
+    parts.append(_WEBHOOKS)
     return "\n".join(parts)
 
 

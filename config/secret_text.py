@@ -22,6 +22,8 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, WithJson
 from config.base import as_written
 
 _MAX_SECRET_BYTES: Final = 16_384
+#: Stands for a secret of another machine.
+_ELSEWHERE: Final = "a secret elsewhere"
 _REFERENCE: Final = re.compile(r"\$(?P<escape>\$\{)|\$\{(?P<body>[^{}]*)\}|\$\{")
 _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.ASCII | re.DOTALL)
 
@@ -30,12 +32,14 @@ _VARIABLE: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.ASCII |
 class Surroundings:
     """What a site file may refer to; passed to pydantic as ``context={"surroundings": ...}``.
 
-    ``seen`` collects every secret that validation came across, so that messages can be cleaned of them.
+    ``seen`` collects every secret that validation came across, so that messages can be cleaned of them. ``elsewhere``:
+    the site runs on another machine, whose secret files and credentials are not looked for here.
     """
 
     environ: Mapping[str, str]
     base_dir: Path
     seen: set[str] = field(default_factory=set)
+    elsewhere: bool = False
 
 
 def surroundings_of(info: ValidationInfo) -> Surroundings:
@@ -53,6 +57,8 @@ def resolve_secret(value: str, around: Surroundings) -> str:
     Raises ``ValueError`` that names the variable, file or credential that is missing, never a value.
     """
     around.seen.add(value)
+    if around.elsewhere and value.startswith(("file:", "credential:")):
+        return _ELSEWHERE
     if value.startswith("file:"):
         resolved = _read(around.base_dir / value.removeprefix("file:"), "secret file")
     elif value.startswith("credential:"):
@@ -87,6 +93,8 @@ def credential_path(name: str, around: Surroundings) -> Path:
     """The file of a systemd credential, which need not exist. Raises ``ValueError`` for what can be none."""
     if name in {"", ".", ".."} or "/" in name or "\0" in name:
         raise ValueError("'credential:' takes the name of a credential, not a path")
+    if around.elsewhere:
+        return Path("/run/credentials") / name
     directory = around.environ.get("CREDENTIALS_DIRECTORY")
     if not directory:
         raise ValueError(

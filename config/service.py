@@ -126,8 +126,9 @@ class MqttSettings(Settings):
     )
     onvif: bool = Field(
         default=False,
-        description="Tell the fitness of cameras in ONVIF's words too, below `onvif-ej/VideoSource/`: ImageTooBlurry,"
-        " ImageTooDark, ImageTooBright, GlobalSceneChange and SignalLoss.",
+        description="Speak ONVIF's words too: the fitness of cameras below `onvif-ej/VideoSource/` (ImageTooBlurry,"
+        " ImageTooDark, ImageTooBright, GlobalSceneChange, SignalLoss), rules that are broken below"
+        " `onvif-ej/RuleEngine/`, what is seen at every look below `onvif-mj/VideoAnalytics/`, at QoS 0.",
     )
     home_assistant: bool = Field(
         default=False,
@@ -346,6 +347,12 @@ class HttpSettings(Settings):
         " are counted by client.",
     )
 
+    edit_zones: bool = Field(
+        default=False,
+        description="Draw zones and set their rules on the page, which then writes this file. Needs `user`, and that"
+        " the daemon may write in the file's folder.",
+    )
+
     @property
     def host(self) -> str:
         """The address to bind; ``0.0.0.0`` where `listen` names none."""
@@ -364,6 +371,8 @@ class HttpSettings(Settings):
         if bool(self.user) != bool(self.password or self.password_hash):
             key = "user" if self.user else secret
             raise LocatedValueError([((key,), f"'user' and '{secret}' go together")])
+        if self.edit_zones and not self.user:
+            raise LocatedValueError([(("edit_zones",), "needs 'user' and 'password' beside it")])
         if self.user and ":" in self.user.get_secret_value():
             raise LocatedValueError([(("user",), "HTTP Basic knows no ':' in a user's name")])
         if self.password_hash and not _ARGON2.fullmatch(self.password_hash.get_secret_value()):

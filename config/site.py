@@ -1,6 +1,6 @@
 """The settings of one site: the root of the tree."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
@@ -9,8 +9,10 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from config.base import Named
 from config.camera import CameraSettings, CommonCameraSettings
+from config.cluster import ClusterSettings
 from config.errors import LocatedValueError
 from config.feedback import FeedbackSettings
+from config.merging import merged
 from config.rule import RuleSettings
 from config.secret_text import surroundings_of
 from config.service import (
@@ -23,6 +25,7 @@ from config.service import (
 )
 from config.suggestions import did_you_mean
 from config.tls import SitePath
+from config.webhook import WebhookSettings
 
 #: Keys that may stand at the top for all cameras; a camera's own value wins, key by key inside sections.
 INHERITED_KEYS: Final = tuple(
@@ -65,6 +68,14 @@ class SiteSettings(CommonCameraSettings):
     )
     feedback: FeedbackSettings = Field(
         default=FeedbackSettings(), description="What follows from people's verdicts on alerts."
+    )
+    webhooks: Named[WebhookSettings] = Field(
+        default={},
+        max_length=32,
+        description="HTTP servers that are told of alerts and cameras, by name; see [Webhooks](#webhooks).",
+    )
+    cluster: ClusterSettings = Field(
+        default=ClusterSettings(), description="Machines that share the work of a large site."
     )
     http: HttpSettings = Field(default=HttpSettings(), description="Dashboard, health and metrics.")
     state_dir: SitePath = Field(
@@ -111,6 +122,19 @@ class SiteSettings(CommonCameraSettings):
                 problem = self._problem_of_place(where)
                 if problem:
                     problems.append((("rules", index, "where", position), problem))
+        for name, webhook in self.webhooks.items():
+            for position, where in enumerate(webhook.where):
+                problem = self._problem_of_place(where)
+                if problem:
+                    problems.append((("webhooks", name, "where", position), problem))
+            problems += [
+                (
+                    ("webhooks", name, "rules", position),
+                    f"there is no rule '{rule}'{did_you_mean(rule, first_use)}",
+                )
+                for position, rule in enumerate(webhook.rules)
+                if rule not in first_use
+            ]
         if problems:
             raise LocatedValueError(problems)
         return self
@@ -131,8 +155,12 @@ class SiteSettings(CommonCameraSettings):
 
     def places_of(self, rule: RuleSettings) -> tuple[Place, ...]:
         """Every place where ``rule`` holds, each once, in the order of ``where`` and of the cameras."""
+        return self.places_at(rule.where)
+
+    def places_at(self, wheres: Iterable[str]) -> tuple[Place, ...]:
+        """Every place that ``wheres`` names (cameras, ``camera/zone``, ``*``), each once, in their order."""
         places: dict[Place, None] = {}
-        for where in rule.where:
+        for where in wheres:
             camera, slash, zone = where.partition("/")
             for name in self.cameras if camera == "*" else [camera]:
                 if not slash:
@@ -146,24 +174,14 @@ class SiteSettings(CommonCameraSettings):
         found = {value for camera in self.cameras.values() for value in camera.secrets()}
         others = (self.mqtt.password, self.http.password, self.http.password_hash)
         found |= {secret.get_secret_value() for secret in others if secret}
+        found |= {value for webhook in self.webhooks.values() for value in webhook.secrets()}
         return frozenset(found)
 
 
 def _inherit(camera: Any, common: dict[str, Any]) -> Any:
     if not isinstance(camera, dict):
         return camera
-    return _merge(common, camera)
-
-
-def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """``above`` wins; sections merge key by key, lists are replaced; a key without a value is not set."""
-    merged = dict(below)
-    for key, value in above.items():
-        if value is None and key in below:
-            continue
-        both = isinstance(value, dict) and isinstance(below.get(key), dict)
-        merged[key] = _merge(below[key], value) if both else value
-    return merged
+    return merged(common, camera)
 
 
 def default_state_dir(environ: Mapping[str, str]) -> str:

@@ -1,68 +1,67 @@
 """The composition root of the daemon: makes the parts of a site, starts and stops them in order, reloads."""
 
 import importlib.metadata
-import itertools
 import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event, Lock, Thread
-from typing import Final
+from typing import Any, Final
+
+from starlette.applications import Starlette
 
 from config import SiteSettings, config_revision
 from models.errors import ModelError
+from models.runtime.memory import return_free_memory
 from models.structures import Detections
-from rules import EndReason, Track
+from rules import Track
 from streamer import wiring
 from streamer.alerts.alert_search import AlertSearch
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
-from streamer.attention import Attention
 from streamer.commands import ExitCode
 from streamer.control import CommandDesk
-from streamer.detector_factory import detector_factory
 from streamer.dialects.home_assistant_announcer import HomeAssistantAnnouncer
 from streamer.dialects.looks import LookDialects
+from streamer.dialects.onvif import ViolationProperties
 from streamer.errors import StreamerError
 from streamer.feedback.desk import FeedbackDesk
-from streamer.followed import FollowedHeads
 from streamer.frame import Frame
 from streamer.history.keeper import HistoryKeeper
 from streamer.history.store import ComplianceHistory
-from streamer.inference.batcher import Batcher, BatcherSnapshot
-from streamer.inference.results import ResultQueue
-from streamer.inference.worker import InferenceWorker
+from streamer.inference.batcher import BatcherSnapshot
 from streamer.inference.worker_status import WorkerState
-from streamer.ingest.host_budget import HostBudget
-from streamer.ingest.sampler import phase_of
-from streamer.judging.alert_ids import random_alert_id
-from streamer.judging.camera_judge import CameraJudge
 from streamer.judging.composer import ComposedAlert
-from streamer.judging.judge import Judge
 from streamer.judging.orphans import end_orphans
 from streamer.judging.view import CameraView
 from streamer.live.desk import LiveDesk
+from streamer.local_watch import LocalWatch
 from streamer.present_limits import limit_warnings
 from streamer.process_end import end_at_once, end_within
 from streamer.redaction import install_redaction, redact
+from streamer.reloads import Reloads
 from streamer.service.heartbeats import Heartbeats, Pulse
 from streamer.service.last_guard import LastGuard
 from streamer.service.sd_notify import ServiceNotifier, watchdog_interval_s
 from streamer.service.stage_health import GivenUp
 from streamer.service.supervisor import Supervisor
 from streamer.site_changes import changed_cameras, changed_sections
-from streamer.station import CameraStation
+from streamer.site_text import SiteSource, zone_editor_of
+from streamer.site_watch import WatchEvents, WatchMaker
 from streamer.status.alert_tally import AlertTally
 from streamer.status.announcer import StatusAnnouncer
 from streamer.status.board import StatusBoard
 from streamer.status.health import HEALTH_TOPIC, DaemonHealth, HealthBook, HealthState, health_json
+from streamer.status_page import StatusPage
 from streamer.upkeep import Upkeep
-from streamer.web.access import LOOPBACK_NAMES, WebServerError
+from streamer.web.access import LOOPBACK_NAMES
 from streamer.web.app import create_app
-from streamer.web.server import WebServer
+from streamer.webhook_wiring import webhook_targets_of
+from streamer.webhooks.desk import WebhookDesk
+from streamer.zone_editor.editor import ZoneEditor
+from streamer.zone_editor.recent_looks import RecentLooks
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +72,8 @@ _READY_TIMEOUT_S: Final = 300.0
 _STOP_S: Final = 20.0
 #: The same when the daemon gives up: somebody waits for a fresh process.
 _GIVE_UP_S: Final = 6.0
+#: What lies free between small blocks of the heap goes back to the system this often: some 7 MB for 8 ms.
+_RETURN_MEMORY_EVERY_S: Final = 300.0
 
 
 class NotReadyError(StreamerError):
@@ -81,6 +82,8 @@ class NotReadyError(StreamerError):
 
 class Daemon:
     """A site, running. ``start`` returns once frames can be looked at; cameras connect in the background.
+
+    ``source``: the file that ``site`` was read from, for whoever is to change it; None: nobody may.
 
     Raises ``StreamerError`` (``OutboxError``, ``NotReadyError``, ``WebServerError``) from ``start`` when the site
     cannot be watched at all; a camera or a broker that is away is no error.
@@ -92,24 +95,23 @@ class Daemon:
         *,
         notifier: ServiceNotifier | None = None,
         guard: LastGuard | None = None,
+        watch: WatchMaker = LocalWatch,
+        source: SiteSource | None = None,
     ) -> None:
         install_redaction(site.secrets())
         self._site = site
+        self._source = source
         self._notifier = notifier or ServiceNotifier(None)
         self._heartbeats = Heartbeats()
         self._started_at = time.time()
-        self._stations: dict[str, CameraStation] = {}
-        self._numbers = itertools.count()
-        self._hosts = HostBudget(at_once=site.ingest.connecting_per_host)
-        inference = site.inference
-        self._batcher = Batcher(
-            max_batch=inference.max_batch,
-            max_age_s=inference.max_age_s,
-            collect_window_s=inference.max_wait_s,
-        )
-        self._results = ResultQueue()
         self._outbox = Outbox(site.state_dir, limits=wiring.outbox_limits_of(site.retention))
         self._intake = AlertIntake(self._outbox, notify=self._stored)
+        self._webhooks = WebhookDesk(
+            self._outbox,
+            self._heartbeats,
+            user_agent=f"ppewatch/{importlib.metadata.version('ppewatch')}",
+            on_change=self._webhooks_changed,
+        )
         self._publisher = Publisher(
             wiring.broker_of(site.mqtt),
             self._outbox,
@@ -118,23 +120,6 @@ class Daemon:
             housekeeping=self._keep_house,
             pulse=self._heartbeats.add("mqtt"),
         )
-        self._worker = InferenceWorker(
-            batcher=self._batcher,
-            load_detector=detector_factory(lambda: self._site),
-            sink=self._results.put,
-            device=str(inference.device),
-            initial_sizes=wiring.expected_input_sizes(site),
-            pulse=self._heartbeats.add("inference"),
-            on_status=lambda _status: self._announcer.worker_changed(),
-        )
-        self._live = LiveDesk()
-        self._tally = AlertTally()
-        self._look_dialects = LookDialects(self._publisher, deepstream=site.mqtt.deepstream)
-        self._home_assistant: HomeAssistantAnnouncer | None = None
-        if site.mqtt.home_assistant:
-            self._home_assistant = HomeAssistantAnnouncer(
-                self._publisher, discovery_prefix=site.mqtt.home_assistant_prefix
-            )
         self._feedback = FeedbackDesk(
             self._outbox,
             policy=wiring.area_policy_of(site.feedback),
@@ -142,51 +127,63 @@ class Daemon:
             on_areas=self._areas_changed,
             announce=lambda subtopic, payload: self._publisher.publish_event(subtopic, payload, qos=1),
         )
-        self._judge = Judge(
-            results=self._results,
+        events = WatchEvents(
             on_alert=self._submit,
             on_held=self._feedback.note_held,
-            model_digests=lambda: dict(self._worker.status().digests),
-            pulse=self._heartbeats.add("rules"),
             on_look=self._looked,
+            on_camera=self._camera_changed,
+            on_models=self._models_changed,
+            wants_looks=self._wants_looks,
         )
-        self._health = HealthBook(models=self._worker.status, on_change=self._tell_health)
+        self._watch = watch(site, self._heartbeats, events, self._feedback.areas_of)
+        self._live = LiveDesk()
+        self._reloads = Reloads(_request_reload)
+        edits_zones = site.http.enabled and site.http.edit_zones and source is not None
+        self._recent = RecentLooks() if edits_zones else None
+        self._tally = AlertTally()
+        self._look_dialects = LookDialects(
+            self._publisher, deepstream=site.mqtt.deepstream, onvif=site.mqtt.onvif
+        )
+        self._violations = ViolationProperties() if site.mqtt.onvif else None
+        self._home_assistant: HomeAssistantAnnouncer | None = None
+        if site.mqtt.home_assistant:
+            self._home_assistant = HomeAssistantAnnouncer(
+                self._publisher, discovery_prefix=site.mqtt.home_assistant_prefix
+            )
+        self._health = HealthBook(models=self._watch.models, on_change=self._tell_health)
         self._board = StatusBoard(
-            stations=self._stations,
-            batcher=self._batcher,
-            head_sizes=self._judge.head_sizes,
-            worker=self._worker,
+            watch=self._watch,
             outbox=self._outbox,
             alerts=AlertSearch(site.state_dir),
             tally=self._tally,
-            compliance=self._judge.compliance,
             publisher=self._publisher,
             broker_address=f"{site.mqtt.host}:{site.mqtt.port}",
             heartbeats=self._heartbeats,
             health=self._health,
+            webhooks=self._webhooks.conditions,
         )
         self._announcer = StatusAnnouncer(
             board=self._board,
-            judge=self._judge,
             publisher=self._publisher,
             intake=self._intake,
             history=HistoryKeeper(ComplianceHistory(site.state_dir), keep_s=site.retention.history_s),
             site=site.site.name,
             started_at=self._started_at,
-            more_states=lambda: self._feedback.states(list(self._stations)),
+            more_states=self._more_states,
+            on_camera=self._webhooks,
             stats_every_s=site.mqtt.stats_s,
             onvif=site.mqtt.onvif,
             pulse=self._heartbeats.add("status"),
         )
         self._commands = CommandDesk(
             publisher=self._publisher,
-            stations=self._stations,
+            stations=self._watch.stations,
             feedback=self._feedback,
-            # the main thread reloads, as after `systemctl reload`
-            request_reload=lambda: os.kill(os.getpid(), signal.SIGHUP),
+            request_reload=_request_reload,
         )
         if site.mqtt.commands:
             self._commands.subscribe()
+        self._page = StatusPage(site, self._make_page, self._heartbeats)
         self._supervisor = Supervisor(
             self._heartbeats,
             notifier=self._notifier,
@@ -194,20 +191,19 @@ class Daemon:
             mend=Upkeep(
                 heartbeats=self._heartbeats,
                 publisher=self._publisher,
-                worker=self._worker,
-                judge=self._judge,
+                watch=self._watch,
                 announcer=self._announcer,
-                restart_camera=self._restart_camera,
-                restart_web=self._restart_web,
+                restart_web=self._page.restart,
+                restart_webhook=self._webhooks.restart,
             ).mend,
             on_given_up=self._give_up,
             on_look=self._health.looked,
             redact=redact,
             guard=guard,
         )
-        self._web: WebServer | None = None
         self._stopping = Lock()
         self._stopped = Event()
+        self._memory_returned_s = time.monotonic()
 
     def watch_main(self) -> Pulse:
         """For a main thread that is to be watched as the stages are, and then has to beat."""
@@ -216,28 +212,32 @@ class Daemon:
     @property
     def web_address(self) -> str | None:
         """Where the status page is served, or None when it is switched off."""
-        return None if self._web is None else self._web.address
+        return self._page.address
 
     def looks(self) -> BatcherSnapshot:
         """What every camera got of the inference, and the load."""
-        return self._batcher.snapshot()
+        return self._watch.looks()
+
+    def watch_stats(self) -> Mapping[str, Any]:
+        """What the watch adds to the ``stats`` message."""
+        return self._watch.stats()
 
     def start(self, *, stopping: Callable[[], bool] = lambda: False) -> None:
         """Start every part and wait for the models, or until ``stopping`` says that nobody wants them any more."""
         self._warn()
         _log.info("site %s, configuration %s", self._site.site.name, config_revision(self._site)[:19])
         self._check_weights()
+        # before the first message: what comes is owed to them
+        self._webhooks.set_targets(webhook_targets_of(self._site))
         end_orphans(self._outbox, self._intake, at=time.time())
         self._announce_devices()
         self._outbox.examples.sweep()
         self._tell_health(self._health.current)
+        self._announcer.keep_only(self._site.cameras)
         self._publisher.start()
-        self._start_web()
-        self._worker.start()
-        self._judge.start()
+        self._page.start()
         self._announcer.start()
-        for camera_id in self._site.cameras:
-            self._add_camera(camera_id)
+        self._watch.start()
         # the last: hundreds of cameras take a while, and a stage that has not begun yet is none that hangs
         self._supervisor.start()
         if not self._wait_for_models(stopping):
@@ -263,20 +263,14 @@ class Daemon:
         self._supervisor.stand_down()
         self._health.stopping()
         self._notifier.stopping(_status_line(self._health.current) or "stopping")
-        stations = list(self._stations.values())
-        for station in stations:
-            station.request_stop()
-        for station in stations:
-            if not station.stop(left(2.0)):
-                _log.warning("camera %s did not let go in time", station.camera_id)
-        self._worker.stop(left(10.0))
-        self._judge.stop(left(10.0))
+        self._watch.request_stop()
+        self._watch.stop(left)
         self._announcer.stop(left(5.0))
         self._intake.flush()
+        self._webhooks.stop(left(3.0))
         self._health.stopped()
         self._publisher.stop(drain_s=left(3.0), timeout_s=left(13.0))
-        if self._web is not None:
-            self._web.stop(left(5.0))
+        self._page.stop(left(5.0))
         self._supervisor.stop()
         self._outbox.close()
         _log.info("stopped")
@@ -300,23 +294,19 @@ class Daemon:
         for section in changed_sections(before, site):
             _log.warning("%s changed: takes effect after a restart", section)
         changed = changed_cameras(before, site)
-        for camera_id in [*self._stations]:
-            if camera_id not in site.cameras:
-                self._drop_camera(camera_id)
-        for camera_id in changed:
-            if camera_id in self._stations:
-                self._stations.pop(camera_id).stop()
-            self._add_camera(camera_id)
+        self._watch.reload(site, changed)
+        self._webhooks.set_targets(webhook_targets_of(site))
         self._announcer.keep_only(site.cameras)
         self._live.keep_only(site.cameras)
+        if self._recent is not None:
+            self._recent.keep_only(site.cameras)
         # whoever reloads may just have given the broker what it refused us for
         self._publisher.retry_now()
         self._announce_devices()
-        if not wiring.all_models_of(site) <= wiring.all_models_of(before):
-            _log.info("another model is needed: the models are loaded anew")
-            self._worker.rebuild()
         _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
         self._tell_reload(None)
+        # which settings are in force stands in it
+        self._tell_health(self._health.current)
         self._notifier.ready(self._summary())
 
     def _check_weights(self) -> None:
@@ -336,7 +326,12 @@ class Daemon:
         _log.error("not reloaded, the settings in force stay: %s", error)
         self._tell_reload(error)
 
+    def begin_reload(self) -> None:
+        """Settings are about to be read, for ``reload`` or ``refuse_reload``."""
+        self._reloads.began()
+
     def _tell_reload(self, error: str | None) -> None:
+        self._reloads.ended(error)
         if self._site.mqtt.commands:
             self._commands.tell_reload(error)
 
@@ -352,19 +347,41 @@ class Daemon:
             "" if alert.end_reason is None else f", ended: {alert.end_reason}",
         )
         self._tally.take(alert)
+        if self._violations is not None:
+            self._violations.take(alert, time.time())
+            self._announcer.camera_changed(alert.camera)
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
         # the alert first: nothing of it waits for a frame that may be of use one day
         self._feedback.keep(alert.alert_id, composed.example)
 
-    def _areas_changed(self, camera_id: str) -> None:
-        self._judge.set_areas(camera_id, self._feedback.areas_of(camera_id))
+    def _more_states(self) -> list[tuple[str, bytes]]:
+        broken = [] if self._violations is None else self._violations.states()
+        states = self._feedback.states(list(self._watch.stations))
+        return [*states, *broken, *self._webhooks.states()]
+
+    def _camera_changed(self, camera_id: str) -> None:
         self._announcer.camera_changed(camera_id)
+
+    def _models_changed(self) -> None:
+        self._announcer.worker_changed()
+
+    def _webhooks_changed(self) -> None:
+        self._announcer.more_changed()
+
+    def _areas_changed(self, camera_id: str) -> None:
+        self._watch.set_areas(camera_id, self._feedback.areas_of(camera_id))
+        self._announcer.camera_changed(camera_id)
+
+    def _wants_looks(self, camera_id: str) -> bool:
+        return self._site.mqtt.deepstream or self._site.mqtt.onvif or self._live.is_watched(camera_id)
 
     def _looked(
         self, frame: Frame, detections: Detections, tracks: Sequence[Track], view: CameraView
     ) -> None:
         self._live.take(frame, detections, tracks, view)
         self._look_dialects.take(frame, detections, tracks, view)
+        if self._recent is not None:
+            self._recent.take(frame.camera_id, detections, frame.captured_at)
 
     def _announce_devices(self) -> None:
         if self._home_assistant is not None:
@@ -374,55 +391,20 @@ class Daemon:
     def _keep_house(self) -> None:
         self._feedback.housekeeping()
         self._intake.housekeeping()
+        now_s = time.monotonic()
+        if now_s - self._memory_returned_s >= _RETURN_MEMORY_EVERY_S:
+            self._memory_returned_s = now_s
+            return_free_memory()
 
     def _stored(self) -> None:
         self._publisher.notify()
-
-    def _add_camera(self, camera_id: str) -> None:
-        settings = self._site.cameras[camera_id]
-        attention, heads = Attention(), FollowedHeads()
-        view = replace(
-            wiring.view_of(self._site, camera_id), keeps_examples=wiring.keeps_examples(self._site)
-        )
-        judge = CameraJudge(wiring.engine_of(self._site, camera_id), view, new_alert_id=random_alert_id)
-        judge.set_areas(self._feedback.areas_of(camera_id))
-        self._judge.set_camera(
-            camera_id,
-            judge,
-            attention,
-            heads if settings.tiles.follow else None,
-            zones=tuple(settings.zones),
-        )
-        station = CameraStation(
-            wiring.source_of(settings),
-            demand=wiring.demand_of(self._site, camera_id, heads),
-            retry=wiring.retry_of(settings),
-            enabled=settings.enabled,
-            batcher=self._batcher,
-            hosts=self._hosts,
-            heartbeats=self._heartbeats,
-            on_status=lambda name, _status: self._announcer.camera_changed(name),
-            new_gate=wiring.gates_of(settings, attention),
-            fitness=wiring.fitness_of(camera_id, settings),
-            phase=phase_of(next(self._numbers)),
-        )
-        self._stations[camera_id] = station
-        station.start()
-
-    def _restart_camera(self, camera_id: str) -> None:
-        station = self._stations.get(camera_id)
-        if station is not None:
-            station.restart()
-
-    def _drop_camera(self, camera_id: str) -> None:
-        self._stations.pop(camera_id).stop()
-        self._judge.remove_camera(camera_id, EndReason.RELOAD)
+        self._webhooks.notify()
 
     def _wait_for_models(self, stopping: Callable[[], bool]) -> bool:
         """Whether they are ready; False when ``stopping`` came first. Raises ``NotReadyError``."""
         until_s = time.monotonic() + _READY_TIMEOUT_S
         while not stopping():
-            status = self._worker.wait_ready(0.5)
+            status = self._watch.wait_ready(0.5)
             if status.working:
                 return True
             if status.state is WorkerState.FAILED:
@@ -436,16 +418,9 @@ class Daemon:
             self._notifier.extend_timeout(30.0)
         return False
 
-    def _restart_web(self) -> None:
-        if self._web is not None:
-            self._web.abandon()
-            self._start_web()
-
-    def _start_web(self) -> None:
+    def _make_page(self) -> Starlette:
         http = self._site.http
-        if not http.enabled:
-            return
-        app = create_app(
+        return create_app(
             self._board,
             site_name=self._site.site.name,
             version=importlib.metadata.version("ppewatch"),
@@ -457,23 +432,29 @@ class Daemon:
             shifts=wiring.shifts_of(self._site),
             zones=lambda: wiring.zone_outlines_of(self._site),
             changes=self._commands,
+            zone_editor=self._zone_editor(),
         )
-        pulse = self._heartbeats.add("web")
-        web = WebServer(app, http.host, http.port, proxies=http.proxies, pulse=pulse)
-        try:
-            web.start()
-        except WebServerError as error:
-            # a port that is taken must not keep the site from being watched
-            _log.error("no status page: %s", error)
-            self._heartbeats.remove(pulse)
-            return
-        self._web = web
-        _log.info("status page: %s", web.address)
+
+    def _zone_editor(self) -> ZoneEditor | None:
+        if self._recent is None or self._source is None:
+            return None
+        return zone_editor_of(
+            self._source,
+            in_force=lambda: self._site,
+            looks=self._recent,
+            reloads=self._reloads,
+            areas_of=self._feedback.areas_of,
+        )
 
     def _tell_health(self, health: DaemonHealth) -> None:
         """Tell broker and service manager of a change; waits for neither."""
-        self._publisher.publish_state(HEALTH_TOPIC, health_json(health, site=self._site.site.name))
+        self._publisher.publish_state(HEALTH_TOPIC, self._health_json(health))
         self._notifier.status(_status_line(health) or self._summary())
+
+    def _health_json(self, health: DaemonHealth) -> bytes:
+        version = importlib.metadata.version("ppewatch")
+        name, revision = self._site.site.name, config_revision(self._site)
+        return health_json(health, site=name, version=version, config_revision=revision)
 
     def _give_up(self, given_up: GivenUp) -> None:
         """A stage cannot be mended: say so, and end the process, whatever hangs in it."""
@@ -491,6 +472,11 @@ class Daemon:
 
     def _summary(self) -> str:
         return f"{len(self._site.cameras)} cameras, {len(self._site.rules)} rules"
+
+
+def _request_reload() -> None:
+    """The main thread reloads, as after `systemctl reload`."""
+    os.kill(os.getpid(), signal.SIGHUP)
 
 
 def _status_line(health: DaemonHealth) -> str:

@@ -20,6 +20,7 @@ from streamer.commands.process_title import hide_passwords_in_process_title
 from streamer.process_end import run_to_the_end
 
 COMMANDS: Final = (
+    "init",
     "run",
     "demo",
     "check",
@@ -36,6 +37,9 @@ COMMANDS: Final = (
     "evaluate",
     "weights",
     "bench",
+    "plan",
+    "simulate",
+    "fleet",
     "soak",
 )
 

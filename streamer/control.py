@@ -27,7 +27,7 @@ from streamer.alerts.payload import ALERT_ID_PATTERN, encode_json, utc_iso
 from streamer.alerts.publisher import Publisher
 from streamer.feedback.desk import FeedbackDesk, RefusedError
 from streamer.redaction import redact
-from streamer.station import CameraStation
+from streamer.site_watch import Station
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class CommandDesk:
         self,
         *,
         publisher: Publisher,
-        stations: Mapping[str, CameraStation],
+        stations: Mapping[str, Station],
         feedback: FeedbackDesk,
         request_reload: Callable[[], None],
         wall_clock: Callable[[], float] = time.time,

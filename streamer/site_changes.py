@@ -14,7 +14,7 @@ def changed_cameras(before: SiteSettings, after: SiteSettings) -> list[str]:
 
 def changed_sections(before: SiteSettings, after: SiteSettings) -> list[str]:
     """Sections that are read at the start alone, and changed."""
-    names = ("mqtt", "http", "inference", "ingest", "retention", "feedback", "state_dir")
+    names = ("mqtt", "http", "inference", "ingest", "retention", "feedback", "cluster", "state_dir")
     return [name for name in names if getattr(before, name) != getattr(after, name)]
 
 

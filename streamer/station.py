@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Final
+from typing import Final, Protocol
 
 from streamer.fitness.camera_fitness import CameraFitness, StreamCondition
 from streamer.fitness.findings import FindingChange, FitnessReport, FitnessState
-from streamer.inference.batcher import Batcher
 from streamer.inference.demand import CameraDemand
 from streamer.ingest.camera import CameraIngest
 from streamer.ingest.host_budget import HostBudget
@@ -21,6 +20,22 @@ from streamer.service.heartbeats import Heartbeats, Pulse
 STAGE_PREFIX: Final = "camera "
 
 
+class LookTaker(Protocol):
+    """Takes the looks that cameras ask for; ``streamer.inference.batcher.Batcher`` is one. Any thread may call."""
+
+    def set_camera(self, demand: CameraDemand, mailbox: Mailbox) -> None:
+        """Add a camera or change what a known one asks for; the mailbox may be a new one."""
+        ...
+
+    def remove_camera(self, camera_id: str) -> None:
+        """Forget a camera, if known."""
+        ...
+
+    def frame_ready(self, camera_id: str) -> None:
+        """A frame was put into a camera's mailbox."""
+        ...
+
+
 class CameraStation:
     """Reads one camera into the batcher. ``stop`` and a new station is how a camera's settings change."""
 
@@ -31,7 +46,7 @@ class CameraStation:
         demand: CameraDemand,
         retry: RetryPolicy,
         enabled: bool,
-        batcher: Batcher,
+        batcher: LookTaker,
         hosts: HostBudget,
         heartbeats: Heartbeats,
         on_status: Callable[[str, StreamStatus], None],

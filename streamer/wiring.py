@@ -16,6 +16,7 @@ from config import (
     SiteSettings,
     config_revision,
 )
+from config.fleet import FleetBroker
 from config.rule import WEEKDAYS, ScheduleWindow
 from models.letterbox import default_input_size, input_hw_for
 from models.loading import MODEL_FOR_GEAR, check_weights, installed_models
@@ -242,8 +243,13 @@ def shifts_of(site: SiteSettings) -> list[Shift]:
     shifts: dict[Schedule, str] = {}
     for rule in site.rules:
         if rule.enabled and rule.schedule:
-            shifts.setdefault(_schedule_of(rule), ", ".join(map(_window_text, rule.schedule)))
+            shifts.setdefault(_schedule_of(rule), schedule_text(rule))
     return [Shift(name, schedule) for schedule, name in shifts.items()]
+
+
+def schedule_text(rule: RuleSettings) -> str:
+    """When a rule holds, in words; empty: always."""
+    return ", ".join(map(_window_text, rule.schedule))
 
 
 def announced_site_of(site: SiteSettings, version: str) -> AnnouncedSite:
@@ -304,6 +310,22 @@ def broker_of(mqtt: MqttSettings) -> Broker:
     )
 
 
+def fleet_broker_of(broker: FleetBroker) -> Broker:
+    """How a fleet's broker is reached."""
+    tls = broker.tls
+    return Broker(
+        host=broker.host,
+        port=broker.port,
+        user=_revealed(broker.user),
+        password=_revealed(broker.password),
+        tls=None
+        if tls is None
+        else BrokerTls(
+            ca_file=tls.ca_file, cert_file=tls.cert_file, key_file=tls.key_file, insecure=tls.insecure
+        ),
+    )
+
+
 def web_credentials_of(http: HttpSettings) -> Credentials | None:
     """Who may see the status page; None: everybody who reaches it."""
     if http.user is None:
@@ -361,7 +383,7 @@ def weights_of(site: SiteSettings) -> Mapping[str, Path]:
 
 
 def _window_text(window: ScheduleWindow) -> str:
-    """``mon-fri 06:00-18:00``."""
+    """``mon-fri 06:00-18:00``, ``daily 22:00-06:00``."""
     runs: list[list[int]] = []
     for day in window.days:
         if runs and runs[-1][-1] == day - 1:
@@ -371,6 +393,8 @@ def _window_text(window: ScheduleWindow) -> str:
     days = ",".join(
         WEEKDAYS[run[0]] if len(run) == 1 else f"{WEEKDAYS[run[0]]}-{WEEKDAYS[run[-1]]}" for run in runs
     )
+    if len(window.days) == len(WEEKDAYS):
+        days = "daily"
     return f"{days} {window.starts_at:%H:%M}-{window.ends_at:%H:%M}"
 
 

@@ -30,7 +30,6 @@ SHARED = Path(__file__).resolve().parents[1].parent / "shared"
 #: The files that take longest, of those that wait and those that compute by turns. They go first, so that processes
 #: that share the suite (``make test``) end it with short ones, and together.
 LONGEST_FILES = (
-    "e2e/test_hard_hats.py",
     "e2e/test_daemon.py",
     "models/test_retinaface_tiny_run.py",
     "e2e/test_main_job.py",

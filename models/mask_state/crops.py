@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import WeightsError
-from models.structures import Picture
+from models.structures import CropsAtOnce, Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,10 @@ def crop_faces(
     Returns N arrays uint8 (side, side, 3), RGB, sides differing; what lies outside the picture repeats its
     border.
     """
-    return [picture.crop_rgb(geometry.square_xyxy(box)) for box in boxes_xyxy]
+    squares = [geometry.square_xyxy(box) for box in boxes_xyxy]
+    if isinstance(picture, CropsAtOnce):
+        return picture.crops_rgb(squares) if squares else []
+    return [picture.crop_rgb(square) for square in squares]
 
 
 def stack_crops(crops: Sequence[NDArray[np.uint8]], geometry: CropGeometry) -> NDArray[np.uint8]:

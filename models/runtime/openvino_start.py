@@ -44,3 +44,8 @@ def openvino_core() -> Any:
 def openvino_version() -> str:
     """The version of what makes and runs the graphs, to the build."""
     return str(load_openvino().get_version())
+
+
+def limit_threads(threads: int) -> None:
+    """Let the graphs of this process, of those compiled from now on, use so many threads at most."""
+    openvino_core().set_property("CPU", {"INFERENCE_NUM_THREADS": threads})

@@ -4,13 +4,14 @@ from models.structures.categories import CATEGORY_NAMES, FACE_CATEGORIES, Catego
 from models.structures.detections import FACE_MASK_CLASSES, Detections
 from models.structures.image_batch import ImageBatch
 from models.structures.people import GearEvidence, PersonObservation
-from models.structures.picture import Picture
+from models.structures.picture import CropsAtOnce, Picture
 
 __all__ = [
     "CATEGORY_NAMES",
     "FACE_CATEGORIES",
     "FACE_MASK_CLASSES",
     "Category",
+    "CropsAtOnce",
     "Detections",
     "Gear",
     "GearEvidence",

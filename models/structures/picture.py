@@ -1,6 +1,7 @@
 """Where models get pixels from, without knowing whether a camera, a file or an array holds them."""
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,4 +30,13 @@ class Picture(Protocol):
 
         What lies outside the picture repeats its border pixels.
         """
+        ...
+
+
+@runtime_checkable
+class CropsAtOnce(Protocol):
+    """A picture whose pixels are far, so that many crops together cost little more than one."""
+
+    def crops_rgb(self, boxes_xyxy: Sequence[tuple[int, int, int, int]]) -> list[NDArray[np.uint8]]:
+        """``Picture.crop_rgb`` of each of ``boxes_xyxy``."""
         ...

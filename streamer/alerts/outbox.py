@@ -40,6 +40,8 @@ from streamer.alerts.payload import Alert, AlertType
 from streamer.feedback import tables as feedback_tables
 from streamer.feedback.example_store import ExampleStore
 from streamer.feedback.store import FeedbackStore
+from streamer.webhooks import tables as webhook_tables
+from streamer.webhooks.ledger import WebhookLedger
 
 _log = logging.getLogger(__name__)
 
@@ -183,6 +185,10 @@ class Outbox:
         """Every stored message of one alert, in order of ``seq``."""
         return self._select("WHERE alert_id = ? ORDER BY seq", (alert_id,))
 
+    def message(self, seq: int) -> StoredMessage | None:
+        """One stored message; None when it is not, or no longer, kept."""
+        return next(iter(self._select("WHERE seq = ?", (seq,))), None)
+
     def latest(self, *, limit: int = 100, before_seq: int | None = None) -> list[StoredMessage]:
         """The newest messages first, delivered or not."""
         bound = 2**62 if before_seq is None else before_seq
@@ -244,6 +250,8 @@ class Outbox:
         #: what people say of alerts, and the frames that are kept for it, in the same database
         self.feedback = FeedbackStore(database)
         self.examples = ExampleStore(database, self._dir)
+        #: what webhooks have still to be told
+        self.webhooks = WebhookLedger(database)
         return database
 
     def _begin_above(self, db: sqlite3.Connection, known: int) -> None:
@@ -269,7 +277,9 @@ class Outbox:
         database = self._open(after_damage=True)
         rows = [row for row in readable_pending(moved) if row[0] <= self._reserve.upper]
         with database.transaction(durable=True) as db:
+            webhook_tables.rescue_targets(moved, db)
             db.executemany(_INSERT, rows)
+            webhook_tables.rescue_entries(moved, db, rescued={row[0] for row in rows})
             feedback_tables.rescue(moved, db)
         self._pending.add(len(rows), sum(len(row[4]) + row[7] for row in rows))
         _log.critical(

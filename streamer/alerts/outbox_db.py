@@ -13,6 +13,7 @@ from typing import Any, Final
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from streamer.alerts.outbox_files import is_disk_full
 from streamer.feedback import tables as feedback_tables
+from streamer.webhooks import tables as webhook_tables
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS messages (
@@ -105,6 +106,7 @@ class OutboxDatabase:
         if not has_feed:
             self._db.execute(_FILL_FEED)
         feedback_tables.prepare(self._db)
+        webhook_tables.prepare(self._db)
 
     def release_journal(self) -> None:
         """Move the journal into the database and give its room back, where that can be done."""

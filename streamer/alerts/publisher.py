@@ -6,7 +6,7 @@ The publisher's thread makes a session, serves it until it breaks, waits and mak
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -22,6 +22,7 @@ from streamer.alerts.errors import (
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher_status import Link, PublisherStatus
 from streamer.alerts.reconnect import FlapDetector, ReconnectPolicy
+from streamer.alerts.remembered_topics import RememberedTopics
 from streamer.alerts.serving import OFFLINE, TICK_S, Speaker
 from streamer.alerts.session import BrokerSession, MessageHandler
 from streamer.pulse import NoPulse, Pulse
@@ -29,7 +30,7 @@ from streamer.pulse import NoPulse, Pulse
 _log = logging.getLogger(__name__)
 
 _REMINDER_S: Final = 300.0
-_RETAINED_KEY: Final = "mqtt.retained_topics"
+_STATES_KEY: Final = "mqtt.retained_topics"
 #: Connecting may take this long before the thread counts as stuck: a name server that does not answer is asked twice by
 #: the C library, and nothing can stop it.
 _CONNECT_S: Final = 60.0
@@ -88,6 +89,7 @@ class Publisher:
         self._line = _Line(speaker, pulse or NoPulse())
         self._flaps = FlapDetector()
         self._link = Link(since=time.time())
+        self._remembered = RememberedTopics(outbox, below=f"{topic_prefix}/")
         self._lock = threading.Lock()
         self._stopping = False
         self._drain_s = 0.0
@@ -147,18 +149,19 @@ class Publisher:
         if self._line.speaker.retained.put(f"{self._prefix}/{subtopic}", payload):
             self._wake()
 
-    def keep_only_states(self, subtopics: Iterable[str]) -> None:
-        """Remove every other retained state from the broker, those of earlier runs too (a camera that is
-        gone).
+    def keep_states(self, is_kept: Callable[[str], bool]) -> None:
+        """Take off the broker the retained states whose subtopic ``is_kept`` refuses, those of earlier runs too.
 
-        Raises ``OutboxError`` when the list cannot be kept for the next run.
+        Raises ``OutboxError`` when the list of the others cannot be kept for the next run.
         """
-        keep = {f"{self._prefix}/{subtopic}" for subtopic in subtopics}
-        self._line.speaker.retained.remove_except(
-            keep, self._outbox.get_state(_RETAINED_KEY) or [], below=f"{self._prefix}/"
-        )
-        self._outbox.put_state(_RETAINED_KEY, sorted(keep))
-        self._wake()
+        try:
+            self._remembered.keep(self._line.speaker.retained, is_kept)
+        finally:
+            self._wake()
+
+    def remember_states(self) -> None:
+        """Keep the list of what is retained for the next run. Raises ``OutboxError`` when that cannot be done."""
+        self._remembered.note(self._line.speaker.retained)
 
     def publish_states_at(self, states: Mapping[str, bytes], *, below: str, again: bool = False) -> None:
         """Publish retained states of another dialect, by their whole topics, which begin with ``below``: now and on
@@ -167,7 +170,7 @@ class Publisher:
         ``again``: also those that have not changed, for somebody who has just begun to listen. Raises ``OutboxError``
         when the list cannot be kept for the next run; what was given is published all the same.
         """
-        key = f"{_RETAINED_KEY}:{below}"
+        key = f"{_STATES_KEY}:{below}"
         self._line.speaker.retained.remove_except(states, self._outbox.get_state(key) or [], below=below)
         for topic, payload in states.items():
             self._line.speaker.retained.put(topic, payload, again=again)

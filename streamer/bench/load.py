@@ -62,8 +62,8 @@ class Outcome:
     """What came of it in the counted ``seconds``.
 
     ``looks``: of each camera. ``latencies_s``: of each look, from the frame's arrival to the verdict (of the floor: to
-    the detections). ``own_p95_s``: of each camera, as the daemon itself tells it. ``processor_s``: by purpose of the
-    threads, and in all under ``all``.
+    the detections). ``verdicts_s``: processor time of the rules for each look. ``own_p95_s``: of each camera, as the
+    daemon itself tells it. ``processor_s``: by purpose of the threads, and in all under ``all``.
     """
 
     seconds: float
@@ -74,6 +74,7 @@ class Outcome:
     load: float = 0.0
     missed_looks: list[int] = field(default_factory=list)
     own_p95_s: list[float] = field(default_factory=list)
+    verdicts_s: list[float] = field(default_factory=list)
 
     @property
     def looks_per_s(self) -> float:
@@ -188,11 +189,14 @@ class _Watch:
         self.cameras = cameras
         self._lock = threading.Lock()
         self._latencies_s: dict[str, list[float]] = {name: [] for name in cameras}
+        self._verdicts_s: list[float] = []
 
-    def looked(self, frame: Frame) -> None:
-        """A look at ``frame`` has ended."""
+    def looked(self, frame: Frame, verdict_s: float | None = None) -> None:
+        """A look at ``frame`` has ended; its rules took so much processor time."""
         with self._lock:
             self._latencies_s[frame.camera_id].append(time.monotonic() - frame.received_mono_s)
+            if verdict_s is not None:
+                self._verdicts_s.append(verdict_s)
 
     def wait_for_all(self, settle_s: float, *, within_s: float = _FIRST_LOOK_WITHIN_S) -> None:
         """Until every camera has been looked at, and ``settle_s`` more. Raises ``TimeoutError``."""
@@ -208,6 +212,7 @@ class _Watch:
         with self._lock:
             for latencies in self._latencies_s.values():
                 latencies.clear()
+            self._verdicts_s.clear()
         began_s, began = time.monotonic(), _processor_s()
         time.sleep(seconds)
         while not any(self._latencies_s.values()) and time.monotonic() < began_s + _FIRST_LOOK_WITHIN_S:
@@ -215,12 +220,14 @@ class _Watch:
         with self._lock:
             took_s, ended = time.monotonic() - began_s, _processor_s()
             counted = {name: list(latencies) for name, latencies in self._latencies_s.items()}
+            verdicts_s = list(self._verdicts_s)
         return {
             "seconds": took_s,
             "looks": [len(counted[name]) for name in self.cameras],
             "latencies_s": [second for name in self.cameras for second in counted[name]],
             "processor_s": {name: round(value - began.get(name, 0.0), 3) for name, value in ended.items()},
             "peak_memory_mb": peak_memory_mb(),
+            "verdicts_s": verdicts_s,
         }
 
 
@@ -229,13 +236,14 @@ def _processor_s() -> Mapping[str, float]:
 
 
 @contextmanager
-def _verdicts_to(told: Callable[[Frame], None]) -> Iterator[None]:
+def _verdicts_to(told: Callable[[Frame, float], None]) -> Iterator[None]:
     """Tell of each frame once its camera's rules are done with it; the daemon itself keeps latencies to detections."""
     judged = CameraJudge.look
 
     def look(judge: CameraJudge, frame: Frame, detections: Detections) -> Sequence[ComposedAlert]:
+        began_s = time.thread_time()
         alerts = judged(judge, frame, detections)
-        told(frame)
+        told(frame, time.thread_time() - began_s)
         return alerts
 
     CameraJudge.look = look  # type: ignore[assignment, method-assign]

@@ -17,7 +17,7 @@ from typing import Any, Final
 from streamer.errors import StreamerError
 
 #: Where more is better; of all others less.
-_MORE_IS_BETTER: Final = frozenset({"throughput.ratio_looks"})
+_MORE_IS_BETTER: Final = frozenset({"throughput.ratio_looks", "cluster.ratio_looks"})
 #: A ratio that moved by less is as good as it was.
 _LEAST_MOVE: Final = 0.02
 _CALLS_KEPT: Final = 5
@@ -125,7 +125,7 @@ def store_ratios(path: Path, now: Mapping[str, Measured]) -> None:
 def this_machine() -> str:
     """The processor and how many cores this process may use, in words."""
     cores = len(os.sched_getaffinity(0))
-    return f"{_processor()}, {cores} {'core' if cores == 1 else 'cores'}"
+    return f"{processor_name()}, {cores} {'core' if cores == 1 else 'cores'}"
 
 
 def as_table(comparisons: Iterable[Comparison]) -> str:
@@ -170,7 +170,8 @@ def _read(path: Path) -> tuple[str, dict[str, list[Measured]]]:
     return machine, calls
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """The model of the processor, in its maker's words."""
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":

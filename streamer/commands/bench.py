@@ -19,8 +19,10 @@ HELP = "measure decode, inference, rules, the whole daemon and its memory on thi
 _DEFAULTS: Final = {
     "pipeline": {"cameras": 4, "fps": 5.0, "seconds": 60.0, "repeats": 3},
     "throughput": {"cameras": 4, "fps": 25.0, "seconds": 12.0, "repeats": 5},
+    "cluster": {"cameras": 8, "fps": 5.0, "seconds": 12.0, "repeats": 5},
     "starvation": {"cameras": 16, "fps": 1.0, "seconds": 30.0, "repeats": 3},
     "memory": {"fps": 5.0, "settle": 20.0, "repeats": 3},
+    "agreement": {"fps": 2.0, "seconds": 20.0, "repeats": 3},
     "growth": {"fps": 1.0, "settle": 300.0},
     "all": {"repeats": 5, "seconds": 6.0},
 }
@@ -39,9 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "starvation",
             "memory",
             "tiles",
+            "capacity",
+            "agreement",
+            "cluster",
             "all",
         ),
-        help="all: a short set of them, in some minutes; tiles: small far heads found, by what it costs (--data)",
+        help="all: a short set of them, in some minutes; tiles: small far heads found, by what it costs (--data); "
+        "capacity: figures for plan and simulate (--figures); agreement: the simulation beside the daemon",
     )
     parser.add_argument(
         "--clip",
@@ -98,6 +104,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("1080p", "2160p"),
         default="1080p",
         help="tiles: size of the far scenes that are made of its pictures (default 1080p)",
+    )
+    parser.add_argument(
+        "--batches",
+        type=whole_number(least=1, most=64),
+        nargs="+",
+        metavar="N",
+        help="capacity: sizes of batches (default: 1 on a processor, 1 2 4 8 on a device)",
+    )
+    parser.add_argument(
+        "--figures", type=Path, metavar="FILE", help="capacity: write the figures here, for plan and simulate"
+    )
+    parser.add_argument(
+        "--inference",
+        type=whole_number(least=1, most=64),
+        default=2,
+        metavar="PARTS",
+        help="cluster: parts that run the models, with a core each (default 2)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument(
@@ -203,6 +226,18 @@ def _throughput(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
         return measure_throughput(large, models=args.models or ["retinaface"], **_options(args, "throughput"))
 
 
+def _cluster(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.cluster import measure_cluster
+
+    with _camera_clip(clip, args, (1080, 1920), fps=5) as large:
+        return measure_cluster(
+            large,
+            models=args.models or ["retinaface"],
+            inference=args.inference,
+            **_options(args, "cluster"),
+        )
+
+
 def _starvation(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench.starvation import measure_starvation
 
@@ -238,7 +273,9 @@ def _models(args: argparse.Namespace) -> list[str]:
 
 
 @contextmanager
-def _camera_clip(clip: Path, args: argparse.Namespace, image_hw: tuple[int, int]) -> Iterator[Path]:
+def _camera_clip(
+    clip: Path, args: argparse.Namespace, image_hw: tuple[int, int], *, fps: int = 25
+) -> Iterator[Path]:
     """The clip that was given, else one like a camera's stream, made for as long as it is needed."""
     from streamer.bench.clips import camera_clip
 
@@ -246,7 +283,7 @@ def _camera_clip(clip: Path, args: argparse.Namespace, image_hw: tuple[int, int]
         yield clip
         return
     with tempfile.TemporaryDirectory(prefix="ppewatch-bench-") as folder:
-        yield camera_clip(clip, Path(folder), image_hw=image_hw)
+        yield camera_clip(clip, Path(folder), image_hw=image_hw, fps=fps)
 
 
 def _tiles(_clip: Path, args: argparse.Namespace) -> dict[str, Any]:
@@ -258,13 +295,57 @@ def _tiles(_clip: Path, args: argparse.Namespace) -> dict[str, Any]:
     return measure_tiles(args.data, scene_hw=scene_hw, models=args.models, most_scenes=args.repeats or 24)
 
 
+def _capacity(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from models.loading import installed_models
+    from streamer.bench.capacity import measure_capacity
+    from streamer.capacity.figures import write_figures
+    from streamer.capacity.report import figures_told
+
+    installed = sorted(installed_models())
+    alone = [[name] for name in installed]
+    figures = measure_capacity(
+        clip,
+        models=[args.models] if args.models else [installed, *(alone if len(installed) > 1 else [])],
+        streams=[] if args.clip is None else [clip],
+        input_sizes_px=sorted({args.input_size, 1280}) if args.models is None else [args.input_size],
+        batch_sizes=args.batches,
+        repeats=args.repeats or 40,
+        seconds=args.seconds or 12.0,
+        tell=lambda text: print(text, file=sys.stderr, flush=True),
+    )
+    if args.figures is not None:
+        write_figures(args.figures, figures)
+    return figures_told(figures)
+
+
+def _agreement(clip: Path, args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.agreement import measure_agreement
+
+    sizes = (
+        (2, 4, 8)
+        if args.cameras is None
+        else (max(1, args.cameras // 4), max(1, args.cameras // 2), args.cameras)
+    )
+    return measure_agreement(
+        clip,
+        models=_models(args),
+        sizes=sorted(set(sizes)),
+        input_size_px=args.input_size,
+        tell=lambda text: print(text, file=sys.stderr, flush=True),
+        **_options(args, "agreement"),
+    )
+
+
 _MEASURES: Final[Mapping[str, Callable[[Path, argparse.Namespace], dict[str, Any]]]] = {
     "decode": _decode,
     "inference": _inference,
     "rules": _rules,
     "pipeline": _pipeline,
     "throughput": _throughput,
+    "cluster": _cluster,
     "starvation": _starvation,
     "memory": _memory,
     "tiles": _tiles,
+    "capacity": _capacity,
+    "agreement": _agreement,
 }

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-_OPTION: Final = b"--password"
+_OPTION: Final = re.compile(rb"--(?:[a-z]+-)*password")
 #: ``${NAME}``, ``file:`` and ``credential:`` tell where a password is, not what it is.
 _REFERENCE: Final = re.compile(rb"\$\{[A-Za-z_][A-Za-z0-9_]*\}|file:.+|credential:.+", re.DOTALL)
 _USER_INFO: Final = re.compile(rb"(?<=://)[^\0]*(?=@)")
@@ -48,10 +48,10 @@ def without_passwords(arguments: Sequence[bytes]) -> list[bytes]:
     hidden = []
     previous = b""
     for argument in arguments:
-        if previous == _OPTION:
+        name, equals, value = argument.partition(b"=")
+        if _OPTION.fullmatch(previous):
             hidden.append(_masked(argument))
-        elif argument.startswith(_OPTION + b"="):
-            name, equals, value = argument.partition(b"=")
+        elif equals and _OPTION.fullmatch(name):
             hidden.append(name + equals + _masked(value))
         else:
             hidden.append(_without_url_secrets(argument))

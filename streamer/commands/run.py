@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 from streamer.commands import ExitCode
 
 if TYPE_CHECKING:
+    from config import SiteSettings
     from streamer.app import Daemon
+    from streamer.site_watch import WatchMaker
 
 HELP = "watch a site: the daemon, in the foreground"
 
@@ -25,6 +27,11 @@ _STOP_S: Final = 25.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("site", type=Path, metavar="SITE.yaml")
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="spread the work over the machines of a Ray cluster: HOST:PORT of its head, or local",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         from streamer.process_end import end_within
         from streamer.service.last_guard import LastGuard
         from streamer.service.sd_notify import ServiceNotifier
+        from streamer.site_text import SiteSource
 
         # what a reload may ask for again, and nobody else
         environ = dict(os.environ)
@@ -49,7 +57,13 @@ def run(args: argparse.Namespace) -> int:
         take_secrets_from_environment(site.secrets())
         notifier = ServiceNotifier.from_environment()
         # not in a terminal, where somebody who stops it with Ctrl-Z means to go on later
-        daemon = Daemon(site, notifier=notifier, guard=None if sys.stderr.isatty() else LastGuard())
+        daemon = Daemon(
+            site,
+            notifier=notifier,
+            guard=None if sys.stderr.isatty() else LastGuard(),
+            watch=_watch(site, args.cluster),
+            source=SiteSource(args.site, environ),
+        )
         early: list[Request | None] = []
 
         def stopping() -> bool:
@@ -70,11 +84,24 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.DONE
 
 
+def _watch(site: "SiteSettings", cluster: str | None) -> "WatchMaker":
+    """Cameras, models and rules in this process, or on a cluster. Raises ``ClusterError``."""
+    address = cluster or site.cluster.address
+    if address is None:
+        from streamer.local_watch import LocalWatch
+
+        return LocalWatch
+    from streamer.cluster.making import cluster_watch
+
+    return cluster_watch(site, address)
+
+
 def _reload(daemon: "Daemon", path: Path, environ: Mapping[str, str]) -> None:
     """Reload, or say what is wrong with the new settings and go on with the old ones."""
     from config import ConfigError, load_site
     from streamer.commands.process_secrets import take_secrets_from_environment
 
+    daemon.begin_reload()
     try:
         site = load_site(path, environ)
     except ConfigError as error:

@@ -8,6 +8,7 @@ topic and what it has no name for carry a prefix of our own.
 
 import re
 from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any, Final
 
 from models.structures import Gear, GearState
@@ -80,35 +81,46 @@ def _accessory(state: GearState) -> dict[str, Any]:
 
 
 class ViolationProperties:
-    """Which rules are broken at which camera, as properties: true while alerts of it are open. One thread uses it."""
+    """Which rules are broken at which camera, as properties: true while alerts of it are open. Any thread may call."""
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._open: dict[tuple[str, str], dict[str, Alert]] = {}
+        self._changed_at: dict[tuple[str, str], float] = {}
 
-    def take(self, alert: Alert, at: float) -> tuple[str, bytes]:
-        """Take a message in its order; returns topic (below the prefix) and retained payload of its property.
-
-        ``at`` is the time of the change, UTC epoch seconds.
-        """
+    def take(self, alert: Alert, at: float) -> None:
+        """Take a message in its order; ``at`` is when it was made, UTC epoch seconds."""
         key = alert.camera, alert.rule
-        episodes = self._open.setdefault(key, {})
-        if alert.type is AlertType.END:
-            episodes.pop(alert.alert_id, None)
-        else:
-            episodes[alert.alert_id] = alert
-        missing = sorted({gear for episode in episodes.values() for gear in episode.missing})
-        message = {
-            "UtcTime": utc_iso(at),
-            "Source": {"VideoSource": alert.camera, "AnalyticsConfiguration": _MODULE, "Rule": alert.rule},
-            "Data": {
-                "State": bool(episodes),
-                "ObjectId": ",".join(
-                    str(each.track_id) for each in episodes.values() if each.track_id is not None
-                ),
-                "Missing": ",".join(missing),
-            },
+        with self._lock:
+            episodes = self._open.setdefault(key, {})
+            before = dict(episodes)
+            if alert.type is AlertType.END:
+                episodes.pop(alert.alert_id, None)
+            else:
+                episodes[alert.alert_id] = alert
+            if episodes.keys() != before.keys():
+                self._changed_at[key] = at
+
+    def states(self) -> list[tuple[str, bytes]]:
+        """Topic (below the prefix) and retained payload of every property that was ever true, as it is now."""
+        with self._lock:
+            return [
+                (violation_topic(*key), _violation_message(key, list(self._open[key].values()), changed_at))
+                for key, changed_at in self._changed_at.items()
+            ]
+
+
+def _violation_message(key: tuple[str, str], episodes: Sequence[Alert], changed_at: float) -> bytes:
+    camera, rule = key
+    missing = sorted({gear for episode in episodes for gear in episode.missing})
+    people = [str(episode.track_id) for episode in episodes if episode.track_id is not None]
+    return encode_json(
+        {
+            "UtcTime": utc_iso(changed_at),
+            "Source": {"VideoSource": camera, "AnalyticsConfiguration": _MODULE, "Rule": rule},
+            "Data": {"State": bool(episodes), "ObjectId": ",".join(people), "Missing": ",".join(missing)},
         }
-        return violation_topic(alert.camera, alert.rule), encode_json(message)
+    )
 
 
 def violation_topic(camera_id: str, rule: str) -> str:

@@ -7,7 +7,6 @@ from itertools import compress
 from threading import Condition
 
 from models.detector import ModelSet
-from models.letterbox import default_input_size, input_hw_for
 from models.tiles import View, whole_view
 from streamer.frame import Frame
 from streamer.inference.camera_looks import CameraLooks
@@ -55,6 +54,14 @@ class BatcherSnapshot:
     load: float
     overloaded: bool
     cameras: tuple[CameraLooks, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """``granted_fps`` looks a second under the present load; the next one is due in ``due_in_s``."""
+
+    granted_fps: float
+    due_in_s: float
 
 
 @dataclass(slots=True)
@@ -207,6 +214,15 @@ class Batcher:
                 cameras.append(state.account(now_s, replaced))
             return BatcherSnapshot(self._schedule.load, self._schedule.overloaded, tuple(cameras))
 
+    def paces(self) -> dict[str, Pace]:
+        """How often each camera is looked at under the present load, and when next."""
+        with self._changed:
+            now_s = self._clock()
+            return {
+                camera_id: Pace(state.granted_fps, max(0.0, state.due_s - now_s))
+                for camera_id, state in self._schedule.cameras.items()
+            }
+
     def close(self) -> None:
         """Wake and end every ``next_batch``, now and later."""
         with self._changed:
@@ -225,7 +241,7 @@ class Batcher:
                     self._schedule.nothing_there(camera_id)
                 else:
                     inlet.held = frame
-                    self._schedule.set_input(camera_id, _input_hw(state.demand, frame))
+                    self._schedule.set_input(camera_id, state.demand.input_hw(frame.image_hw))
 
     def _take(
         self, camera_ids: tuple[str, ...], input_hw: tuple[int, int], now_s: float
@@ -236,7 +252,7 @@ class Batcher:
             if frame is None:
                 continue
             state = self._schedule.cameras[camera_id]
-            wanted_hw = _input_hw(state.demand, frame)
+            wanted_hw = state.demand.input_hw(frame.image_hw)
             if wanted_hw != input_hw:
                 self._inlets[camera_id].held = frame
                 self._schedule.set_input(camera_id, wanted_hw)
@@ -271,8 +287,3 @@ class Batcher:
             self._schedule.cameras[camera_id].dropped_stale += 1
         self._schedule.nothing_there(camera_id)
         return None
-
-
-def _input_hw(demand: CameraDemand, frame: Frame) -> tuple[int, int]:
-    longest_side_px = demand.longest_side_px or default_input_size(frame.image_hw)
-    return input_hw_for(frame.image_hw, longest_side_px)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.detector import ModelSet
+from models.letterbox import default_input_size, input_hw_for
 from streamer.inference.tiling import Tiling
 
 #: Share of its wish that a camera keeps under overload, relative to the others: each step up is worth twice
@@ -43,6 +44,10 @@ class CameraDemand:
             raise ValueError(f"priority must be one of {', '.join(PRIORITY_WEIGHTS)}, got {self.priority!r}")
         if self.longest_side_px is not None and self.longest_side_px <= 0:
             raise ValueError(f"longest_side_px must be above 0, got {self.longest_side_px}")
+
+    def input_hw(self, image_hw: tuple[int, int]) -> tuple[int, int]:
+        """The network's input (H, W) for pictures of ``image_hw``."""
+        return input_hw_for(image_hw, self.longest_side_px or default_input_size(image_hw))
 
     @property
     def pictures(self) -> int:

@@ -31,10 +31,10 @@ from streamer.inference.fair_shares import RateDemand, grant_rates, load_of
 from streamer.inference.latency import LatencyTable
 
 #: Share of the worker's time that the plan fills; the rest absorbs batches that take longer than the mean.
-_USABLE_SHARE: Final = 0.95
+USABLE_SHARE: Final = 0.95
 
 #: Least share of its wish that a camera keeps, whatever the priorities of the others.
-_GUARANTEED_SHARE: Final = 0.05
+GUARANTEED_SHARE: Final = 0.05
 
 #: A camera may join a batch this share of its period before it is due: so cameras fall into step and share
 #: batches.
@@ -85,7 +85,7 @@ class LookSchedule:
     @property
     def overloaded(self) -> bool:
         """Whether the cameras ask for more than the worker can do, so that rates are lowered."""
-        return self.load > _USABLE_SHARE
+        return self.load > USABLE_SHARE
 
     def set_camera(self, demand: CameraDemand, now_s: float) -> None:
         """Add a camera, or change what a known one asks for; its account goes on."""
@@ -269,7 +269,7 @@ class LookSchedule:
             for state in present
         ]
         self.load = load_of(demands)
-        granted = grant_rates(demands, usable_share=_USABLE_SHARE, guaranteed_share=_GUARANTEED_SHARE)
+        granted = grant_rates(demands, usable_share=USABLE_SHARE, guaranteed_share=GUARANTEED_SHARE)
         for state in self.cameras.values():
             state.granted_fps = state.demand.fps
         for state, fps in zip(present, granted, strict=True):

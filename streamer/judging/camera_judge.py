@@ -1,10 +1,12 @@
 """One camera from detections to messages: its rules and the composer of its alerts. No threads, no clock."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from models.structures import Detections
 from rules import CameraEngine, Compliance, EndReason, Suppression, SuppressionArea, Track, Violation
 from streamer.frame import Frame
+from streamer.judging.artist import Artist
 from streamer.judging.composer import AlertComposer, ComposedAlert, Scene
 from streamer.judging.view import CameraView
 
@@ -19,11 +21,16 @@ class CameraJudge:
     """
 
     def __init__(
-        self, engine: CameraEngine, view: CameraView, *, new_alert_id: Callable[[Violation], str]
+        self,
+        engine: CameraEngine,
+        view: CameraView,
+        *,
+        new_alert_id: Callable[[Violation], str],
+        artist: Artist | None = None,
     ) -> None:
         self._engine = engine
         self.view = view
-        self._composer = AlertComposer(view, new_alert_id=new_alert_id)
+        self._composer = AlertComposer(view, new_alert_id=new_alert_id, artist=artist)
         self._image_hw = _NO_PICTURE
         self.model_digests: Mapping[str, str] = {}
 
@@ -42,6 +49,27 @@ class CameraJudge:
     def finish(self, reason: EndReason, at: float) -> list[ComposedAlert]:
         """End every open episode."""
         return self._compose(self._engine.finish(reason, at))
+
+    def export_state(self) -> dict[str, Any]:
+        """What another judge of the camera needs to go on, as a JSON-able dictionary: the state of the rules
+        (``CameraEngine.export_state``), and under what name each open episode was told.
+        """
+        return {
+            "engine": self._engine.export_state(),
+            "alert_ids": dict(self._composer.alert_ids),
+            "image_hw": list(self._image_hw),
+        }
+
+    def restore_state(self, state: Mapping[str, Any], at: float) -> list[ComposedAlert]:
+        """Go on from an exported state, before the first look; ``at`` is now, UTC epoch seconds.
+
+        Returns the messages of what has ended meanwhile. Raises ``ValueError`` as ``CameraEngine.restore_state`` does.
+        """
+        violations = self._engine.restore_state(state["engine"], at)
+        self._composer.alert_ids.update(state["alert_ids"])
+        height, width = state["image_hw"]
+        self._image_hw = int(height), int(width)
+        return self._compose(violations)
 
     def set_areas(self, areas: Iterable[SuppressionArea]) -> None:
         """Open no episodes in these places from the next look on: see ``CameraEngine.set_areas``."""

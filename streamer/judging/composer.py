@@ -9,9 +9,10 @@ from models.structures import Detections
 from rules import Phase, Track, Violation
 from streamer.alerts.errors import SnapshotError
 from streamer.alerts.payload import Alert, AlertType, Evidence, SnapshotInfo
-from streamer.alerts.snapshot import SnapshotAnnotations, make_snapshot
-from streamer.feedback.example import Example, make_example
+from streamer.alerts.snapshot import SnapshotAnnotations
+from streamer.feedback.example import Example
 from streamer.frame import Frame
+from streamer.judging.artist import Artist, FrameArtist
 from streamer.judging.shown import bodies_shown, heads_shown, shapes_shown
 from streamer.judging.view import CameraView
 
@@ -46,13 +47,20 @@ class Scene:
 
 class AlertComposer:
     """Makes the messages of one camera. ``new_alert_id`` names an episode at its first step; the name stands for
-    all of them.
+    all of them. ``alert_ids`` are those of the open episodes, by ``violation_id``; ``artist`` draws the pictures.
     """
 
-    def __init__(self, view: CameraView, *, new_alert_id: Callable[[Violation], str]) -> None:
+    def __init__(
+        self,
+        view: CameraView,
+        *,
+        new_alert_id: Callable[[Violation], str],
+        artist: Artist | None = None,
+    ) -> None:
+        self._artist = artist or FrameArtist()
         self._view = view
         self._new_alert_id = new_alert_id
-        self._alert_ids: dict[str, str] = {}
+        self.alert_ids: dict[str, str] = {}
 
     def compose(
         self,
@@ -63,11 +71,11 @@ class AlertComposer:
         scene: Scene | None = None,
     ) -> ComposedAlert:
         """The message of one step. There is a picture when ``scene`` is given and the step asks for one."""
-        alert_id = self._alert_ids.get(violation.violation_id)
+        alert_id = self.alert_ids.get(violation.violation_id)
         if alert_id is None:
-            alert_id = self._alert_ids[violation.violation_id] = self._new_alert_id(violation)
+            alert_id = self.alert_ids[violation.violation_id] = self._new_alert_id(violation)
         if violation.phase is Phase.CLOSED:
-            del self._alert_ids[violation.violation_id]
+            del self.alert_ids[violation.violation_id]
         notes = None if scene is None else self._notes(violation, scene)
         jpeg = None if scene is None or notes is None else self._snapshot(violation, scene, notes)
         example = (
@@ -144,13 +152,7 @@ class AlertComposer:
         if not style.enabled:
             return None
         try:
-            return make_snapshot(
-                scene.frame.rgb(),
-                notes,
-                max_bytes=style.max_bytes,
-                longest_side_px=style.longest_side_px,
-                quality=style.quality,
-            )
+            return self._artist.snapshot(scene.frame, notes, style)
         except SnapshotError as error:
             # an alert without its picture is worth more than no alert
             _log.error("camera %s: no snapshot: %s", violation.camera_id, error)
@@ -166,11 +168,10 @@ class AlertComposer:
         if not self._view.keeps_examples or violation.phase is not Phase.OPENED:
             return None
         try:
-            return make_example(
-                scene.frame.rgb(),
+            return self._artist.example(
+                scene.frame,
                 violation=violation,
                 detections=scene.detections,
-                frame_time=scene.frame.captured_at,
                 hidden_heads=notes.hidden_heads(),
                 privacy_polygons=notes.privacy_polygons,
                 model_digests=model_digests,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event, Lock, Thread
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from models.structures import Detections
 from rules import Compliance, EndReason, Suppression, SuppressionArea, Track
@@ -23,6 +23,8 @@ from streamer.judging.view import CameraView
 from streamer.pulse import Pulse
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 #: Gets every judged look: the frame, what was seen in it, the people as the rules left them, and the camera's view.
 LookHandler = Callable[[Frame, Detections, Sequence[Track], CameraView], None]
@@ -135,16 +137,26 @@ class Judge:
         judge: CameraJudge,
         attention: Attention | None = None,
         heads: FollowedHeads | None = None,
+        *,
         zones: Sequence[str] = (),
+        since: float | None = None,
     ) -> None:
         """Add a camera, or give a known one new rules: its open episodes end with ``reload``.
 
         ``attention`` is told after each look whether the next one must not be held back, ``heads`` where the heads are
         of those who are followed; None: nobody wants to know. ``zones``: names of those by which heads are measured.
+        ``since``: when ``judge`` took over what another one knew (UTC epoch s), whose time passes without frames too.
         """
         self.remove_camera(camera_id, EndReason.RELOAD)
         with self._lock:
-            self._seats[camera_id] = _Seat(judge, attention or Attention(), heads, HeadSizes(zones))
+            self._seats[camera_id] = _Seat(
+                judge,
+                attention or Attention(),
+                heads,
+                HeadSizes(zones),
+                captured_at=since,
+                received_mono_s=time.monotonic() if since is not None else 0.0,
+            )
 
     def remove_camera(self, camera_id: str, reason: EndReason) -> None:
         """Forget a camera, if known; its open episodes end with ``reason``."""
@@ -153,6 +165,14 @@ class Judge:
             if seat is not None:
                 at = seat.now(time.monotonic())
                 self._hand_on(seat.judge.finish(reason, self._wall_clock() if at is None else at))
+
+    def export_states(self, read: Callable[[], _T]) -> tuple[dict[str, dict[str, Any]], _T]:
+        """What other judges of the cameras need to go on (``CameraJudge.export_state``), and what ``read`` gives at the
+        same moment, in which no message is handed on.
+        """
+        with self._lock:
+            states = {camera_id: seat.judge.export_state() for camera_id, seat in self._seats.items()}
+            return states, read()
 
     def set_areas(self, camera_id: str, areas: Iterable[SuppressionArea]) -> None:
         """Open no episodes in these places of a camera, if it is known, from its next look on."""
@@ -217,6 +237,8 @@ class Judge:
             return
         self._next_advance_s = mono_s + _ADVANCE_EVERY_S
         for camera_id in list(self._seats):
+            # a site that loses hundreds of cameras at once takes its time with them
+            self._pulse.beat()
             self._guarded(camera_id, partial(self._advance, camera_id, mono_s))
 
     def _advance(self, camera_id: str, mono_s: float) -> None:
@@ -233,6 +255,8 @@ class Judge:
 
     def _hand_on(self, alerts: Sequence[ComposedAlert]) -> None:
         for alert in alerts:
+            # each is stored durably, which a slow disk takes its time for
+            self._pulse.beat()
             self._on_alert(alert)
 
     def _guarded(self, camera_id: str, step: Callable[[], None]) -> None:

@@ -66,6 +66,12 @@ class LiveDesk:
                 return False
             return now_s - seat.drawn_s >= _LEAST_PAUSE_S
 
+    def is_watched(self, camera_id: str) -> bool:
+        """Whether somebody has asked for the camera lately."""
+        with self._lock:
+            seat = self._seats.get(camera_id)
+            return seat is not None and self._clock() - seat.asked_s <= _WATCHED_FOR_S
+
     def show(self, camera_id: str, picture: LivePicture) -> None:
         """Take a picture that was wanted."""
         with self._lock:

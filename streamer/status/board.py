@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import Any
 
 from rules import Compliance
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
@@ -10,14 +11,13 @@ from streamer.alerts.publisher import Publisher
 from streamer.alerts.publisher_status import PublisherStatus
 from streamer.fitness.findings import FindingChange, FitnessReport, FitnessState
 from streamer.fitness.head_sizes import ZoneHeads
-from streamer.inference.batcher import Batcher, BatcherSnapshot
+from streamer.inference.batcher import BatcherSnapshot
 from streamer.inference.camera_looks import CameraLooks
-from streamer.inference.worker import InferenceWorker
 from streamer.ingest.status import StreamStatus
 from streamer.redaction import redact
 from streamer.service.heartbeats import Heartbeats, StageAge
 from streamer.service.stage_health import StageHealth, StageState
-from streamer.station import CameraStation
+from streamer.site_watch import SiteWatch
 from streamer.status.alert_tally import AlertTally
 from streamer.status.health import HealthBook
 from streamer.status.told_alerts import detail_of, summary_of
@@ -33,8 +33,10 @@ from streamer.web.status import (
     PeopleCount,
     StageStatus,
     SuppressionStatus,
+    WebhookStatus,
     WorkerStatus,
 )
+from streamer.webhooks.state import WebhookCondition
 
 
 class StatusBoard:
@@ -46,55 +48,75 @@ class StatusBoard:
     def __init__(
         self,
         *,
-        stations: Mapping[str, CameraStation],
-        batcher: Batcher,
-        head_sizes: Callable[[], Mapping[str, Sequence[ZoneHeads]]],
-        worker: InferenceWorker,
+        watch: SiteWatch,
         outbox: Outbox,
         alerts: AlertSearch,
         tally: AlertTally,
-        compliance: Callable[[], Mapping[str, Sequence[Compliance]]],
         publisher: Publisher,
         broker_address: str,
         heartbeats: Heartbeats,
         health: HealthBook,
+        webhooks: Callable[[], Sequence[WebhookCondition]] = tuple,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._stations = stations
-        self._batcher = batcher
-        self._head_sizes = head_sizes
-        self._worker = worker
+        self._watch = watch
         self._outbox = outbox
         self._alerts = alerts
         self._tally = tally
-        self._compliance = compliance
         self._publisher = publisher
         self._broker_address = broker_address
         self._heartbeats = heartbeats
         self._health = health
+        self._webhooks = webhooks
         self._wall_clock = wall_clock
 
     def streams(self, only: Collection[str] | None = None) -> dict[str, StreamStatus]:
         """How every camera's connection stands, or that of some."""
         return {
             camera_id: station.status()
-            for camera_id, station in list(self._stations.items())
+            for camera_id, station in list(self._watch.stations.items())
             if only is None or camera_id in only
         }
 
-    def fitness(self) -> dict[str, FitnessReport]:
-        """Whether every camera shows what it should."""
-        return {camera_id: station.fitness() for camera_id, station in list(self._stations.items())}
+    def fitness(self, only: Collection[str] | None = None) -> dict[str, FitnessReport]:
+        """Whether every camera shows what it should, or some of them."""
+        return {
+            camera_id: station.fitness()
+            for camera_id, station in list(self._watch.stations.items())
+            if only is None or camera_id in only
+        }
 
-    def attend_fitness(self) -> Iterator[tuple[str, FindingChange]]:
-        """Look after every camera, about once a second; what has begun and ended, by camera."""
-        for camera_id, station in list(self._stations.items()):
+    def attend_fitness(
+        self, *, each: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[str, FindingChange]]:
+        """Look after every camera, about once a second; what has begun and ended, by camera. ``each`` is called before
+        every camera.
+        """
+        for camera_id, station in list(self._watch.stations.items()):
+            each()
             for change in station.attend_fitness(mono_s=time.monotonic(), at=self._wall_clock()):
                 yield camera_id, change
 
     def looks(self) -> BatcherSnapshot:
         """What every camera got of the inference."""
-        return self._batcher.snapshot()
+        return self._watch.looks()
+
+    def compliance(self) -> Mapping[str, Sequence[Compliance]]:
+        """The counts of people, by camera."""
+        return self._watch.compliance()
+
+    def head_sizes(self) -> Mapping[str, Sequence[ZoneHeads]]:
+        """How large heads are at the network's input, by camera."""
+        return self._watch.head_sizes()
+
+    @property
+    def judging_failures(self) -> int:
+        """Looks lost to exceptions of the rules."""
+        return self._watch.judging_failures
+
+    def watch_stats(self) -> Mapping[str, Any]:
+        """What the watch adds to the site's ``stats`` message."""
+        return self._watch.stats()
 
     def publishing(self) -> PublisherStatus:
         """How the broker's side stands."""
@@ -103,7 +125,7 @@ class StatusBoard:
     def cameras(self) -> Sequence[CameraStatus]:
         """Every configured camera, in the order of the configuration."""
         looks = {account.camera_id: account for account in self.looks().cameras}
-        fitness, heads = self.fitness(), self._head_sizes()
+        fitness, heads = self.fitness(), self.head_sizes()
         return [
             _camera_status(
                 camera_id,
@@ -171,7 +193,7 @@ class StatusBoard:
                 incorrect_s=count.incorrect_s,
                 unknown_s=count.unknown_s,
             )
-            for camera_id, counts in self._compliance().items()
+            for camera_id, counts in self.compliance().items()
             for count in counts
         ]
 
@@ -193,7 +215,7 @@ class StatusBoard:
 
     def worker(self) -> WorkerStatus:
         """The inference worker."""
-        status = self._worker.status()
+        status = self._watch.models()
         looks = self.looks().cameras
         latencies = sorted(account.latency_p50_s for account in looks if account.latency_p50_s is not None)
         return WorkerStatus(
@@ -227,6 +249,27 @@ class StatusBoard:
             dropped=stats.dropped,
             oldest_pending_age_s=max(0.0, self._wall_clock() - oldest[0].created_at) if oldest else None,
         )
+
+    def webhooks(self) -> Sequence[WebhookStatus]:
+        """Delivery to each webhook."""
+        return [
+            WebhookStatus(
+                name=told.name,
+                address=told.address,
+                state=str(told.state),
+                reason=told.reason,
+                detail=told.detail,
+                since=told.since,
+                pending=told.waiting,
+                oldest_pending_age_s=told.oldest_age_s,
+                next_attempt_s=told.next_attempt_s,
+                delivered=told.delivered,
+                failed_attempts=told.failed_attempts,
+                dropped=told.dropped,
+                last_delivered_at=told.last_delivered_at,
+            )
+            for told in self._webhooks()
+        ]
 
     def snapshot(self, alert_id: str) -> bytes | None:
         """The alert's latest JPEG, or None when there is none (any more)."""

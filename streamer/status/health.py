@@ -175,12 +175,17 @@ class HealthBook:
             self._on_change(new)
 
 
-def health_json(health: DaemonHealth, *, site: str) -> bytes:
-    """The retained ``health``: no ages and no times but those of changes, so that it is sent when something changes."""
+def health_json(health: DaemonHealth, *, site: str, version: str, config_revision: str) -> bytes:
+    """The retained ``health``: no ages and no times but those of changes, so that it is sent when something changes.
+
+    ``config_revision`` is that of the settings in force.
+    """
     return encode_json(
         {
             "schema": SCHEMA,
             "site": site,
+            "version": version,
+            "config_revision": config_revision,
             "state": str(health.state),
             "reason": health.reason,
             "detail": health.detail,

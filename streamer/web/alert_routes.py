@@ -1,8 +1,8 @@
 """Alerts over HTTP: the feed with its filters, one alert, its picture."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -19,6 +19,7 @@ from streamer.alerts.payload import ALERT_ID_PATTERN
 from streamer.web import api
 from streamer.web.page import PageMaker
 from streamer.web.status import AlertDetail, StatusSource
+from streamer.web.thumbnails import Thumbnails
 
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 #: Alerts of one page of the feed.
@@ -33,6 +34,7 @@ class AlertRoutes:
     source: StatusSource
     pages: PageMaker
     timezone: ZoneInfo
+    thumbnails: Thumbnails = field(default_factory=Thumbnails)
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -44,6 +46,7 @@ class AlertRoutes:
             Route("/api/alerts", self.alerts_json, methods=["GET"]),
             Route("/api/alerts/{alert_id}", self.alert_json, methods=["GET"]),
             Route("/api/alerts/{alert_id}/snapshot", self.snapshot, methods=["GET"]),
+            Route("/api/alerts/{alert_id}/thumbnail", self.thumbnail, methods=["GET"]),
         ]
 
     def feed(self, request: Request) -> Response:
@@ -78,15 +81,23 @@ class AlertRoutes:
 
     def snapshot(self, request: Request) -> Response:
         """Its latest picture."""
+        return self._picture(request, lambda jpeg, _digest: jpeg)
+
+    def thumbnail(self, request: Request) -> Response:
+        """The same, small."""
+        return self._picture(request, self.thumbnails.of)
+
+    def _picture(self, request: Request, form: Callable[[bytes, str], bytes]) -> Response:
         alert_id = request.path_params["alert_id"]
         # the id becomes part of a file's name further in: nothing but an id's own characters goes on
         jpeg = self.source.snapshot(alert_id) if ALERT_ID_PATTERN.fullmatch(alert_id) else None
         if jpeg is None:
             raise HTTPException(404, "no such alert, or it has no snapshot")
-        headers = {"etag": f'"{sha256(jpeg).hexdigest()}"', "cache-control": "private, no-cache"}
+        digest = sha256(jpeg).hexdigest()
+        headers = {"etag": f'"{digest}"', "cache-control": "private, no-cache"}
         if request.headers.get("if-none-match") == headers["etag"]:
             return Response(status_code=304, headers=headers)
-        return Response(jpeg, media_type="image/jpeg", headers=headers)
+        return Response(form(jpeg, digest), media_type="image/jpeg", headers=headers)
 
     def _detail(self, request: Request) -> AlertDetail:
         alert_id = request.path_params["alert_id"]

@@ -14,8 +14,11 @@ from streamer.web.status import (
     OutboxStatus,
     StageStatus,
     SuppressionStatus,
+    WebhookStatus,
     WorkerStatus,
 )
+from streamer.zone_editor.errors import FieldProblem
+from streamer.zone_editor.values import EditorState, SaveReport, TrialReport, Wish
 
 DEFAULT_ALERTS: Final = 20
 MAX_ALERTS: Final = 200
@@ -28,13 +31,19 @@ SUPPRESSIONS: Final = TypeAdapter(tuple[SuppressionStatus, ...])
 STAGES: Final = TypeAdapter(tuple[StageStatus, ...])
 WORKER: Final = TypeAdapter(WorkerStatus)
 OUTBOX: Final = TypeAdapter(OutboxStatus)
+WEBHOOKS: Final = TypeAdapter(tuple[WebhookStatus, ...])
 LOOKS: Final = TypeAdapter(tuple[LiveLook, ...])
 COMPLIANCE: Final = TypeAdapter(tuple[ComplianceRow, ...])
+EDITOR: Final = TypeAdapter(EditorState)
+TRIAL: Final = TypeAdapter(TrialReport)
+SAVED: Final = TypeAdapter(SaveReport)
+WISH: Final = TypeAdapter(Wish)
+PROBLEM: Final = TypeAdapter(FieldProblem)
 
 _ERROR: Final = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 
 
-def openapi(version: str) -> dict[str, Any]:
+def openapi(version: str, *, edits_zones: bool = False) -> dict[str, Any]:
     """The OpenAPI 3.1 description of everything under ``/api`` and of the health endpoints."""
     adapters: dict[str, TypeAdapter[Any]] = {
         "Health": HEALTH,
@@ -45,18 +54,32 @@ def openapi(version: str) -> dict[str, Any]:
         "Stages": STAGES,
         "Worker": WORKER,
         "Outbox": OUTBOX,
+        "Webhooks": WEBHOOKS,
         "Looks": LOOKS,
         "Compliance": COMPLIANCE,
+        "Editor": EDITOR,
+        "Trial": TRIAL,
+        "Saved": SAVED,
+        "Problem": PROBLEM,
     }
     _, definitions = TypeAdapter.json_schemas(
-        [(name, "serialization", adapter) for name, adapter in adapters.items()],
+        [
+            *((name, "serialization", adapter) for name, adapter in adapters.items()),
+            ("Wish", "validation", WISH),
+        ],
         ref_template="#/components/schemas/{model}",
     )
     schemas: dict[str, Any] = dict(definitions.get("$defs", {}))
     return {
         "openapi": "3.1.0",
         "info": {"title": "ppewatch", "version": version, "license": {"name": "Apache-2.0"}},
-        "paths": {**_alert_paths(), **_camera_paths(), **_compliance_paths(), **_change_paths()},
+        "paths": {
+            **_alert_paths(),
+            **_camera_paths(),
+            **_compliance_paths(),
+            **_change_paths(),
+            **(_zone_paths() if edits_zones else {}),
+        },
         "components": {"schemas": schemas | {"Error": _ERROR}},
     }
 
@@ -95,6 +118,9 @@ def _alert_paths() -> dict[str, Any]:
             errors={"404": "no such alert, or no longer"},
         ),
         "/api/alerts/{alert_id}/snapshot": picture,
+        "/api/alerts/{alert_id}/thumbnail": {
+            "get": {**picture["get"], "summary": "The same, 480 pixels wide at most"}
+        },
     }
 
 
@@ -124,6 +150,7 @@ def _camera_paths() -> dict[str, Any]:
             {"type": "object", "properties": {"token": {"type": "string"}}, "required": ["token"]},
         ),
         "/api/outbox": _get("Delivery to the broker", _reference("OutboxStatus")),
+        "/api/webhooks": _get("Delivery to each webhook", _array("WebhookStatus")),
     }
 
 
@@ -171,8 +198,57 @@ def _change_paths() -> dict[str, Any]:
     return paths
 
 
+def _zone_paths() -> dict[str, Any]:
+    camera = _parameter("camera", {"type": "string"}, where="path")
+    version = _parameter("version", {"type": "string"}, where="path")
+    revision = {
+        "type": "object",
+        "properties": {"revision": {"type": "string"}},
+        "required": ["revision"],
+    }
+    zones = "/api/cameras/{camera}/zones"
+    state = _get(
+        "The zones of a camera, and the rules of the site as they can be changed there",
+        _reference("EditorState"),
+        parameters=[camera],
+        errors={"404": "there is no such camera", "422": "the settings file is wrong"},
+    )
+    answers = {
+        "put": (zones, "Write zones and rules into the settings file, and reload it", "SaveReport"),
+        "post": (f"{zones}/try", "What zones and rules would have said of the last minute", "TrialReport"),
+    }
+    paths: dict[str, Any] = {zones: state}
+    for method, (path, summary, answer) in answers.items():
+        operation = _change(method, summary, camera, _reference("Wish"), answer=_reference(answer))
+        paths[path] = {**paths.get(path, {}), **operation}
+    paths["/api/site/versions/{version}/restore"] = _change(
+        "post",
+        "Make the settings file what it was before a change, and reload it",
+        version,
+        revision,
+        answer=_reference("SaveReport"),
+    )
+    for path, method in (*((path, method) for method, (path, *_) in answers.items()), ([*paths][-1], "post")):
+        paths[path][method]["responses"] |= {
+            "422": _failure("the settings would be wrong; `problems` says where"),
+            "429": _failure("too many at once"),
+        }
+    return paths
+
+
+def _failure(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": _reference("Error")}},
+    }
+
+
 def _change(
-    method: str, summary: str, parameter: dict[str, Any], body: dict[str, Any] | None = None
+    method: str,
+    summary: str,
+    parameter: dict[str, Any],
+    body: dict[str, Any] | None = None,
+    answer: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     failures = {
         "403": "not from our own page, without the token, or nothing may be changed",
@@ -184,14 +260,11 @@ def _change(
         "summary": summary,
         "parameters": [parameter, {**token, "required": True}],
         "responses": {
-            "200": {"description": "done", "content": {"application/json": {"schema": {"type": "object"}}}},
-            **{
-                status: {
-                    "description": description,
-                    "content": {"application/json": {"schema": _reference("Error")}},
-                }
-                for status, description in failures.items()
+            "200": {
+                "description": "done",
+                "content": {"application/json": {"schema": answer or {"type": "object"}}},
             },
+            **{status: _failure(description) for status, description in failures.items()},
         },
     }
     if body is not None:
@@ -224,8 +297,5 @@ def _get(
     content = {media_type: {"schema": schema} if schema else {}}
     responses: dict[str, Any] = {"200": {"description": summary, "content": content}}
     for status, description in failures.items():
-        responses[status] = {
-            "description": description,
-            "content": {"application/json": {"schema": _reference("Error")}},
-        }
+        responses[status] = _failure(description)
     return {"get": {"summary": summary, "parameters": parameters or [], "responses": responses}}

@@ -36,12 +36,21 @@ from streamer.web.same_origin import SameOriginGuard, new_token
 from streamer.web.site_routes import SiteRoutes, ZoneOutlines
 from streamer.web.status import StatusSource
 from streamer.web.view import template_environment
+from streamer.web.zone_routes import ZoneRoutes
+from streamer.zone_editor.editor import ZoneEditor
 
 _ASSETS: Final = {
     "page.css": "text/css",
     "page.js": "text/javascript",
     "wall.js": "text/javascript",
     "changes.js": "text/javascript",
+    "zones.css": "text/css",
+    "zones.js": "text/javascript",
+    "zone_canvas.js": "text/javascript",
+    "zone_draft.js": "text/javascript",
+    "zone_forms.js": "text/javascript",
+    "zone_picture.js": "text/javascript",
+    "requests.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -69,6 +78,7 @@ def create_app(
     shifts: Sequence[Shift] = (),
     zones: Callable[[], ZoneOutlines] = dict,
     changes: ChangeDesk | None = None,
+    zone_editor: ZoneEditor | None = None,
 ) -> Starlette:
     """The app to be served by ``WebServer``.
 
@@ -79,25 +89,33 @@ def create_app(
       loopback without.
     - ``live``: pictures of the cameras; ``history``: person-seconds; None: there are none.
     - ``changes``: who carries out what people change on the pages; None: nothing can be changed.
+    - ``zone_editor``: who changes zones and rules; None, or no credentials: nobody does.
     - ``shifts``: parts of the day by which compliance is summed up; ``zones``: what is outlined on the pictures.
 
     Raises ``zoneinfo.ZoneInfoNotFoundError`` for an unknown zone.
     """
     zone = ZoneInfo(timezone)
     may_change = changes is not None and credentials is not None
+    if credentials is None:
+        zone_editor = None
     pages = PageMaker(source, site_name, version, template_environment(timezone), may_change)
     counters = RefusalCounters()
+
+    def names() -> list[str]:
+        return [camera.camera for camera in source.cameras()]
+
     token = new_token()
     if allowed_hosts is None and credentials is None:
         allowed_hosts = LOOPBACK_NAMES
     app = Starlette(
         routes=[
-            *SiteRoutes(source, pages, zones).routes(),
+            *SiteRoutes(source, pages, zones, edits_zones=zone_editor is not None).routes(),
             *AlertRoutes(source, pages, zone).routes(),
             *ComplianceRoutes(history or _NoHistory(), pages, zone, shifts).routes(),
-            *live_routes(live or _NoPictures(), lambda: [camera.camera for camera in source.cameras()]),
+            *live_routes(live or _NoPictures(), names),
+            *ZoneRoutes(zone_editor, pages, names).routes(),
             *(change_routes(changes) if changes is not None else ()),
-            *_service_routes(source, version, counters),
+            *_service_routes(source, version, counters, zone_editor is not None),
             Route("/assets/{name}", _asset, methods=["GET"]),
             Route("/api/token", _json_value({"token": token}), methods=["GET"]),
         ],
@@ -118,7 +136,9 @@ def create_app(
     return app
 
 
-def _service_routes(source: StatusSource, version: str, counters: RefusalCounters) -> list[Route]:
+def _service_routes(
+    source: StatusSource, version: str, counters: RefusalCounters, edits_zones: bool
+) -> list[Route]:
     """What programs ask for: health, metrics, the description of the API."""
     registry = metrics_registry(source, version)
     registry.register(counters)
@@ -148,7 +168,7 @@ def _service_routes(source: StatusSource, version: str, counters: RefusalCounter
         return Response(exposition(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def openapi(_request: Request) -> Response:
-        return JSONResponse(api.openapi(version))
+        return JSONResponse(api.openapi(version, edits_zones=edits_zones))
 
     return [
         Route("/healthz", healthz, methods=["GET"]),

@@ -15,6 +15,7 @@ from streamer.web.status import (
     PeopleCount,
     StageStatus,
     StatusSource,
+    WebhookStatus,
     WorkerStatus,
 )
 
@@ -46,6 +47,7 @@ class StatusCollector(Collector):
         yield from _stage_metrics(self._source.stages())
         yield from _worker_metrics(self._source.worker())
         yield from _outbox_metrics(self._source.outbox())
+        yield from _webhook_metrics(self._source.webhooks())
 
 
 def metrics_registry(source: StatusSource, version: str) -> CollectorRegistry:
@@ -218,3 +220,36 @@ def _outbox_metrics(outbox: OutboxStatus) -> Iterator[Metric]:
         "Messages given up because a limit was reached.",
         value=outbox.dropped,
     )
+
+
+def _webhook_metrics(webhooks: Sequence[WebhookStatus]) -> Iterator[Metric]:
+    labels = ("webhook",)
+    up = GaugeMetricFamily(
+        "ppewatch_webhook_up", "1 unless the webhook's last post failed, or it is gone.", labels=labels
+    )
+    pending = GaugeMetricFamily(
+        "ppewatch_webhook_pending_events", "Events that the webhook has not acknowledged.", labels=labels
+    )
+    age = GaugeMetricFamily(
+        "ppewatch_webhook_oldest_pending_age_seconds",
+        "Age of the oldest of them, 0 when there is none.",
+        labels=labels,
+    )
+    delivered = CounterMetricFamily(
+        "ppewatch_webhook_delivered_events", "Events that the webhook has acknowledged.", labels=labels
+    )
+    failed = CounterMetricFamily(
+        "ppewatch_webhook_failed_attempts", "Posts that it has not acknowledged.", labels=labels
+    )
+    dropped = CounterMetricFamily(
+        "ppewatch_webhook_dropped_events", "Events given up because a limit was reached.", labels=labels
+    )
+    for webhook in webhooks:
+        name = [webhook.name]
+        up.add_metric(name, float(webhook.state not in {"failing", "gone"}))
+        pending.add_metric(name, webhook.pending)
+        age.add_metric(name, webhook.oldest_pending_age_s or 0.0)
+        delivered.add_metric(name, webhook.delivered)
+        failed.add_metric(name, webhook.failed_attempts)
+        dropped.add_metric(name, webhook.dropped)
+    yield from (up, pending, age, delivered, failed, dropped)

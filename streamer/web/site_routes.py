@@ -16,17 +16,20 @@ from streamer.web.status import StatusSource
 #: Outlines of the zones of each camera by name, corners relative to the picture (0 to 1).
 ZoneOutlines = Mapping[str, Mapping[str, tuple[tuple[float, float], ...]]]
 
-#: Latest alerts above the wall.
+#: Latest alerts beside the wall.
 _FEW: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SiteRoutes:
-    """The handlers; ``zones`` gives the outlines that are drawn on the wall."""
+    """The handlers; ``zones`` gives the outlines that are drawn on the wall, ``edits_zones`` says whether they can be
+    changed.
+    """
 
     source: StatusSource
     pages: PageMaker
     zones: Callable[[], ZoneOutlines]
+    edits_zones: bool = False
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -34,6 +37,7 @@ class SiteRoutes:
         return [
             Route("/", self.wall, methods=["GET"]),
             Route("/part/wall", self.wall_part, methods=["GET"]),
+            Route("/part/latest", self.latest_part, methods=["GET"]),
             Route("/system", self.system, methods=["GET"]),
             Route("/part/system", self.system_part, methods=["GET"]),
             Route("/api/cameras", _json(api.CAMERAS, source.cameras), methods=["GET"]),
@@ -42,6 +46,7 @@ class SiteRoutes:
             Route("/api/stages", _json(api.STAGES, source.stages), methods=["GET"]),
             Route("/api/worker", _json(api.WORKER, source.worker), methods=["GET"]),
             Route("/api/outbox", _json(api.OUTBOX, source.outbox), methods=["GET"]),
+            Route("/api/webhooks", _json(api.WEBHOOKS, source.webhooks), methods=["GET"]),
         ]
 
     def wall(self, request: Request) -> Response:
@@ -53,16 +58,17 @@ class SiteRoutes:
                 cameras=self.source.cameras(),
                 alerts=self.source.alerts(_FEW),
                 zones=self.zones(),
+                edits_zones=self.edits_zones,
             )
         )
 
     def wall_part(self, request: Request) -> Response:
         """What changes above the pictures."""
-        return HTMLResponse(
-            self.pages.render(
-                "part_wall.html", request, cameras=self.source.cameras(), alerts=self.source.alerts(_FEW)
-            )
-        )
+        return HTMLResponse(self.pages.render("part_wall.html", request, cameras=self.source.cameras()))
+
+    def latest_part(self, request: Request) -> Response:
+        """The latest alerts beside them."""
+        return HTMLResponse(self.pages.render("part_latest.html", request, alerts=self.source.alerts(_FEW)))
 
     def system(self, request: Request) -> Response:
         """Cameras, inference, delivery and stages, and what is wrong with them."""
@@ -80,6 +86,7 @@ class SiteRoutes:
             "stages": source.stages(),
             "worker": source.worker(),
             "outbox": source.outbox(),
+            "webhooks": source.webhooks(),
         }
 
 

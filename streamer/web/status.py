@@ -282,6 +282,31 @@ class OutboxStatus:
     oldest_pending_age_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookStatus:
+    """Delivery to one HTTP server: ``address`` is scheme, host and port alone.
+
+    - ``state``: idle (nothing sent yet), ok, failing (tried again), gone (410, until a reload) or stopped; ``reason``
+      is a code, empty while it is well, ``detail`` the same in words; ``since`` when either changed last.
+    - ``pending`` events wait, the next attempt is due in ``next_attempt_s``.
+    - ``delivered``, ``failed_attempts`` since the start; ``dropped`` events were given up, over the webhook's life.
+    """
+
+    name: str
+    address: str
+    state: str
+    since: UtcTime
+    reason: str = ""
+    detail: str = ""
+    pending: int = 0
+    oldest_pending_age_s: float | None = None
+    next_attempt_s: float | None = None
+    delivered: int = 0
+    failed_attempts: int = 0
+    dropped: int = 0
+    last_delivered_at: UtcTime | None = None
+
+
 class StatusSource(Protocol):
     """Where the page gets its values. Called from the web server's threads; must answer within a moment.
 
@@ -332,6 +357,10 @@ class StatusSource(Protocol):
 
     def outbox(self) -> OutboxStatus:
         """The outbox and the connection to the broker."""
+        ...
+
+    def webhooks(self) -> Sequence[WebhookStatus]:
+        """Delivery to each webhook, in the order of the configuration."""
         ...
 
     def snapshot(self, alert_id: str) -> bytes | None:

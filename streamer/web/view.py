@@ -21,6 +21,9 @@ _CAMERA_TONES: Final = {
 }
 
 
+_WEBHOOK_TONES: Final = {"idle": "busy", "ok": "good", "failing": "bad", "gone": "bad", "stopped": "off"}
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """The page's headline: a tone (``good``, ``busy``, ``bad``) and a sentence."""
@@ -61,6 +64,9 @@ def template_environment(timezone: str) -> Environment:
         today = datetime.now(UTC).astimezone(zone).date()
         return moment.strftime("%H:%M:%S" if moment.date() == today else "%Y-%m-%d %H:%M:%S")
 
+    def local_day(at: float) -> str:
+        return f"{datetime.fromtimestamp(at, UTC).astimezone(zone):%a %d %b %Y}"
+
     environment = Environment(
         loader=PackageLoader("streamer.web"),
         autoescape=True,
@@ -70,12 +76,14 @@ def template_environment(timezone: str) -> Environment:
     )
     environment.filters.update(
         local_time=local_time,
+        local_day=local_day,
         utc=utc_text,
         duration=duration,
         size=size,
         percent=percent,
         words=lambda text: str(text).replace("_", " "),
         camera_tone=lambda state: _CAMERA_TONES.get(state, "busy"),
+        webhook_tone=lambda state: _WEBHOOK_TONES.get(state, "busy"),
     )
     return environment
 

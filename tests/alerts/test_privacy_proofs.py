@@ -236,6 +236,10 @@ ENCODERS = {
     "detect/outputs.py": "self._hide(",
     # a finished snapshot again, smaller
     "alerts/shrink.py": "",
+    "web/thumbnails.py": "",
+    # the first picture of a camera, for whoever sets it up and has no polygons yet: shown, and gone at the end
+    "first_run/trying.py": "",
+    "first_run/terminal_picture.py": "",
 }
 
 
@@ -332,6 +336,8 @@ COLUMNS = {
     "suppression_areas": "area_id camera rule head alerts made_at expires_at held last_held_at",
     "held_episodes": "number area_id zone at track_id score trace",
     "sqlite_sequence": "name seq",
+    "webhook_targets": "name dropped",
+    "webhook_entries": "number target event_id seq type subject body created_at",
     "person_seconds": "starts_at camera zone gear worn_s missing_s incorrect_s unknown_s",
 }
 MESSAGE = {

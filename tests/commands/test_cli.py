@@ -276,6 +276,11 @@ def test_ctrl_c_in_a_process_is_quiet():
         (["rtsp://u:p@ss@h/s@x"], ["rtsp://**********@x"]),
         (["rtsp://h/s?a=1&token=xyz"], ["rtsp://h/s?a=*&token=***"]),
         (["--user", "password", "site.yaml"], ["--user", "password", "site.yaml"]),
+        (["--broker-password", "abc"], ["--broker-password", "***"]),
+        (
+            ["--broker-password=abc", "--broker-password=${X}"],
+            ["--broker-password=***", "--broker-password=${X}"],
+        ),
     ],
 )
 def test_arguments_are_shown_without_passwords_at_the_same_length(given, shown):
@@ -297,6 +302,7 @@ def test_every_command_has_a_file_and_every_file_a_command():
     helpers = {
         "__init__",
         "background",
+        "capacity_options",
         "check_heads",
         "delegation",
         "drawn_gear",

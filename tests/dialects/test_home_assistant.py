@@ -168,11 +168,11 @@ def test_other_retained_states_of_the_site_leave_the_devices_alone(mosquitto, tm
     with Outbox(tmp_path / "state") as outbox, Subscriber(mosquitto, "homeassistant/device/#") as listener:
         publisher = Publisher(Broker(host=mosquitto.host, port=mosquitto.port), outbox, topic_prefix=PREFIX)
         HomeAssistantAnnouncer(publisher, discovery_prefix="homeassistant").announce(SITE)
-        publisher.keep_only_states(["cameras/gate/status"])
+        publisher.keep_states(lambda subtopic: subtopic == "cameras/gate/status")
         publisher.start()
         try:
             wait_until(lambda: len(listener.messages) == 3)
-            publisher.keep_only_states([])
+            publisher.keep_states(lambda _subtopic: False)
             wait_until(lambda: publisher.status.connected)
         finally:
             publisher.stop()

@@ -19,9 +19,10 @@ from streamer.dialects.onvif import (
 )
 
 #: ``Accessory`` of ``humanface.xsd``, version 23.12: its elements, and those of an ``AccessoryDescription``.
+#: https://www.onvif.org/ver20/analytics/humanface.xsd (wsdl/ver20/analytics of https://github.com/onvif/specs)
 ACCESSORIES = {"Opticals", "Hat", "Mask", "Hijab", "Helmet", "Kerchief", "RightEyePatch", "LeftEyePatch"}
 DESCRIPTION = {"Wear", "Color"}
-#: Values of ``tt:ObjectType``.
+#: Values of ``tt:ObjectType``: https://www.onvif.org/ver10/schema/metadatastream.xsd
 CLASSES = {"Animal", "Face", "Human", "Bicycle", "Vehicle", "LicensePlate"}
 
 
@@ -96,7 +97,8 @@ def test_a_property_is_true_while_alerts_are_open():
         replace(first, type=AlertType.END, ended_at=1.0, end_reason="worn"),
         replace(second, type=AlertType.END, ended_at=1.0, end_reason="worn"),
     ):
-        topic, payload = properties.take(alert, 1_795_245_242.48)
+        properties.take(alert, 1_795_245_242.48)
+        ((topic, payload),) = properties.states()
         states.append(json.loads(payload)["Data"])
         assert topic == violation_topic("gate", "hard hats on the apron")
     assert [state["State"] for state in states] == [True, True, True, True, False]

@@ -13,6 +13,7 @@ from rules import EndReason
 from streamer.alerts import publisher
 from streamer.alerts.errors import BrokerError
 from streamer.alerts.publisher_status import Link
+from streamer.cluster.accounts import MOVING_CODE
 from streamer.commands import ExitCode
 from streamer.fitness.findings import Code
 from streamer.inference.worker_status import WorkerReason, WorkerState
@@ -21,6 +22,8 @@ from streamer.ingest.errors import IngestError
 from streamer.ingest.status import StreamState
 from streamer.service.stage_health import StageReason, StageState
 from streamer.status.health import HealthReason, HealthState
+from streamer.webhooks.posting import Verdict
+from streamer.webhooks.state import WebhookState
 
 PAGE = Path(__file__).parents[2] / "docs" / "reason-codes.md"
 
@@ -79,8 +82,10 @@ def values(kinds: Iterable[type[Enum]]) -> set[str]:
             "The broker: reason",
             codes_of_errors(BrokerError) | codes_set_in(publisher, "code") | {Link().code},
         ),
+        ("A webhook: state", values([WebhookState])),
+        ("A webhook: reason", values([Verdict])),
         ("A camera: state", values([StreamState])),
-        ("A camera: reason", codes_of_errors(IngestError) | codes_set_in(camera, "_code")),
+        ("A camera: reason", codes_of_errors(IngestError) | codes_set_in(camera, "_code") | {MOVING_CODE}),
         ("A camera: fitness", values([Code])),
         ("An alert: end_reason", values([EndReason])),
         ("Exit codes", values([ExitCode])),
@@ -91,4 +96,4 @@ def test_each_code_is_documented_once_and_none_that_is_not(section: str, codes: 
 
 
 def test_every_section_is_held_against_the_code() -> None:
-    assert len(documented()) == 11
+    assert len(documented()) == 13

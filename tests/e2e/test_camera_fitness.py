@@ -19,6 +19,7 @@ from streamer.fitness_trial.defects import shown
 from streamer.fitness_trial.material import drawn
 
 pytestmark = [
+    pytest.mark.campaign,
     pytest.mark.e2e,
     pytest.mark.timeout(300),
     pytest.mark.skipif(not (STORE / "retinaface.safetensors").exists(), reason="no weights are shipped yet"),

@@ -34,6 +34,8 @@ USER, PASSWORD = "manager", "pass: wörd"
 PATIENT_MS = 90_000
 
 pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.xdist_group("dashboard"),
     pytest.mark.e2e,
     pytest.mark.timeout(600),
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
@@ -146,7 +148,7 @@ def test_a_wrong_password_is_refused(browser: Browser, desk: Desk) -> None:
 
 def test_the_wall_shows_people_who_move(page: Page, desk: Desk) -> None:
     page.goto(f"{desk.address}/")
-    page.wait_for_selector(".tile .view img:not([hidden])")
+    page.wait_for_selector(".tile .view canvas:not([hidden])")
     moved = """() => {
         const box = document.querySelector(".person rect");
         if (box) (window.places ??= new Set()).add(box.getAttribute("x"));

@@ -16,7 +16,7 @@ from peers.subscriber import Subscriber
 
 from models.weights import STORE
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(800)]
+pytestmark = [pytest.mark.campaign, pytest.mark.e2e, pytest.mark.timeout(800)]
 
 PREFIX = "ppewatch/e2e"
 BAREHEADED, WORKER = "bareheaded", "worker"

@@ -47,7 +47,7 @@ def write_site(path: Path, *, broker_port: int, urls: dict[str, str]) -> Path:
         yaml.safe_dump(
             {
                 "site": {"name": "e2e", "timezone": "Europe/Brussels"},
-                "mqtt": {"port": broker_port, "topic_prefix": PREFIX},
+                "mqtt": {"port": broker_port, "topic_prefix": PREFIX, "onvif": True, "deepstream": True},
                 "http": {"enabled": False},
                 "state_dir": str(path.parent / "state"),
                 "cameras": {name: {"url": url, "fps": 4} for name, url in urls.items()},
@@ -92,6 +92,7 @@ def test_alerts_reach_the_subscriber_through_outages(
         assert first["missing"] == ["face_mask"]
         assert not first["delayed"]
         check_picture(subscriber, first)
+        check_dialects(subscriber, first)
 
         # the camera loses its power and comes back
         subscriber.wait_for(
@@ -156,6 +157,24 @@ def check_picture(subscriber: Subscriber, alert: dict) -> None:
     snapshot = alert["snapshot"]
     assert snapshot["topic"] == f"{PREFIX}/alerts/{alert['alert_id']}/snapshot"
     assert (snapshot["topic"], snapshot["sha256"]) in subscriber.pictures()
+
+
+def check_dialects(subscriber: Subscriber, alert: dict) -> None:
+    """ONVIF hears that the rule is broken and sees the person, DeepStream sees the person too."""
+    broken = f"onvif-ej/RuleEngine/ppe:Compliance/Violation/&{WORKERS}/ppewatch/face masks"
+    subscriber.wait_for(lambda: told(subscriber, broken, '"State":true'), 20, "the property of the rule")
+    track_id = alert["track_id"]
+    looks = f"onvif-mj/VideoAnalytics/{WORKERS}/ppewatch"
+    subscriber.wait_for(lambda: told(subscriber, looks, f'"@ObjectId":{track_id},'), 20, "ONVIF's metadata")
+    minimal = f"deepstream/{WORKERS}"
+    subscriber.wait_for(lambda: told(subscriber, minimal, f'"{track_id}|'), 20, "DeepStream's objects")
+
+
+def told(subscriber: Subscriber, subtopic: str, text: str) -> bool:
+    return any(
+        message.topic == f"{PREFIX}/{subtopic}" and text in message.payload.decode()
+        for message in list(subscriber.messages)
+    )
 
 
 def check_ledger(subscriber: Subscriber, state_dir: Path) -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FAMILIES = (
     "broker_faults",
+    "webhook_faults",
     "power_faults",
     "disk_faults",
     "clock_faults",

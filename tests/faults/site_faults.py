@@ -112,7 +112,9 @@ def half_down(rig: FaultRig, *, times: int, seed: int) -> None:
                     wait_status(rig, name, "connecting", "unreachable", since_s=begun_s, within_s=240.0)
                     for name in dead
                 ]
-                watching.told_after(max(told_s), stated_s=10.0, what="what is wrong with the last")
+                # cameras are added one after the other, and each waits for its turn among those that are looked at
+                stated_s = 10.0 + (times if times >= _MANY else 0)
+                watching.told_after(max(told_s), stated_s=stated_s, what="what is wrong with the last")
                 rig.wait_stored(rig.share(2), _MANY_S)
                 off = [name for name in live if status_of(rig, name)["state"] != "online"]
                 if off:

@@ -9,7 +9,11 @@ from faults.rig import FaultRig
 
 pytestmark = [pytest.mark.campaign, pytest.mark.e2e, pytest.mark.timeout(400)]
 
-ALONE = [fault for family in ("power_faults", "disk_faults", "clock_faults") for fault in faults_of(family)]
+ALONE = [
+    fault
+    for family in ("webhook_faults", "power_faults", "disk_faults", "clock_faults")
+    for fault in faults_of(family)
+]
 
 
 def test_whatever_the_broker_does_no_alert_is_lost_or_doubled(tmp_path: Path):

@@ -8,6 +8,7 @@ from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from alerts.alert_factory import make_alert
 from fuzz.byte_mutation import damaged
 from fuzz.raw_mqtt import publish_raw
 from fuzz.structured_mutation import damaged_text
@@ -20,7 +21,6 @@ from rules import AreaPolicy
 from streamer.alerts.broker import Broker
 from streamer.alerts.listen import AlertReader, ReceivedAlert, describe_alert
 from streamer.alerts.outbox import Outbox
-from streamer.alerts.payload import Alert, AlertType, Evidence, SnapshotInfo
 from streamer.alerts.publisher import Publisher
 from streamer.control import CommandDesk
 from streamer.feedback.desk import FeedbackDesk
@@ -59,31 +59,6 @@ _LEVELS = (
     ),
     *(ALERT_ID, ALERT_ID.lower(), "../../etc/passwd", "$SYS", "\ufeff", "\x7f", "0", "-1", "null"),
 )
-
-
-def make_alert() -> Alert:
-    """One alert with a picture, as the daemon stores it."""
-    at = 1795245244.520
-    return Alert(
-        type=AlertType.NEW,
-        alert_id=ALERT_ID,
-        site="north-yard",
-        camera="gate",
-        zone="apron",
-        rule="hard hats on the apron",
-        missing=("hard_hat",),
-        severity="alert",
-        track_id=17,
-        score=0.93,
-        box_xyxy=(812.0, 214.0, 934.0, 610.0),
-        image_hw=(1080, 1920),
-        started_at=at - 2,
-        confirmed_at=at,
-        evidence={"hard_hat": Evidence("missing", 0.93, "bare head 0.93, no hard hat on it")},
-        snapshot=SnapshotInfo.of(JPEG, topic_prefix=PREFIX, alert_id=ALERT_ID, frame_time=at),
-        models={"retinaface": "sha256:ab"},
-        config_revision="sha256:ef",
-    )
 
 
 def hostile_command(rng: Random) -> tuple[str, bytes, bool]:
@@ -128,7 +103,7 @@ class _Desk:
 
     def __init__(self, folder: Path, broker_port: int) -> None:
         self.outbox = Outbox(folder / f"state-{time.time_ns()}")
-        self.outbox.enqueue(make_alert(), JPEG, at=time.time())
+        self.outbox.enqueue(make_alert(ALERT_ID, JPEG), JPEG, at=time.time())
         self.publisher = Publisher(
             Broker(host="127.0.0.1", port=broker_port), self.outbox, topic_prefix=PREFIX
         )
@@ -275,7 +250,7 @@ class AlertMessages(Target):
         self._reader = AlertReader(
             on_alert=self._alerts.append, on_notice=self._notices.append, save_dir=self._saved
         )
-        self._message = make_alert().to_json(seq=7, published_at=1795245245.0)
+        self._message = make_alert(ALERT_ID, JPEG).to_json(seq=7, published_at=1795245245.0)
 
     def make(self, rng: Random) -> Case:
         message = json.loads(self._message)

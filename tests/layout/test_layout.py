@@ -42,11 +42,36 @@ def test_the_value_types_need_numpy_alone():
     assert done.returncode == 0, done.stderr
 
 
+def test_one_machine_loads_nothing_of_the_cluster():
+    code = (
+        "import sys, streamer.app, streamer.local_watch, streamer.commands.run, streamer.detector_loading\n"
+        "sys.exit([name for name in sys.modules if name == 'ray' or name.startswith('streamer.cluster')] or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_parts_of_a_cluster_know_nothing_of_ray():
+    code = (
+        "import sys, streamer.cluster.watch, streamer.cluster.ingest_part, streamer.cluster.inference_part\n"
+        "import streamer.cluster.rules_part, streamer.cluster.parts\n"
+        "sys.exit('ray' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_keras_comes_without_what_nobody_reaches_through_it():
     unused = {"sklearn", "matplotlib"}
     code = (
         "import sys; from models.keras_start import load_keras; load_keras(); "
         f"loaded = {unused} & set(sys.modules); import keras, sklearn, matplotlib; sys.exit(loaded or 0)"
     )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_site_without_webhooks_has_no_client_for_http():
+    code = "import sys, streamer.app; sys.exit({'urllib3', 'requests', 'httpx'} & set(sys.modules) or 0)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,9 @@ SECRETS = {
     "camera in its address": "uRl-c4n4ry&=;?ÿ>>",
     "query": "tOk-c4n4ry.9+/=",
     "http": "hTp-c4n4ry:<b>\"&'ü",
+    "hook in its address": "hOk-c4n4ry.9/+=%41",
+    "hook's key": "kEy-c4n4ry\"'\\ /+:ü?-of-24-bytes",
+    "hook's token": "bEr-c4n4ry\"'\\/+:<b>%41",
 }
 
 

@@ -73,6 +73,9 @@ def test_no_command_tells_a_secret(
     unknown_key.write_text(site.read_text().replace("password:", "passwort:", 1))
     twice = tmp_path / "twice.yaml"
     twice.write_text(site.read_text().replace("viewer:", "viewer:x@", 1).replace("user: viewer,", "user: a,"))
+    fleet = tmp_path / "fleet"
+    (fleet / "sites").mkdir(parents=True)
+    (fleet / "sites" / "yard.yaml").write_text(site.read_text())
     other = rtsp_server(user="viewer", password="another").url
     ours = rtsp_server(user="viewer", password=IN_URL).url
     with Mosquitto(tmp_path, users={"ppewatch": "another"}) as broker:
@@ -86,7 +89,25 @@ def test_no_command_tells_a_secret(
             "--password",
             "${MQTT}",
         )
+        answers = (
+            "--name",
+            "yard",
+            "--require",
+            "both",
+            "--no-probe",
+            "--user",
+            "viewer",
+            "--password",
+            "${MQTT}",
+        )
+        (fleet / "fleet.yaml").write_text(
+            "brokers:\n  main: {host: 127.0.0.1, "
+            f'port: {broker.port}, user: ppewatch, password: "${{MQTT}}", topics: [ppewatch/+]}}\n'
+        )
         commands = [
+            ("fleet", fleet, "--once", "--settle", "0.2"),
+            ("fleet", "check", fleet),
+            ("fleet", "diff", fleet),
             ("check", site),
             ("check", site, "--json"),
             ("check", site, "--connect"),
@@ -118,6 +139,19 @@ def test_no_command_tells_a_secret(
             ("suppressions", "list", site),
             ("suppressions", "list", broken),
             ("password",),
+            ("init", tmp_path / "a.yaml", *answers, "--camera", f"gate={ours}", "--force"),
+            (
+                "init",
+                tmp_path / "b.yaml",
+                *answers[:4],
+                "--camera",
+                f"gate={other}",
+                "--password",
+                "${IN_URL}",
+            ),
+            ("init", tmp_path / "c.yaml", *answers, "--camera", f"gate=ftp://viewer:{CAMERA}@127.0.0.1/s"),
+            ("init", tmp_path / "d.yaml", "--password", CAMERA),
+            ("init", tmp_path / "e.yaml", "--answers", site),
         ]
         search = Search()
         for arguments in commands:
@@ -140,7 +174,8 @@ def test_no_command_tells_a_secret(
     assert search.places > 100
     # what is not tried above needs no password: it opens neither a camera nor a broker
     tried = {str(arguments[0]) for arguments in commands}
-    assert set(COMMANDS) - tried == {"demo", "data", "train", "evaluate", "weights", "bench", "soak"}
+    openless = {"demo", "data", "train", "evaluate", "weights", "bench", "plan", "simulate", "soak"}
+    assert set(COMMANDS) - tried == openless
 
 
 @pytest.mark.parametrize("name", SECRETS)

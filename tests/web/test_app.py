@@ -7,7 +7,9 @@ from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
+import cv2
 import jsonschema
+import numpy as np
 import pytest
 from http_client import ask
 from prometheus_client.parser import text_string_to_metric_families
@@ -43,7 +45,7 @@ def test_the_wall_shows_cameras_and_the_latest_alerts(server: WebServer) -> None
         "100,400 600,400 600,990 100,990",
         "No face mask",
         "face masks at the entrance",
-        f"/api/alerts/{FIRST_ALERT}/snapshot?v={sha256(jpeg_picture()).hexdigest()[:12]}",
+        f"/api/alerts/{FIRST_ALERT}/thumbnail?v={sha256(jpeg_picture()).hexdigest()[:12]}",
         "not yet delivered",
         "left view",
     ):
@@ -302,6 +304,23 @@ def test_a_snapshot_is_the_stored_jpeg_and_is_sent_once(server: WebServer, site:
     assert ask(server, path, if_none_match=answer.headers["etag"]).status == 200
 
 
+def test_a_thumbnail_is_the_same_picture_and_small(server: WebServer, site: Site) -> None:
+    path = f"/api/alerts/{FIRST_ALERT}/thumbnail"
+    answer = ask(server, path)
+    picture, whole = (
+        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        for data in (answer.body, site.snapshots[FIRST_ALERT])
+    )
+    assert picture.shape == (270, 480, 3)
+    assert np.abs(picture.mean((0, 1)) - whole.mean((0, 1))).max() < 2
+    assert ask(server, path, if_none_match=answer.headers["etag"]).status == 304
+    assert ask(server, path).body == answer.body
+    # what is small already, or no picture at all, stays as it is
+    for body in (answer.body, b"no picture"):
+        site.snapshots[FIRST_ALERT] = body
+        assert ask(server, path).body == body
+
+
 @pytest.mark.parametrize(
     "alert_id",
     [
@@ -360,6 +379,10 @@ def test_metrics_carry_the_daemons_numbers(server: WebServer, site: Site) -> Non
     assert value("ppewatch_model_info", model="retinaface", digest="sha256:" + "ab" * 32) == 1
     assert value("ppewatch_outbox_pending_messages") == 1
     assert value("ppewatch_broker_connected") == 1
+    assert value("ppewatch_webhook_up", webhook="desk") == 1
+    assert value("ppewatch_webhook_up", webhook="archive") == 0
+    assert value("ppewatch_webhook_pending_events", webhook="archive") == 4
+    assert value("ppewatch_webhook_dropped_events_total", webhook="archive") == 2
     assert value("ppewatch_build_info", version="1.2.3") == 1
     assert value("ppewatch_process_resident_memory_bytes") > 1e6
     assert all(name.startswith("ppewatch_") for name, _ in values)

@@ -3,6 +3,7 @@
 import base64
 import hmac
 import threading
+import time
 from itertools import count
 
 import pytest
@@ -14,7 +15,14 @@ from web_site import Site
 from streamer.web.access import AccessControl
 from streamer.web.app import create_app
 from streamer.web.credentials import Credentials, hash_of
-from streamer.web.guessing import BURST, DEVICE_COOKIE, DeviceCookies, GuessLimiter, client_of_address
+from streamer.web.guessing import (
+    BURST,
+    DEVICE_COOKIE,
+    REFILL_S,
+    DeviceCookies,
+    GuessLimiter,
+    client_of_address,
+)
 from streamer.web.server import WebServer
 
 PASSWORD = "correct horse"
@@ -181,12 +189,14 @@ def test_many_at_once_are_no_more_than_many_in_a_row(site: Site) -> None:
             statuses.append(ask(running, "/api/alerts", authorization=basic(f"g{next(numbers)}")).status)
 
         threads = [threading.Thread(target=guess) for _ in range(20)]
+        begun_s = time.monotonic()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    # one comes back in six seconds, which the hashes may take on a busy machine
-    assert statuses.count(429) >= 5
+        took_s = time.monotonic() - begun_s
+    # allowances come back while the hashes are computed, for which a busy machine takes its time
+    assert statuses.count(429) >= len(threads) - BURST - int(took_s / REFILL_S)
 
 
 def test_a_proxys_clients_have_allowances_of_their_own(site: Site) -> None:

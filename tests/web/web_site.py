@@ -25,6 +25,7 @@ from streamer.web.status import (
     StageStatus,
     SuppressionStatus,
     TraceEntry,
+    WebhookStatus,
     WorkerStatus,
 )
 
@@ -55,6 +56,7 @@ class Site:
     outbox_status: OutboxStatus = field(
         default_factory=lambda: OutboxStatus(connected=False, broker="127.0.0.1:1883")
     )
+    webhook_list: list[WebhookStatus] = field(default_factory=list)
     snapshots: dict[str, bytes] = field(default_factory=dict)
     pictures: dict[str, LivePicture] = field(default_factory=dict)
     watched: list[str] = field(default_factory=list)
@@ -116,6 +118,9 @@ class Site:
 
     def outbox(self) -> OutboxStatus:
         return self.outbox_status
+
+    def webhooks(self) -> list[WebhookStatus]:
+        return self.webhook_list
 
     def snapshot(self, alert_id: str) -> bytes | None:
         return self.snapshots.get(alert_id)
@@ -265,6 +270,22 @@ def busy_site() -> Site:
     site.outbox_status = OutboxStatus(
         connected=True, broker="127.0.0.1:1883", last_seq=1841, pending=1, pending_bytes=48_211, kept=1840
     )
+    site.webhook_list = [
+        WebhookStatus(name="desk", address="https://hooks.example:443", state="ok", since=now, delivered=12),
+        WebhookStatus(
+            name="archive",
+            address="https://archive.example:443",
+            state="failing",
+            reason="busy",
+            detail="it answers 503: it is busy",
+            since=now - 90,
+            pending=4,
+            oldest_pending_age_s=88.0,
+            next_attempt_s=20.0,
+            failed_attempts=6,
+            dropped=2,
+        ),
+    ]
     site.snapshots = {FIRST_ALERT: jpeg_picture()}
     site.pictures = {"entrance": live_picture("entrance", now)}
     site.counts = [AlertCount(camera="entrance", rule=common["rule"], raised=7, open=1)]

@@ -1,22 +1,6 @@
 // Acknowledges and judges an alert, and takes suppression areas away.
 import { refresh } from "/assets/page.js";
-
-let token;
-
-async function change(method, path, body) {
-  token ??= (await (await fetch("/api/token", { cache: "no-store" })).json()).token;
-  const answer = await fetch(path, {
-    method,
-    headers: { "content-type": "application/json", "x-ppewatch-token": token },
-    body: body && JSON.stringify(body),
-    signal: AbortSignal.timeout(10000),
-  });
-  const told = await answer.json();
-  // a daemon that was started anew has another token
-  if (answer.status === 403) token = undefined;
-  if (!answer.ok) throw new Error(told.error ?? `HTTP ${answer.status}`);
-  return told;
-}
+import { change } from "/assets/requests.js";
 
 const form = document.getElementById("say");
 const said = document.getElementById("said");

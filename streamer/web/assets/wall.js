@@ -58,15 +58,20 @@ function draw(tile, look) {
 async function show(look) {
   const tile = tiles.get(look.camera);
   if (!tile || tile.dataset.at === look.at) return;
-  const picture = tile.querySelector("img");
-  const next = new Image();
-  next.src = `/api/live/${encodeURIComponent(look.camera)}/picture?at=${encodeURIComponent(look.at)}`;
-  await next.decode();
+  const path = `/api/live/${encodeURIComponent(look.camera)}/picture?at=${encodeURIComponent(look.at)}`;
+  const answer = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(5000) });
+  if (!answer.ok) return;
+  // onto a canvas: a browser that is left open keeps the pictures of elements that it has long replaced
+  const next = await createImageBitmap(await answer.blob());
+  const canvas = tile.querySelector("canvas");
+  if (canvas.width !== next.width || canvas.height !== next.height) {
+    canvas.width = next.width;
+    canvas.height = next.height;
+  }
+  canvas.getContext("2d", { alpha: false }).drawImage(next, 0, 0);
+  next.close();
   tile.dataset.at = look.at;
-  picture.src = next.src;
-  picture.width = look.width;
-  picture.height = look.height;
-  picture.hidden = false;
+  canvas.hidden = false;
   tile.querySelector(".waiting").hidden = true;
   draw(tile, look);
 }
@@ -84,7 +89,7 @@ function tell({ camera, state, reason }) {
   waiting.textContent = state === "online" ? "Waiting for a picture" : reason || state;
   if (state !== "online") {
     // an old picture must not pass for the present
-    tile.querySelector(".view img").hidden = true;
+    tile.querySelector("canvas").hidden = true;
     waiting.hidden = false;
     delete tile.dataset.at;
     draw(tile, { people: [] });

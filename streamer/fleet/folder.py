@@ -1,0 +1,157 @@
+"""The settings of all sites of a fleet, each over the shared defaults; what must be unique among them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from config import ConfigError, ConfigProblem, SiteSettings, config_revision
+from config.document import Document, read_document
+from config.fleet import FleetSettings, FleetSite, fleet_file
+from config.loading import settings_of
+from config.merging import merged
+
+_HEAD: Final = "# Written by `ppewatch fleet`; change {source} in the fleet's folder, not this file.\n"
+
+
+class _Elsewhere(dict[str, str]):
+    """The environment of another machine: what it holds is not known, and each variable stands for itself."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The variable where it is known, else its own name."""
+        return super().get(name, default if default is not None else f"variable-{name}")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSite:
+    """A site as the folder has it. ``text``: the whole YAML that it is to read."""
+
+    name: str
+    source: Path
+    target: Path
+    settings: SiteSettings
+    text: str
+
+    @property
+    def revision(self) -> str:
+        """What the daemon calls these settings."""
+        return config_revision(self.settings)
+
+
+def load_folder(path: Path, fleet: FleetSettings) -> dict[str, PlannedSite]:
+    """All sites by name. Raises ``ConfigError`` with every problem of every file, those between files included."""
+    folder = fleet_file(path).absolute().parent
+    defaults = None if fleet.defaults is None else read_document(fleet.defaults)
+    sites: dict[str, PlannedSite] = {}
+    problems: list[ConfigProblem] = []
+    for name, site in fleet.sites.items():
+        source = site.file or folder / "sites" / f"{name}.yaml"
+        try:
+            sites[name] = _planned(name, site, _short(source), defaults)
+        except ConfigError as error:
+            problems += error.problems
+    problems += clashes(sites.values())
+    if problems:
+        raise ConfigError(problems)
+    return sites
+
+
+def clashes(sites: Iterable[PlannedSite]) -> list[ConfigProblem]:
+    """Sites that would write over each other: one prefix within another at one broker, one client id, one name, one
+    target."""
+    found: list[ConfigProblem] = []
+    taken: dict[tuple[str, ...], PlannedSite] = {}
+    many = list(sites)
+    for site in many:
+        mqtt = site.settings.mqtt
+        broker = f"{mqtt.host}:{mqtt.port}"
+        unique = {
+            (
+                "prefix",
+                broker,
+                mqtt.topic_prefix,
+            ): f"topic prefix '{mqtt.topic_prefix}' at the broker {broker}",
+            ("client", broker, mqtt.client_id): f"client id '{mqtt.client_id}' at the broker {broker}",
+            ("name", site.settings.site.name): f"site name '{site.settings.site.name}'",
+            ("target", str(site.target)): f"target {site.target}",
+        }
+        for key, words in unique.items():
+            other = taken.setdefault(key, site)
+            if other is not site:
+                found.append(ConfigProblem(str(site.source), f"{words} is also that of {other.source}"))
+    for site in many:
+        mqtt = site.settings.mqtt
+        levels = mqtt.topic_prefix.split("/")
+        for end in range(1, len(levels)):
+            above = "/".join(levels[:end])
+            other = taken.get(("prefix", f"{mqtt.host}:{mqtt.port}", above), site)
+            if other is not site:
+                words = f"topic prefix '{mqtt.topic_prefix}' lies within '{above}' of {other.source}"
+                found.append(ConfigProblem(str(site.source), words))
+    return found
+
+
+def written(target: Path) -> str | None:
+    """What a site has now; None: nothing."""
+    try:
+        return target.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+
+
+def _planned(name: str, site: FleetSite, source: Path, defaults: Document | None) -> PlannedSite:
+    own = read_document(source)
+    document = own if defaults is None else _over(defaults, own)
+    environ = _Elsewhere(site.environment)
+    try:
+        settings = settings_of(document, site.target.parent, environ, elsewhere=True)
+    except ConfigError as error:
+        raise ConfigError([_at_home(one, own, defaults) for one in error.problems]) from None
+    text = _HEAD.format(source=source.name) + yaml.safe_dump(
+        _plain(document.data), sort_keys=False, allow_unicode=True
+    )
+    return PlannedSite(name, source, site.target, settings, text)
+
+
+def _over(defaults: Document, own: Document) -> Document:
+    """A site's own keys over those that all share."""
+    return replace(
+        own,
+        data=merged(defaults.data, own.data),
+        keys={**defaults.keys, **own.keys},
+        values={**defaults.values, **own.values},
+    )
+
+
+def _at_home(problem: ConfigProblem, own: Document, defaults: Document | None) -> ConfigProblem:
+    """A problem of what the defaults say is one of that file."""
+    if defaults is None:
+        return problem
+    place = problem.line, problem.column
+    in_own = any((mark.line, mark.column) == place for mark in (*own.keys.values(), *own.values.values()))
+    in_defaults = any(
+        (mark.line, mark.column) == place for mark in (*defaults.keys.values(), *defaults.values.values())
+    )
+    if in_defaults and not in_own:
+        return replace(problem, file=defaults.file, message=f"{problem.message} (for {Path(own.file).name})")
+    return problem
+
+
+def _plain(value: Any) -> Any:
+    """YAML's own types: numbers that remember how they were written are written so."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    return value
+
+
+def _short(path: Path) -> Path:
+    """Relative to where we are, if it lies below: as people name it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
