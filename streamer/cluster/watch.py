@@ -388,7 +388,7 @@ class ClusterWatch:
             if ready or report.models.state is WorkerState.FAILED:
                 self._ready.set()
         else:
-            self._take_rules(part, report)
+            self._take_rules(part, report, self._pulse.beat)
         with self._changed:
             if part.is_ready != ready:
                 part.is_ready, self._dirty = ready, True
@@ -396,9 +396,11 @@ class ClusterWatch:
             if report.stuck:
                 self._lose(part, f"its stage {report.stuck} hangs")
 
-    def _take_rules(self, part: Part, report: RulesReport) -> None:
+    def _take_rules(self, part: Part, report: RulesReport, alive: Callable[[], None]) -> None:
+        """``alive`` is called before each alert: to store one durably may take a slow disk its time."""
         for number, alert in report.alerts:
             if number > part.last_alert:
+                alive()
                 # in the outbox before the part is told that it may forget it
                 self._events.on_alert(alert)
                 part.last_alert = number
@@ -448,7 +450,8 @@ class ClusterWatch:
         except PeerError as error:
             _log.error("part %s: open alerts are ended at the next start: %s", part.part_id, error)
             return
-        self._take_rules(part, report)
+        # not in this watch's thread, which has ended
+        self._take_rules(part, report, lambda: None)
 
     def _add_stations(self, site: SiteSettings) -> None:
         known = dict(self._stations)

@@ -12,13 +12,16 @@ from streamer.commands import ExitCode
 if TYPE_CHECKING:
     from config import SiteSettings
     from streamer.app import Daemon
+    from streamer.pulse import Pulse
     from streamer.site_watch import WatchMaker
 
 HELP = "watch a site: the daemon, in the foreground"
 
-#: The main thread's signs of life, and what it may take for settings that change: cameras let go one after the other.
+#: The main thread's signs of life, and what it may take for settings that change: cameras are let go and taken in one
+#: after the other, of which a busy machine does not do two in a second.
 _BEAT_EVERY_S: Final = 2.0
 _RELOAD_S: Final = 120.0
+_RELOAD_PER_CAMERA_S: Final = 2.0
 
 #: What takes longer to stop hangs; systemd would end it after 30 s (``TimeoutStopSec``), without a word.
 _STOP_S: Final = 25.0
@@ -73,12 +76,12 @@ def run(args: argparse.Namespace) -> int:
         daemon.start(stopping=stopping)
         pulse = daemon.watch_main()
         if Request.RELOAD in early:
-            _reload(daemon, args.site, environ)
+            _reload(daemon, args.site, environ, pulse)
         while (request := signals.wait(_BEAT_EVERY_S)) is not Request.STOP:
             pulse.beat()
             if request is Request.RELOAD:
                 pulse.allow(_RELOAD_S)
-                _reload(daemon, args.site, environ)
+                _reload(daemon, args.site, environ, pulse)
         end_within(_STOP_S, ExitCode.GAVE_UP, "stop_hangs: the daemon did not stop in order")
         daemon.stop()
     return ExitCode.DONE
@@ -96,7 +99,7 @@ def _watch(site: "SiteSettings", cluster: str | None) -> "WatchMaker":
     return cluster_watch(site, address)
 
 
-def _reload(daemon: "Daemon", path: Path, environ: Mapping[str, str]) -> None:
+def _reload(daemon: "Daemon", path: Path, environ: Mapping[str, str], pulse: "Pulse") -> None:
     """Reload, or say what is wrong with the new settings and go on with the old ones."""
     from config import ConfigError, load_site
     from streamer.commands.process_secrets import take_secrets_from_environment
@@ -108,4 +111,5 @@ def _reload(daemon: "Daemon", path: Path, environ: Mapping[str, str]) -> None:
         daemon.refuse_reload(str(error))
         return
     take_secrets_from_environment(site.secrets())
+    pulse.allow(_RELOAD_S + _RELOAD_PER_CAMERA_S * len(site.cameras))
     daemon.reload(site)

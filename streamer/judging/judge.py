@@ -68,7 +68,8 @@ class _Seat:
 class Judge:
     """Runs the rules of all cameras in a thread of its own, so that no camera waits for another's snapshot.
 
-    - ``on_alert`` gets every message, in order, in this thread.
+    - ``on_alert`` gets every message, in order, in this thread; those that end with a camera in the one that takes it
+      away.
     - ``on_look`` gets every look after its rules have run, in this thread, with no lock held.
     - ``model_digests`` is asked at each look which weights saw it.
     - ``on_held`` gets, by camera, the episodes that suppression areas held back, in this thread.
@@ -164,7 +165,8 @@ class Judge:
             seat = self._seats.pop(camera_id, None)
             if seat is not None:
                 at = seat.now(time.monotonic())
-                self._hand_on(seat.judge.finish(reason, self._wall_clock() if at is None else at))
+                for alert in seat.judge.finish(reason, self._wall_clock() if at is None else at):
+                    self._on_alert(alert)
 
     def export_states(self, read: Callable[[], _T]) -> tuple[dict[str, dict[str, Any]], _T]:
         """What other judges of the cameras need to go on (``CameraJudge.export_state``), and what ``read`` gives at the
@@ -254,6 +256,7 @@ class Judge:
                 self._hand_on(alerts)
 
     def _hand_on(self, alerts: Sequence[ComposedAlert]) -> None:
+        """In the judge's own thread, whose signs of life these are."""
         for alert in alerts:
             # each is stored durably, which a slow disk takes its time for
             self._pulse.beat()

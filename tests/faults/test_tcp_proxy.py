@@ -1,8 +1,11 @@
 """The proxy does what it says, before anything is concluded from it."""
 
+import contextlib
+import gc
 import socket
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -200,3 +203,25 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_what_is_still_open_at_the_end_is_closed():
+    """A connection that was ended in the regular way waits for a client that reads nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as upstream:
+        proxy = TcpProxy(upstream.getsockname()[1])
+        proxy.start()
+        with connect(proxy):
+            far, _ = upstream.accept()
+            with far:
+                far.settimeout(0.5)
+                with contextlib.suppress(TimeoutError):
+                    while True:
+                        far.send(bytes(65536))
+            # taken by nobody at the other end yet
+            with connect(proxy):
+                with warnings.catch_warnings(record=True) as told:
+                    warnings.simplefilter("always")
+                    proxy.stop()
+                    del proxy
+                    gc.collect()
+    assert not [str(one.message) for one in told if issubclass(one.category, ResourceWarning)]

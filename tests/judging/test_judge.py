@@ -17,9 +17,11 @@ TIMINGS = LookTimings(0.0, 0.0, 1, 0.0)
 class Beats:
     def __init__(self):
         self.count = 0
+        self.threads: set[str] = set()
 
     def beat(self):
         self.count += 1
+        self.threads.add(threading.current_thread().name)
 
 
 def make(alerts: list) -> tuple[Judge, ResultQueue, Beats]:
@@ -57,6 +59,20 @@ def test_looks_become_alerts_and_stopping_ends_the_episode():
     assert alerts[-1].alert.end_reason == "shutdown"
     assert alerts[0].alert.models == {"retinaface": "sha256:2"}
     assert beats.count > 0
+
+
+def test_a_camera_taken_away_gives_no_sign_of_life_of_the_rules():
+    alerts: list = []
+    judge, results, beats = make(alerts)
+    judge.set_camera("gate", camera_judge())
+    judge.start()
+    for number in range(12):
+        look(results, number / 5)
+    wait_until(lambda: alerts)
+    judge.remove_camera("gate", EndReason.RELOAD)
+    judge.stop()
+    assert alerts[-1].alert.end_reason == "reload"
+    assert beats.threads == {"judge"}
 
 
 def test_what_waits_in_the_queue_is_judged_before_the_end():

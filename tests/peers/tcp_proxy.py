@@ -95,6 +95,9 @@ class TcpProxy:
         self._upstream = (upstream_host, upstream_port)
         self._seed = seed
         self._links: set[_Link] = set()
+        #: All there ever were: one that closes in the regular way stays open until its peer has read what is left.
+        self._transports: list[asyncio.WriteTransport] = []
+        self._connecting: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="tcp-proxy", daemon=True)
@@ -155,9 +158,15 @@ class TcpProxy:
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _close_server(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        for listening in server.sockets:
+            self._loop.remove_reader(listening.fileno())
+        # one that was just taken needs a server that is open, or its socket is forgotten (asyncio.base_events.Server)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        server.close()
 
     async def _close_links(self, *, reset: bool) -> int:
         links = list(self._links)
@@ -175,16 +184,26 @@ class TcpProxy:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        for transport in self._transports:
+            transport.abort()
         await asyncio.sleep(0)  # aborted transports close their sockets in the loop's next round
 
-    async def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _on_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        number = self.connections
+        self._transports.append(writer.transport)
+        work = asyncio.create_task(self._connect(reader, writer, self.connections))
+        self._connecting.add(work)
+        work.add_done_callback(self._connecting.discard)
+
+    async def _connect(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
+    ) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._upstream)
         except OSError:
             _Link(writer, writer).close(reset=True)
             return
+        self._transports.append(far_writer.transport)
         link = _Link(writer, far_writer)
         self._links.add(link)
         for flow, source, target in ((self.up, reader, far_writer), (self.down, far_reader, writer)):
