@@ -84,13 +84,12 @@ class Chromium:
 
 
 class Tab:
-    """A page in a context, and so in a renderer, of its own."""
+    """A page of its own in the browser's usual window, whose cache of pictures lies on disk."""
 
     def __init__(self, browser: Chromium, url: str, *, script: str) -> None:
         self._browser = browser
         self.url = url
-        context = browser.call("Target.createBrowserContext")["browserContextId"]
-        target = browser.call("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
+        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
         self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.enable")
         self.call("Page.addScriptToEvaluateOnNewDocument", source=script)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from config import SiteSettings
 from streamer.cluster.peer import Peer
 from streamer.cluster.placement import Kind, Node
+from streamer.cluster.wire import LaneAddress
 
 
 class Ticket(Protocol):
@@ -22,6 +23,10 @@ class Member(Protocol):
     @property
     def peer(self) -> Peer:
         """How other parts call it."""
+        ...
+
+    def found(self, lane: LaneAddress | None) -> None:
+        """It said where its machine calls it best: ``peer`` tells others so from now on."""
         ...
 
     def begin(self, method: str, *args: Any) -> Ticket:

@@ -20,6 +20,8 @@ from typing import Final
 _CAMERAS_A_RULES_PART: Final = 64
 #: A part with this many times the mean load gives cameras away, and one on another machine is taken instead of it.
 _UNEVEN: Final = 1.3
+#: Who looks at a camera changes without a gap: within one machine this is enough.
+_UNEVEN_LOOKS: Final = 1.05
 
 
 class Kind(StrEnum):
@@ -222,8 +224,19 @@ class _Shares:
             best = self._best(camera, allowed[camera.camera_id], fair, (near or {}).get(camera.camera_id))
             if best is not None:
                 self._place(camera, best)
-        if moves:
-            self._even_out(cameras, allowed, fair)
+        if not moves:
+            return
+        self._even_out(cameras, allowed, _UNEVEN * fair)
+        if near is not None:
+            beside = {
+                camera.camera_id: self._beside(self.chosen.get(camera.camera_id), allowed[camera.camera_id])
+                for camera in cameras
+            }
+            self._even_out(cameras, beside, _UNEVEN_LOOKS * fair)
+
+    def _beside(self, part_id: str | None, allowed: Collection[str]) -> list[str]:
+        """Those of the same machine."""
+        return [other for other in allowed if self.node_of(other) == self.node_of(part_id)]
 
     def _best(
         self, camera: CameraWish, allowed: Collection[str], fair: float, node_id: str | None
@@ -242,17 +255,14 @@ class _Shares:
         return self._loads[part_id], part_id
 
     def _even_out(
-        self, cameras: Sequence[CameraWish], allowed: Mapping[str, Collection[str]], fair: float
+        self, cameras: Sequence[CameraWish], allowed: Mapping[str, Collection[str]], most: float
     ) -> None:
-        for _ in cameras:
-            if not self._loads:
-                return
-            fullest = max(self._loads, key=self._rank)
-            if self._loads[fullest] <= _UNEVEN * fair:
-                return
-            moved = self._give_away(fullest, cameras, allowed)
-            if not moved:
-                return
+        """Until no part has more than ``most``, or it cannot be had: ``most`` is far, or cameras are dear."""
+        full = {part_id for part_id, load in self._loads.items() if load > most}
+        while full:
+            fullest = max(full, key=self._rank)
+            if self._loads[fullest] <= most or not self._give_away(fullest, cameras, allowed):
+                full.discard(fullest)
 
     def _give_away(
         self, fullest: str, cameras: Sequence[CameraWish], allowed: Mapping[str, Collection[str]]

@@ -7,10 +7,14 @@ from typing import Any, Final
 
 from config import SiteSettings
 from streamer.cluster.crew import Ticket
-from streamer.cluster.errors import PeerError, PeerGoneError
+from streamer.cluster.errors import LaneError, PeerError, PeerGoneError
+from streamer.cluster.lane import Lanes
 from streamer.cluster.parts import PartActor
 from streamer.cluster.placement import Kind, Need, Node
 from streamer.cluster.ray_start import load_ray
+from streamer.cluster.wire import LaneAddress
+
+_log = logging.getLogger(__name__)
 
 #: Calls that one part answers at a time: one that waits for messages must not hold up a frame.
 _AT_ONCE: Final = 32
@@ -18,13 +22,18 @@ _AT_ONCE: Final = 32
 NODE_LABEL: Final = "ppewatch-node"
 
 
+#: Of this process, whichever peers it gets.
+_lanes: Final = Lanes()
+
+
 class RayPeer:
-    """A ``Peer`` that is an actor."""
+    """A ``Peer`` that is an actor. ``lane``: the shorter way to it, for those on its machine."""
 
-    __slots__ = ("_handle",)
+    __slots__ = ("_handle", "_lane")
 
-    def __init__(self, handle: Any) -> None:
+    def __init__(self, handle: Any, lane: LaneAddress | None = None) -> None:
         self._handle = handle
+        self._lane = lane
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RayPeer) and self._handle._actor_id == other._handle._actor_id
@@ -41,6 +50,13 @@ class RayPeer:
 
     def call(self, method: str, *args: Any, timeout_s: float) -> Any:
         """See ``Peer``."""
+        lane = None if self._lane is None else _lanes.to(self._lane)
+        if lane is not None and lane.carries(method):
+            try:
+                return lane.call(method, args, timeout_s)
+            except LaneError as error:
+                # whether the part is gone Ray knows
+                _log.debug("%s goes the long way: %s", method, error)
         return answer_of(self.begin(method, *args), timeout_s)
 
 
@@ -63,6 +79,10 @@ class RayMember:
     def __init__(self, handle: Any) -> None:
         self._handle = handle
         self.peer = RayPeer(handle)
+
+    def found(self, lane: LaneAddress | None) -> None:
+        """See ``Member``."""
+        self.peer = RayPeer(self._handle, lane)
 
     def begin(self, method: str, *args: Any) -> RayTicket:
         """See ``Member``."""

@@ -46,16 +46,18 @@ class _Camera:
     attention: Attention
     looker: Peer | None = None
     next_s: float = 0.0
+    #: sent so much earlier along with one that is due: frames that come together are looked at together
+    early_s: float = 0.0
 
     def keep_pace(self, pace: Pace, now_s: float, *, refresh_s: float) -> None:
         """A frame was taken: when the next one is wanted. One that may not have been looked at after ``refresh_s`` is
         followed by a newer one.
         """
         if pace.granted_fps >= 0.99 * self.demand.fps:
-            self.next_s = now_s
+            self.next_s, self.early_s = now_s, 0.0
             return
         period_s = 1 / pace.granted_fps
-        ahead_s = min(_AHEAD * period_s, _MOST_AHEAD_S)
+        self.early_s = ahead_s = min(_AHEAD * period_s, _MOST_AHEAD_S)
         if pace.due_in_s > refresh_s:
             # it came just after a look, and will be too old for the next one
             self.next_s = now_s + pace.due_in_s - ahead_s
@@ -143,12 +145,15 @@ class Sender:
 
     def _due(self, looker: Peer) -> list[_Camera]:
         now_s = self._clock()
-        found = [
+        waiting = [
             camera
             for camera in self._cameras.values()
-            if camera.looker == looker and camera.next_s <= now_s and camera.mailbox.is_waiting
+            if camera.looker == looker and camera.mailbox.is_waiting
         ]
-        return found[:_MOST_AT_ONCE]
+        if not any(camera.next_s <= now_s for camera in waiting):
+            return []
+        found = [camera for camera in waiting if camera.next_s - camera.early_s <= now_s]
+        return sorted(found, key=lambda camera: camera.next_s)[:_MOST_AT_ONCE]
 
     def _wait_s(self, looker: Peer) -> float:
         now_s = self._clock()

@@ -360,6 +360,7 @@ class ClusterWatch:
             part.failing_since_s = None
             if part.heard_s is None:
                 self._news = True
+                part.member.found(report.lane)
                 _log.info(
                     "part %s is there, process %d, after %.1f s",
                     part.part_id,

@@ -61,6 +61,14 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneAddress:
+    """Where a part can be called from its own machine (``streamer.cluster.lane``)."""
+
+    machine: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class FrameKey:
     """Names one frame of a site."""
 
@@ -179,23 +187,28 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """Of each camera; ``changes`` are findings that began or ended since the report before."""
+    """Of each camera; ``changes`` are findings that began or ended since the report before.
+
+    ``stuck`` names what hangs. ``lane``: where others of its machine call the part best.
+    """
 
     pid: int
     statuses: Mapping[str, StreamStatus]
     fitness: Mapping[str, FitnessReport]
     changes: Sequence[tuple[str, FindingChange]] = ()
     stuck: str = ""
+    lane: LaneAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class InferenceReport:
-    """How the models and the looks stand. ``stuck`` names a stage that hangs."""
+    """How the models and the looks stand; ``stuck`` and ``lane`` as in ``IngestReport``."""
 
     pid: int
     models: WorkerStatus
     looks: BatcherSnapshot
     stuck: str = ""
+    lane: LaneAddress | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -215,6 +228,7 @@ class RulesReport:
     - ``states``: of each camera, as it was once just these alerts had been made.
     - ``looks``: judged looks that the head wants.
     - ``compliance``, ``heads``: empty in most reports.
+    - ``stuck``, ``lane``: as in ``IngestReport``.
     """
 
     pid: int
@@ -226,6 +240,7 @@ class RulesReport:
     heads: Mapping[str, Sequence[ZoneHeads]] = field(default_factory=dict)
     failures: int = 0
     stuck: str = ""
+    lane: LaneAddress | None = None
 
 
 Report = IngestReport | InferenceReport | RulesReport

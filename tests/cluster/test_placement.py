@@ -101,6 +101,14 @@ def test_a_machine_that_joins_gets_its_share_and_the_rules_stay():
     assert all(after[name].rules == whose.rules for name, whose in before.items())
 
 
+def test_a_second_part_that_looks_gets_half_of_the_cameras_of_its_machine():
+    one = [Seat("ingest-1", Kind.INGEST, "a"), Seat("look-1", Kind.INFERENCE, "a")]
+    node, wishes = [Node("a", 8)], cameras(8)
+    before = assign(wishes, node, one, {})
+    after = assign(wishes, node, [*one, Seat("look-2", Kind.INFERENCE, "a")], before)
+    assert sum(whose.inference == "look-2" for whose in after.values()) == 4
+
+
 def test_a_part_that_is_not_ready_gets_no_camera():
     seats = [Seat("i1", Kind.INFERENCE, "a", is_ready=False), Seat("r1", Kind.RULES, "a")]
     assert assign(cameras(1), [Node("a", 4)], seats, {})["camera0"] == Assignment(rules="r1")
@@ -110,14 +118,21 @@ def test_a_part_that_is_not_ready_gets_no_camera():
     costs=st.lists(st.floats(0.1, 30.0), min_size=1, max_size=40),
     parts=st.integers(1, 6),
     lost=st.integers(0, 5),
+    machine=st.integers(1, 3),
 )
-def test_everybody_has_a_place_and_what_is_settled_stays_settled(costs: list[float], parts: int, lost: int):
+def test_everybody_has_a_place_and_what_is_settled_stays_settled(
+    costs: list[float], parts: int, lost: int, machine: int
+):
     nodes = [Node(str(number), 64) for number in range(parts)]
     wishes = [CameraWish(f"c{number}", cost) for number, cost in enumerate(costs)]
-    seats = [Seat(f"{kind}{number}", kind, str(number)) for number in range(parts) for kind in Kind]
+    seats = [
+        Seat(f"{kind}{number}", kind, str(number - number % machine))
+        for number in range(parts)
+        for kind in Kind
+    ]
     before = assign(wishes, nodes, seats, {})
     assert assign(wishes, nodes, seats, before) == before
-    left = [seat for seat in seats if parts == 1 or seat.node_id != str(lost % parts)]
+    left = [seat for seat in seats if parts <= machine or seat.node_id != str(lost % parts)]
     after = assign(wishes, nodes, left, before)
     ids = {seat.part_id for seat in left}
     for whose in after.values():
