@@ -84,12 +84,12 @@ class Chromium:
 
 
 class Tab:
-    """A page of its own in the browser's usual window, whose cache of pictures lies on disk."""
+    """A page in a window of its own, of the browser's usual kind: its cache of pictures lies on disk."""
 
     def __init__(self, browser: Chromium, url: str, *, script: str) -> None:
         self._browser = browser
         self.url = url
-        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        target = browser.call("Target.createTarget", url="about:blank", newWindow=True)["targetId"]
         self._session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         self.call("Page.enable")
         self.call("Page.addScriptToEvaluateOnNewDocument", source=script)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from streamer.alerts.errors import BrokerError, BrokerRefusedError, BrokerTakenOverError
+from streamer.backoff import doubled_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +30,7 @@ class ReconnectPolicy:
         if isinstance(error, BrokerRefusedError | BrokerTakenOverError):
             base = self.refused_s
         else:
-            base = min(self.max_s, self.initial_s * 2.0 ** min(failures - 1, 30))
+            base = doubled_s(self.initial_s, failures - 1, most_s=self.max_s)
         return base * (0.5 + 0.5 * self.jitter())
 
 

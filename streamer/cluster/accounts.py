@@ -91,13 +91,15 @@ class Accounts:
         self._limited: dict[str, bool] = {}
 
     def take_inference(self, part_id: str, report: InferenceReport) -> list[str]:
-        """A report came; the cameras that are from now on looked at less than they wish, or as often again."""
+        """A report came; the cameras that are from now on looked at less than they wish, or as often again, and those
+        of which nothing was known yet.
+        """
         changed = []
         with self._lock:
             self._inference[part_id] = report
             for looks in report.looks.cameras:
                 limited = looks.granted_fps < 0.95 * looks.wanted_fps
-                if self._limited.get(looks.camera_id, False) != limited:
+                if self._limited.get(looks.camera_id) is not limited:
                     self._limited[looks.camera_id] = limited
                     changed.append(looks.camera_id)
         return changed

@@ -8,7 +8,6 @@ forgets them.
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Condition, Event, Thread
 from typing import Any, Final
@@ -19,19 +18,11 @@ from streamer.cluster.accounts import Accounts, FarStation, take_ingest
 from streamer.cluster.crew import Crew
 from streamer.cluster.errors import PeerError, PeerGoneError
 from streamer.cluster.looks_shown import LooksShown
+from streamer.cluster.muster import Muster
 from streamer.cluster.orders import OrderBook
 from streamer.cluster.peer import Peer
-from streamer.cluster.placement import (
-    Assignment,
-    CameraWish,
-    Kind,
-    Need,
-    Node,
-    assign,
-    parts_to_start,
-    wanted_counts,
-)
-from streamer.cluster.roster import ASK_EVERY_S, MOST_CALLS, Call, Part, PartNames
+from streamer.cluster.placement import Assignment, CameraWish, Kind, Need
+from streamer.cluster.roster import ASK_EVERY_S, MOST_CALLS, Call, Part
 from streamer.cluster.wire import InferenceReport, IngestReport, Report, RulesReport
 from streamer.fitness.head_sizes import ZoneHeads
 from streamer.inference.batcher import BatcherSnapshot
@@ -42,26 +33,13 @@ from streamer.site_watch import WatchEvents
 _log = logging.getLogger(__name__)
 
 STAGE: Final = "cluster"
-#: A part may take this long to start: a busy machine loads its libraries, and a GPU its models.
-_START_WITHIN_S: Final = 120.0
-#: A machine on which a part went silent, or did not start, gets no new ones for this long.
-_MISTRUST_S: Final = 30.0
-#: A call that fails at once while nobody knows why: the connection broke. Half the patience is enough then.
-_BROKEN_SHARE: Final = 0.5
-_NODES_EVERY_S: Final = 1.0
 _STEP_S: Final = 0.1
-#: A step that takes longer than this was kept from running.
-_LATE_S: Final = 0.5
-#: Parts that cannot be started are tried again after this.
-_PLAN_EVERY_S: Final = 2.0
 
 
 class ClusterWatch:
     """Implements ``streamer.site_watch.SiteWatch`` over the parts that ``crew`` runs.
 
-    - ``counts``: how many parts of each kind; None: as ``placement.wanted_counts`` has it. ``needs``: what one takes.
-    - ``wish_of``: what a camera costs, and the machine that it must be read on.
-    - ``lost_after_s``: silence after which a part counts as gone.
+    ``counts``, ``needs``, ``wish_of`` and ``lost_after_s`` as ``Muster`` has them.
     """
 
     def __init__(
@@ -82,26 +60,15 @@ class ClusterWatch:
         self._pulse = heartbeats.add(STAGE)
         self._events = events
         self._crew = crew
-        self._counts = counts
-        self._needs = needs
-        self._wish_of = wish_of
-        self._lost_after_s = lost_after_s
+        self._muster = Muster(crew, counts=counts, needs=needs, wish_of=wish_of, lost_after_s=lost_after_s)
         self._accounts = Accounts()
         self._orders = OrderBook(site, areas_of, events.wants_looks)
         self._shown = LooksShown(events.on_look)
         self._stations: dict[str, FarStation] = {}
         self._add_stations(site)
-        self._names = PartNames()
-        self._parts: dict[str, Part] = {}
-        self._nodes: list[Node] = []
-        self._mistrusted: dict[str, float] = {}
-        self._assigned: dict[str, Assignment] = {}
-        self._nodes_s = self._planned_s = float("-inf")
         self._changed = Condition()
-        self._dirty = self._news = True
+        self._news = True
         self._ordered_s = 0.0
-        self._lack = ""
-        self._stepped_s = time.monotonic()
         self._ready = Event()
         self._stop = Event()
         self._thread = self._new_thread()
@@ -115,7 +82,7 @@ class ClusterWatch:
 
     def start(self) -> None:
         """See ``SiteWatch``."""
-        self._stepped_s = time.monotonic()
+        self._muster.begin()
         self._thread.start()
 
     def models(self) -> WorkerStatus:
@@ -154,10 +121,11 @@ class ClusterWatch:
                         "pid": part.pid,
                         "ready": part.is_ready,
                         "cameras": sum(
-                            getattr(whose, part.kind) == part.part_id for whose in self._assigned.values()
+                            getattr(whose, part.kind) == part.part_id
+                            for whose in self._muster.assigned.values()
                         ),
                     }
-                    for part in self._parts.values()
+                    for part in self._muster.parts.values()
                 }
             }
 
@@ -173,13 +141,13 @@ class ClusterWatch:
             self._site = site
             for camera_id in self._stations.keys() - site.cameras.keys():
                 del self._stations[camera_id]
-                self._assigned.pop(camera_id, None)
+                self._muster.assigned.pop(camera_id, None)
             for camera_id in changed:
                 self._stations.pop(camera_id, None)
             self._orders.reload(site, changed)
             self._add_stations(site)
             self._accounts.keep_only(site.cameras)
-            self._dirty = self._news = True
+            self._muster.dirty = self._news = True
 
     def restart_camera(self, camera_id: str) -> None:
         """See ``SiteWatch``: its part does that."""
@@ -200,14 +168,14 @@ class ClusterWatch:
         self._stop.set()
         self._thread.join(left_s(5.0))
         for kind in (Kind.INGEST, Kind.INFERENCE, Kind.RULES):
-            self._finish([part for part in self._parts.values() if part.kind is kind], left_s(5.0))
+            self._finish([part for part in self._muster.parts.values() if part.kind is kind], left_s(5.0))
         # what the rules made of the end, and then that it is stored
         for _ in range(2):
-            for part in self._parts.values():
+            for part in self._muster.parts.values():
                 if part.kind is Kind.RULES and part.heard_s is not None:
                     self._last_words(part, left_s(3.0))
         self._shown.close()
-        for part in self._parts.values():
+        for part in self._muster.parts.values():
             part.member.kill()
         self._crew.close()
 
@@ -220,12 +188,13 @@ class ClusterWatch:
         while not self._stop.is_set():
             self._pulse.beat()
             with self._changed:
-                self._forgive()
-                self._look_at_nodes()
-                self._mind()
-                self._plan()
+                self._muster.forgive()
+                self._muster.look_at_nodes()
+                for part, why in self._muster.overdue():
+                    self._lose(part, why, mistrust=True)
+                self._news = self._muster.plan(self._site) or self._news
                 self._ask()
-                calls = {call.ticket: part for part in self._parts.values() for call in part.calls}
+                calls = {call.ticket: part for part in self._muster.parts.values() for call in part.calls}
             if not calls:
                 self._stop.wait(_STEP_S)
                 continue
@@ -233,101 +202,17 @@ class ClusterWatch:
                 part = calls[ticket]
                 self._hear(part, next(call for call in part.calls if call.ticket is ticket))
 
-    def _look_at_nodes(self) -> None:
-        now_s = time.monotonic()
-        if now_s - self._nodes_s < _NODES_EVERY_S:
-            return
-        self._nodes_s = now_s
-        nodes = self._crew.nodes()
-        if {node.node_id for node in nodes} != {node.node_id for node in self._nodes}:
-            _log.info("the cluster has %d machines", len(nodes))
-            self._dirty = True
-        self._nodes = nodes
-
-    def _forgive(self) -> None:
-        """While this thread got no time itself, it heard nobody: that is nobody else's silence."""
-        now_s = time.monotonic()
-        late_s = now_s - self._stepped_s - _LATE_S
-        if late_s > 0:
-            for part in self._parts.values():
-                part.started_s += late_s
-                part.heard_s = None if part.heard_s is None else part.heard_s + late_s
-        self._stepped_s = now_s
-
-    def _mind(self) -> None:
-        """Give up those that are silent, or do not start."""
-        now_s = time.monotonic()
-        for part in list(self._parts.values()):
-            if part.heard_s is None:
-                if now_s - part.started_s > _START_WITHIN_S:
-                    self._lose(part, "it does not start", mistrust=True)
-                continue
-            limit_s = self._lost_after_s
-            if part.failing_since_s is not None:
-                limit_s *= _BROKEN_SHARE
-            if part.silent_s(now_s) > limit_s:
-                self._lose(part, f"nothing heard of it for {part.silent_s(now_s):.1f} s", mistrust=True)
-
-    def _plan(self) -> None:
-        now_s = time.monotonic()
-        if not self._nodes or not (self._dirty or now_s - self._planned_s > _PLAN_EVERY_S):
-            return
-        self._dirty, self._planned_s = False, now_s
-        wishes = [self._wish_of(self._site, camera_id) for camera_id in self._site.cameras]
-        seats = [part.seat for part in self._parts.values()]
-        trusted = [
-            node for node in self._nodes if now_s - self._mistrusted.get(node.node_id, -1e9) > _MISTRUST_S
-        ]
-        counts = wanted_counts(self._nodes, wishes, self._counts, self._needs)
-        for kind, node_id in parts_to_start(trusted, seats, counts, self._needs, wishes):
-            self._start_part(kind, node_id)
-        self._tell_lack(counts)
-        before, self._assigned = (
-            self._assigned,
-            assign(
-                wishes, self._nodes_of_parts(), [part.seat for part in self._parts.values()], self._assigned
-            ),
-        )
-        self._news = self._news or before != self._assigned
-        for camera_id, whose in self._assigned.items():
-            was = before.get(camera_id, Assignment())
-            if was != whose and was != Assignment():
-                _log.info("camera %s: %s", camera_id, _moves(was, whose))
-
-    def _tell_lack(self, counts: Mapping[Kind, int]) -> None:
-        """Say once of which parts there are fewer than wanted."""
-        present = Counter(part.kind for part in self._parts.values())
-        lack = ", ".join(
-            f"{counts[kind] - present[kind]} {kind}" for kind in Kind if present[kind] < counts[kind]
-        )
-        if lack and lack != self._lack:
-            _log.warning("no machine has room, or is trusted, for these parts: %s", lack)
-        self._lack = lack
-
-    def _nodes_of_parts(self) -> list[Node]:
-        """The machines, also those that the cluster no longer names while parts on them still answer."""
-        known = {node.node_id for node in self._nodes}
-        lone = {part.node_id for part in self._parts.values()} - known
-        return [*self._nodes, *(Node(node_id, 0.0) for node_id in sorted(lone))]
-
-    def _start_part(self, kind: Kind, node_id: str) -> None:
-        part_id = self._names.next(kind)
-        member = self._crew.start(kind, node_id, self._site)
-        part = self._parts[part_id] = Part(part_id, kind, node_id, member, time.monotonic())
-        part.told_site = self._site
-        _log.info("part %s starts on machine %s", part_id, node_id[:12])
-
     def _ask(self) -> None:
         now_s = time.monotonic()
         # what is asked of the parts changes seldom, and to find out takes a while where there are many cameras
         telling = self._news or now_s - self._ordered_s >= ASK_EVERY_S
         if telling:
             self._news, self._ordered_s = False, now_s
-        peers = {part.part_id: part.member.peer for part in self._parts.values()}
-        for part in self._parts.values():
+        peers = {part.part_id: part.member.peer for part in self._muster.parts.values()}
+        for part in self._muster.parts.values():
             if telling and part.heard_s is not None and len(part.calls) < MOST_CALLS:
                 site = None if part.told_site is self._site else self._site
-                orders = self._orders.of(part, self._assigned, peers)
+                orders = self._orders.of(part, self._muster.assigned, peers)
                 if site is not None or not self._orders.same(part, orders):
                     part.begin(self._orders.numbered(orders, site), site, *self._more(part))
                     continue
@@ -392,7 +277,7 @@ class ClusterWatch:
             self._take_rules(part, report, self._pulse.beat)
         with self._changed:
             if part.is_ready != ready:
-                part.is_ready, self._dirty = ready, True
+                part.is_ready, self._muster.dirty = ready, True
                 self._news = True
             if report.stuck:
                 self._lose(part, f"its stage {report.stuck} hangs")
@@ -407,28 +292,20 @@ class ClusterWatch:
                 part.last_alert = number
         for judged in report.looks:
             self._shown.put(judged, self._holder_of(judged.look.key.camera_id))
-        self._orders.keep_states(part.part_id, report.states, self._assigned)
+        self._orders.keep_states(part.part_id, report.states, self._muster.assigned)
         for camera_id, held in report.held:
             self._events.on_held(camera_id, held)
         self._accounts.take_rules(part.part_id, report)
 
     def _holder_of(self, camera_id: str) -> Peer | None:
-        part = self._parts.get(self._assigned.get(camera_id, Assignment()).ingest or "")
+        part = self._muster.parts.get(self._muster.assigned.get(camera_id, Assignment()).ingest or "")
         return None if part is None else part.member.peer
 
     def _lose(self, part: Part, why: str, *, mistrust: bool = False) -> None:
-        if self._parts.pop(part.part_id, None) is None:
+        cameras = self._muster.lose(part, why, mistrust=mistrust)
+        if cameras is None:
             return
-        cameras = [
-            name for name, whose in self._assigned.items() if getattr(whose, part.kind) == part.part_id
-        ]
-        _log.error("part %s is given up: %s; %d cameras go to others", part.part_id, why, len(cameras))
-        part.member.kill()
-        # one that ends before it was ever heard of would do so again, at once
-        if mistrust or part.heard_s is None:
-            self._mistrusted[part.node_id] = time.monotonic()
         self._accounts.forget_part(part.part_id)
-        self._dirty = True
         if part.kind is Kind.INGEST:
             for camera_id in cameras:
                 self._stations[camera_id].moving()
@@ -466,9 +343,3 @@ class ClusterWatch:
         with self._changed:
             self._orders.set_enabled(camera_id, enabled)
             self._news = True
-
-
-def _moves(was: Assignment, whose: Assignment) -> str:
-    """``ingest-1 -> ingest-2``."""
-    pairs = ((was.ingest, whose.ingest), (was.inference, whose.inference), (was.rules, whose.rules))
-    return ", ".join(f"{old or 'nobody'} -> {new or 'nobody'}" for old, new in pairs if old != new)

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from streamer.backoff import doubled_s
+
 #: So many breakdowns in a row, and the next device is tried.
 _BREAKDOWNS_PER_DEVICE: Final = 2
 
@@ -52,4 +54,4 @@ class Recovery:
         if self.device != "cpu" and self._on_device >= _BREAKDOWNS_PER_DEVICE:
             self.device = "cpu"
             self._on_device = 0
-        return now_s + min(self._backoff_cap_s, self._backoff_s * 2.0 ** min(self._breakdowns - 1, 32))
+        return now_s + doubled_s(self._backoff_s, self._breakdowns - 1, most_s=self._backoff_cap_s)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Final
 
+from streamer.backoff import doubled_s
 from streamer.ingest.errors import CameraBusy, CredentialsRefused, EndOfStream, IngestError
 
 #: After these nothing is tried until somebody asks: the account would be locked; there is nothing more to
@@ -12,9 +13,6 @@ _FINAL: Final = (CredentialsRefused, EndOfStream)
 
 #: A camera without a free session needs its old ones to time out first: begin this many doublings later.
 _BUSY_HEAD_START: Final = 3
-
-#: 2 to this power is beyond any cap, and still a float.
-_LARGEST_EXPONENT: Final = 60
 
 
 class RetryPolicy:
@@ -57,7 +55,7 @@ class RetryPolicy:
             self._failures = 0
         exponent = self._failures + (_BUSY_HEAD_START if isinstance(ended, CameraBusy) else 0)
         self._failures += 1
-        bound_s = min(self._cap_s, self._base_s * 2.0 ** min(exponent, _LARGEST_EXPONENT))
+        bound_s = doubled_s(self._base_s, exponent, most_s=self._cap_s)
         return self._uniform(self._floor_s, bound_s)
 
     def reset(self) -> None:

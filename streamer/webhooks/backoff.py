@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from streamer.backoff import doubled_s
+
 #: A server may not ask for more than this.
 MOST_RETRY_AFTER_S: Final = 86_400.0
 
@@ -22,7 +24,7 @@ class Backoff:
 
     def delay_s(self, failures: int, retry_after_s: float | None = None) -> float:
         """Seconds to wait after the ``failures``-th failure in a row (1 for the first)."""
-        base = min(self.max_s, self.initial_s * 2.0 ** min(failures - 1, 30))
+        base = doubled_s(self.initial_s, failures - 1, most_s=self.max_s)
         return max(base * (0.5 + 0.5 * self.jitter()), retry_after_s or 0.0)
 
 

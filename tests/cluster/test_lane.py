@@ -1,4 +1,4 @@
-"""The short way between parts of one machine: what crosses, what does not, and what is done when it is not to be had."""
+"""The short way between parts of one machine: what crosses, what does not, and what happens without it."""
 
 import pickle
 import threading
@@ -180,6 +180,8 @@ class Actor:
 
 def test_a_part_whose_socket_is_gone_is_called_the_long_way(server: LaneServer, monkeypatch):
     asked: list[str] = []
+    lanes = Lanes()
+    monkeypatch.setattr("streamer.cluster.ray_crew._lanes", lanes)
     peer = RayPeer(Actor(), server.address)
     monkeypatch.setattr(RayPeer, "begin", lambda _self, method, *_args: asked.append(method))
     monkeypatch.setattr("streamer.cluster.ray_crew.answer_of", lambda _ref, _timeout_s: "the long way")
@@ -190,6 +192,7 @@ def test_a_part_whose_socket_is_gone_is_called_the_long_way(server: LaneServer, 
     gone = RayPeer(Actor(), LaneAddress(server.address.machine, "ppewatch-nobody"))
     assert gone.call("cut", KEY, [], timeout_s=5.0) == "the long way"
     assert asked == ["snapshot", "cut"]
+    lanes.close()
 
 
 def test_a_peer_is_the_same_part_whatever_the_way_to_it(server: LaneServer):

@@ -218,10 +218,9 @@ def test_what_is_still_open_at_the_end_is_closed():
                     while True:
                         far.send(bytes(65536))
             # taken by nobody at the other end yet
-            with connect(proxy):
-                with warnings.catch_warnings(record=True) as told:
-                    warnings.simplefilter("always")
-                    proxy.stop()
-                    del proxy
-                    gc.collect()
+            with connect(proxy), warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                proxy.stop()
+                del proxy
+                gc.collect()
     assert not [str(one.message) for one in told if issubclass(one.category, ResourceWarning)]

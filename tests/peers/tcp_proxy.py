@@ -195,9 +195,7 @@ class TcpProxy:
         self._connecting.add(work)
         work.add_done_callback(self._connecting.discard)
 
-    async def _connect(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int
-    ) -> None:
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._upstream)
         except OSError:
