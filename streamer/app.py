@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
@@ -14,8 +14,6 @@ from starlette.applications import Starlette
 from config import SiteSettings, config_revision
 from models.errors import ModelError
 from models.runtime.memory import return_free_memory
-from models.structures import Detections
-from rules import Track
 from streamer import wiring
 from streamer.alerts.alert_search import AlertSearch
 from streamer.alerts.intake import AlertIntake
@@ -28,16 +26,15 @@ from streamer.dialects.looks import LookDialects
 from streamer.dialects.onvif import ViolationProperties
 from streamer.errors import StreamerError
 from streamer.feedback.desk import FeedbackDesk
-from streamer.frame import Frame
 from streamer.history.keeper import HistoryKeeper
 from streamer.history.store import ComplianceHistory
 from streamer.inference.batcher import BatcherSnapshot
 from streamer.inference.worker_status import WorkerState
 from streamer.judging.composer import ComposedAlert
 from streamer.judging.orphans import end_orphans
-from streamer.judging.view import CameraView
 from streamer.live.desk import LiveDesk
 from streamer.local_watch import LocalWatch
+from streamer.onlookers import Onlookers
 from streamer.present_limits import limit_warnings
 from streamer.process_end import end_at_once, end_within
 from streamer.redaction import install_redaction, redact
@@ -127,23 +124,23 @@ class Daemon:
             on_areas=self._areas_changed,
             announce=lambda subtopic, payload: self._publisher.publish_event(subtopic, payload, qos=1),
         )
+        edits_zones = site.http.enabled and site.http.edit_zones and source is not None
+        self._onlookers = Onlookers(
+            LiveDesk(),
+            LookDialects(self._publisher, deepstream=site.mqtt.deepstream, onvif=site.mqtt.onvif),
+            RecentLooks() if edits_zones else None,
+        )
         events = WatchEvents(
             on_alert=self._submit,
             on_held=self._feedback.note_held,
-            on_look=self._looked,
+            on_look=self._onlookers.take,
             on_camera=self._camera_changed,
             on_models=self._models_changed,
-            wants_looks=self._wants_looks,
+            wants_looks=self._onlookers.want,
         )
         self._watch = watch(site, self._heartbeats, events, self._feedback.areas_of)
-        self._live = LiveDesk()
         self._reloads = Reloads(_request_reload)
-        edits_zones = site.http.enabled and site.http.edit_zones and source is not None
-        self._recent = RecentLooks() if edits_zones else None
         self._tally = AlertTally()
-        self._look_dialects = LookDialects(
-            self._publisher, deepstream=site.mqtt.deepstream, onvif=site.mqtt.onvif
-        )
         self._violations = ViolationProperties() if site.mqtt.onvif else None
         self._home_assistant: HomeAssistantAnnouncer | None = None
         if site.mqtt.home_assistant:
@@ -297,9 +294,7 @@ class Daemon:
         self._watch.reload(site, changed)
         self._webhooks.set_targets(webhook_targets_of(site))
         self._announcer.keep_only(site.cameras)
-        self._live.keep_only(site.cameras)
-        if self._recent is not None:
-            self._recent.keep_only(site.cameras)
+        self._onlookers.keep_only(site.cameras)
         # whoever reloads may just have given the broker what it refused us for
         self._publisher.retry_now()
         self._announce_devices()
@@ -372,17 +367,6 @@ class Daemon:
         self._watch.set_areas(camera_id, self._feedback.areas_of(camera_id))
         self._announcer.camera_changed(camera_id)
 
-    def _wants_looks(self, camera_id: str) -> bool:
-        return self._site.mqtt.deepstream or self._site.mqtt.onvif or self._live.is_watched(camera_id)
-
-    def _looked(
-        self, frame: Frame, detections: Detections, tracks: Sequence[Track], view: CameraView
-    ) -> None:
-        self._live.take(frame, detections, tracks, view)
-        self._look_dialects.take(frame, detections, tracks, view)
-        if self._recent is not None:
-            self._recent.take(frame.camera_id, detections, frame.captured_at)
-
     def _announce_devices(self) -> None:
         if self._home_assistant is not None:
             version = importlib.metadata.version("ppewatch")
@@ -427,7 +411,7 @@ class Daemon:
             timezone=self._site.site.timezone,
             credentials=wiring.web_credentials_of(http),
             allowed_hosts=(*http.hosts, *LOOPBACK_NAMES) if http.hosts else None,
-            live=self._live,
+            live=self._onlookers.live,
             history=ComplianceHistory(self._site.state_dir),
             shifts=wiring.shifts_of(self._site),
             zones=lambda: wiring.zone_outlines_of(self._site),
@@ -436,12 +420,13 @@ class Daemon:
         )
 
     def _zone_editor(self) -> ZoneEditor | None:
-        if self._recent is None or self._source is None:
+        looks = self._onlookers.recent
+        if looks is None or self._source is None:
             return None
         return zone_editor_of(
             self._source,
             in_force=lambda: self._site,
-            looks=self._recent,
+            looks=looks,
             reloads=self._reloads,
             areas_of=self._feedback.areas_of,
         )

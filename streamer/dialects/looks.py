@@ -27,6 +27,11 @@ class LookDialects:
         self._deepstream = deepstream
         self._onvif = onvif
 
+    @property
+    def are_on(self) -> bool:
+        """Whether anything is published."""
+        return self._deepstream or self._onvif
+
     def take(self, frame: Frame, _detections: Detections, tracks: Sequence[Track], _view: CameraView) -> None:
         """A look was judged."""
         camera_id, at = frame.camera_id, frame.captured_at
