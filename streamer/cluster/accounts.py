@@ -1,9 +1,9 @@
 """What the parts of a site report, put together to what one machine would say of itself."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from threading import Lock
-from typing import Final
+from typing import Final, TypeVar
 
 from rules import Compliance
 from streamer.cluster.wire import InferenceReport, IngestReport, RulesReport
@@ -13,6 +13,8 @@ from streamer.inference.batcher import BatcherSnapshot
 from streamer.inference.camera_looks import CameraLooks
 from streamer.inference.worker_status import WorkerReason, WorkerState, WorkerStatus
 from streamer.ingest.status import StreamState, StreamStatus
+
+_T = TypeVar("_T")
 
 #: A camera whose part has not been heard of, in the words of ``docs/reason-codes.md``.
 MOVING_CODE: Final = "moving"
@@ -80,10 +82,13 @@ class FarStation:
 
 
 class Accounts:
-    """The latest report of every part, by its id. Any thread may call."""
+    """The latest report of every part, by its id, as far as it speaks of the cameras that are there. Any thread may
+    call.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, camera_ids: Iterable[str]) -> None:
         self._lock = Lock()
+        self._kept = frozenset(camera_ids)
         self._inference: dict[str, InferenceReport] = {}
         self._compliance: dict[str, Sequence[Compliance]] = {}
         self._heads: dict[str, Sequence[ZoneHeads]] = {}
@@ -107,8 +112,9 @@ class Accounts:
     def take_rules(self, part_id: str, report: RulesReport) -> None:
         """A report came."""
         with self._lock:
-            self._compliance.update(report.compliance)
-            self._heads.update(report.heads)
+            # a report may have been under way while a camera was removed
+            self._compliance.update(_only(report.compliance, self._kept))
+            self._heads.update(_only(report.heads, self._kept))
             self._failures[part_id] = report.failures
 
     def forget_part(self, part_id: str) -> None:
@@ -118,8 +124,9 @@ class Accounts:
 
     def keep_only(self, camera_ids: Iterable[str]) -> None:
         """Forget the cameras that are no longer there."""
-        kept = set(camera_ids)
+        kept = frozenset(camera_ids)
         with self._lock:
+            self._kept = kept
             for book in (self._compliance, self._heads, self._limited):
                 for camera_id in book.keys() - kept:
                     del book[camera_id]
@@ -195,3 +202,7 @@ def take_ingest(stations: Mapping[str, FarStation], report: IngestReport) -> lis
         if station.take(status, report.fitness[camera_id], own):
             changed.append(camera_id)
     return changed
+
+
+def _only(told: Mapping[str, _T], kept: Collection[str]) -> dict[str, _T]:
+    return {camera_id: of_it for camera_id, of_it in told.items() if camera_id in kept}

@@ -124,18 +124,19 @@ class IngestPart:
             install_redaction(orders.site.secrets())
             self._site = orders.site
         wanted: dict[str, IngestOrder] = dict(orders.cameras)
-        for camera_id, known in self._orders.items():
+        for camera_id, known in list(self._orders.items()):
             order = wanted.get(camera_id)
             if order is None or order.revision != known.revision:
                 self._let_go(camera_id)
         for camera_id, order in wanted.items():
             self._sender.set_looker(camera_id, order.looker)
-            station = self._stations.get(camera_id)
+            station, known_order = self._stations.get(camera_id), self._orders.get(camera_id)
             if station is None:
                 self._take_in(camera_id, order)
-            elif self._orders[camera_id].enabled != order.enabled:
+            elif known_order is None or known_order.enabled != order.enabled:
                 station.set_enabled(order.enabled)
-        self._orders = wanted
+            # one by one: where a camera cannot be taken in, the next orders find what is true of the others
+            self._orders[camera_id] = order
 
     def _take_in(self, camera_id: str, order: IngestOrder) -> None:
         settings = self._site.cameras[camera_id]
@@ -158,6 +159,7 @@ class IngestPart:
 
     def _let_go(self, camera_id: str) -> None:
         station = self._stations.pop(camera_id)
+        self._orders.pop(camera_id)
         self._desks.pop(camera_id).leave(camera_id)
         self._sender.set_looker(camera_id, None)
         station.request_stop()

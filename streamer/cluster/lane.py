@@ -8,6 +8,7 @@ Ray as ever.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -31,6 +32,7 @@ _BUFFER_BYTES: Final = 1 << 20
 _CREDENTIALS: Final = struct.Struct("3i")
 #: Where no lane could be had, the next try is this much later.
 _AGAIN_S: Final = 10.0
+_ACCEPT_AGAIN_S: Final = 0.1
 #: Parts that a process knows ways to; older ones are gone.
 _MOST_LANES: Final = 256
 #: Less than this goes with its length in one write.
@@ -58,8 +60,13 @@ class LaneServer:
         while True:
             try:
                 connection, _ = self._socket.accept()
-            except OSError:
-                return
+            except OSError as error:
+                if self._socket.fileno() < 0 or error.errno in (errno.EBADF, errno.EINVAL):
+                    return  # closed
+                # no descriptors, no memory: whoever waits would wait for ever
+                _log.warning("a part on this machine cannot be heard now: %s", error)
+                time.sleep(_ACCEPT_AGAIN_S)
+                continue
             if _user_of(connection) != os.getuid():
                 connection.close()
                 continue
@@ -103,7 +110,7 @@ class Lane:
         """What the part answers. Raises ``LaneError`` where it cannot be reached so, ``PeerError`` as ``Peer.call``
         does.
         """
-        connection = self._connection()
+        connection = self._connection(timeout_s)
         try:
             connection.settimeout(timeout_s)
             _send(connection, encode_call(method, args))
@@ -121,13 +128,14 @@ class Lane:
             raise PeerError(f"it failed: {failure}")
         return value
 
-    def _connection(self) -> socket.socket:
+    def _connection(self, timeout_s: float) -> socket.socket:
         with self._lock:
             if self._idle:
                 return self._idle.pop()
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_BYTES)
+            connection.settimeout(timeout_s)
             connection.connect(_path(self._address))
             if _user_of(connection) != os.getuid():
                 raise PermissionError("another user answers there")

@@ -91,8 +91,8 @@ class Muster:
         late_s = now_s - self._stepped_s - _LATE_S
         if late_s > 0:
             for part in self.parts.values():
-                part.started_s += late_s
-                part.heard_s = None if part.heard_s is None else part.heard_s + late_s
+                part.started_s = min(now_s, part.started_s + late_s)
+                part.heard_s = None if part.heard_s is None else min(now_s, part.heard_s + late_s)
         self._stepped_s = now_s
 
     def overdue(self) -> list[tuple[Part, str]]:

@@ -84,9 +84,9 @@ class FarPicture:
 class FarArtist:
     """A ``streamer.judging.artist.Artist``: has pictures drawn by the part that holds the frame."""
 
-    def __init__(self) -> None:
+    def __init__(self, silent: dict[Peer, float] | None = None) -> None:
         self.holder: Peer | None = None
-        self._silent: tuple[Peer, float] | None = None
+        self._silent = {} if silent is None else silent
 
     def snapshot(self, frame: Frame, notes: SnapshotAnnotations, style: SnapshotStyle) -> bytes:
         """See ``Artist``."""
@@ -118,12 +118,12 @@ class FarArtist:
         holder, now_s = self.holder, time.monotonic()
         if holder is None:
             raise SnapshotError("nobody holds the frame")
-        if self._silent is not None and self._silent[0] == holder and now_s < self._silent[1]:
+        if now_s < self._silent.get(holder, now_s):
             raise SnapshotError("whoever holds the frame did not answer just before")
         try:
             drawn = holder.call(method, _key(frame), *how, timeout_s=_DRAW_S)
         except PeerError as error:
-            self._silent = holder, time.monotonic() + _SHUNNED_S
+            self._silent[holder] = time.monotonic() + _SHUNNED_S
             raise SnapshotError(f"whoever holds the frame does not answer: {error}") from error
         if drawn is None:
             raise SnapshotError("the frame is not held any more")
@@ -141,6 +141,7 @@ class RulesPart:
         self._heartbeats = Heartbeats()
         self._orders: dict[str, RulesOrder] = {}
         self._artists: dict[str, FarArtist] = {}
+        self._silent: dict[Peer, float] = {}
         self._attention: dict[str, Attention] = {}
         self._heads: dict[str, FollowedHeads] = {}
         self._digests: Mapping[str, str] = {}
@@ -185,7 +186,7 @@ class RulesPart:
             heads={
                 name: self._heads[name].boxes
                 for name in named
-                if name in self._heads and self._site.cameras[name].tiles.follow
+                if name in self._heads and (camera := self._site.cameras.get(name)) and camera.tiles.follow
             },
         )
 
@@ -215,7 +216,7 @@ class RulesPart:
 
     def _take_in(self, camera_id: str, order: RulesOrder) -> None:
         site = self._site
-        artist = self._artists[camera_id] = FarArtist()
+        artist = self._artists[camera_id] = FarArtist(self._silent)
         view = replace(wiring.view_of(site, camera_id), keeps_examples=wiring.keeps_examples(site))
         judge = CameraJudge(
             wiring.engine_of(site, camera_id), view, new_alert_id=random_alert_id, artist=artist

@@ -61,7 +61,7 @@ class ClusterWatch:
         self._events = events
         self._crew = crew
         self._muster = Muster(crew, counts=counts, needs=needs, wish_of=wish_of, lost_after_s=lost_after_s)
-        self._accounts = Accounts()
+        self._accounts = Accounts(site.cameras)
         self._orders = OrderBook(site, areas_of, events.wants_looks)
         self._shown = LooksShown(events.on_look)
         self._stations: dict[str, FarStation] = {}
@@ -254,7 +254,7 @@ class ClusterWatch:
                 )
             part.heard_s, part.pid = time.monotonic(), report.pid
             if call.orders is not None:
-                part.told, part.told_site = call.orders, self._site if call.site is None else call.site
+                part.told, part.told_site = call.orders, call.site or part.told_site
                 part.known = set(call.orders.cameras)
         self._take(part, report)
 

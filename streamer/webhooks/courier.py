@@ -84,12 +84,20 @@ class Courier:
     def stop(self, drain_s: float = 0.0) -> None:
         """Post what waits, for ``drain_s`` at most; the rest stays in the ledger."""
         self.request_stop(drain_s)
-        line, thread = self._line, self._thread
-        if thread.ident is not None:
-            if drain_s > 0:
-                thread.join(drain_s)
-            line.abandon()
-            thread.join(_END_S)
+        now_s = time.monotonic()
+        self.cut(now_s + drain_s)
+        self.end(now_s + drain_s)
+
+    def cut(self, by_s: float) -> None:
+        """After ``request_stop``: what is not posted by ``by_s`` (monotonic) stays in the ledger."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, by_s - time.monotonic()))
+        self._line.abandon()
+
+    def end(self, cut_s: float) -> None:
+        """After ``cut``: wait for the thread, until two seconds after ``cut_s``."""
+        if self._thread.ident is not None:
+            self._thread.join(max(0.0, cut_s + _END_S - time.monotonic()))
         self._record.stopped()
 
     @property

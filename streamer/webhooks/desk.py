@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -75,14 +76,17 @@ class WebhookDesk:
         courier.restart(pulse)
 
     def stop(self, drain_s: float) -> None:
-        """Post what waits, for ``drain_s`` at most together; the rest is posted after the next start."""
+        """Post what waits, for ``drain_s`` at most, all at once; the rest is posted after the next start."""
         with self._lock:
             couriers = list(self._couriers.values())
+        end_s = time.monotonic() + drain_s
         for courier, pulse in couriers:
             self._heartbeats.remove(pulse)
             courier.request_stop(drain_s)
         for courier, _ in couriers:
-            courier.stop(drain_s)
+            courier.cut(end_s)
+        for courier, _ in couriers:
+            courier.end(end_s)
 
     def notify(self) -> None:
         """Something was put into the outbox."""

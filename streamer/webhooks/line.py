@@ -57,7 +57,9 @@ class Line:
         self._ledger: WebhookLedger | None = None
         self._last_number = 0
         self._waiting = WaitingEvents()
+        #: what was posted, or given up, and could not be written to the ledger yet
         self._settled: list[str] = []
+        self._dropped: list[str] = []
         self._failures = 0
         self._not_before_s = 0.0
         self._without_picture: set[str] = set()
@@ -134,9 +136,11 @@ class Line:
         while entries := ledger.entries(self._target.name, after=self._last_number, limit=_BATCH):
             wanted = [entry for entry in entries if self._wants(entry)]
             unwanted = {entry.event_id for entry in entries}.difference(entry.event_id for entry in wanted)
-            ledger.settle(self._target.name, unwanted)
             self._waiting.add(wanted)
             self._last_number = entries[-1].number
+            # a disk that takes nothing keeps nobody from being told
+            self._settled += unwanted
+            self._record_settled()
             self._pulse.beat()
 
     def _wants(self, entry: Entry) -> bool:
@@ -150,8 +154,14 @@ class Line:
     def _bound(self) -> None:
         before = self._wall_clock() - self._target.max_age_s
         gone = self._waiting.surplus(most=self._target.max_waiting, before=before)
-        if gone:
-            self._outbox.webhooks.settle(self._target.name, [entry.event_id for entry in gone], dropped=True)
+        self._dropped += [entry.event_id for entry in gone]
+        if self._dropped:
+            try:
+                self._outbox.webhooks.settle(self._target.name, self._dropped, dropped=True)
+            except OutboxError as error:
+                self._record.troubled(self, str(error))
+            else:
+                self._dropped.clear()
         self._record.counted_drops(self, self._outbox.webhooks.targets().get(self._target.name, 0))
 
     def _tell(self, entry: Entry) -> None:

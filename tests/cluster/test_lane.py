@@ -1,6 +1,8 @@
 """The short way between parts of one machine: what crosses, what does not, and what happens without it."""
 
+import errno
 import pickle
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -26,6 +28,7 @@ from streamer.cluster.wire import (
     OfferReply,
     SentFrame,
     SentLook,
+    this_machine,
 )
 from streamer.inference.batcher import Pace
 from streamer.inference.results import LookTimings
@@ -159,6 +162,36 @@ def test_many_call_at_once(lane: Lane):
     for thread in threads:
         thread.join(20)
     assert got == [0] * 160
+
+
+def test_a_process_without_descriptors_is_heard_again_once_it_has_some(part: Part, monkeypatch):
+    refused = [OSError(errno.EMFILE, "Too many open files")] * 2
+    accept = socket.socket.accept
+
+    def accept_later(listening: socket.socket) -> Any:
+        if refused:
+            raise refused.pop()
+        return accept(listening)
+
+    monkeypatch.setattr(socket.socket, "accept", accept_later)
+    server = LaneServer(part)
+    way = Lane(server.address)
+    assert len(way.call("cut", (KEY, [Cut((1, 0, 2, 2))]), 5.0)) == 1
+    way.close()
+    server.close()
+
+
+def test_nobody_waits_for_ever_for_a_part_that_takes_no_connections():
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind("\0ppewatch-test-full")
+        listening.listen(0)
+        way = Lane(LaneAddress(this_machine(), "ppewatch-test-full"))
+        began_s = time.monotonic()
+        for _ in range(4):
+            with pytest.raises((PeerError, LaneError)):
+                way.call("cut", (KEY, []), 0.2)
+        assert time.monotonic() - began_s < 10
+        assert not way.carries("cut"), "once nothing gets through, Ray is asked"
 
 
 def test_only_what_every_look_needs_goes_this_way(lane: Lane):

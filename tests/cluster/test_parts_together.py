@@ -12,10 +12,12 @@ from cluster_site import write_cluster_site
 from config import SiteSettings, load_site
 from models.pictures import ArrayPicture
 from models.structures import Category, Detections
+from streamer.alerts.errors import SnapshotError
+from streamer.cluster.errors import PeerError
 from streamer.cluster.held_frames import HeldFrames
 from streamer.cluster.ingest_part import IngestPart
 from streamer.cluster.peer import NearPeer
-from streamer.cluster.rules_part import RulesPart
+from streamer.cluster.rules_part import FarArtist, RulesPart
 from streamer.cluster.sent_picture import SentPicture, cut_out
 from streamer.cluster.wire import (
     Cut,
@@ -100,6 +102,31 @@ def test_a_camera_with_other_settings_goes_on_though_its_old_connection_takes_it
     wait_until(lambda: len(looker.frames) > count + 2)
     ingest.exchange(Orders({}, number=1))
     assert "gate" in ingest.exchange(None).statuses, "orders that came late count for nothing"
+
+
+def test_orders_that_cannot_be_obeyed_leave_the_next_ones_their_effect(
+    ingest: IngestPart, tmp_path: Path, slow_clip: Path
+):
+    ingest.exchange(Orders({"gate": IngestOrder(1, True, 0, None)}, number=1))
+    for number in (2, 3):
+        with pytest.raises(KeyError):
+            ingest.exchange(
+                Orders(
+                    {"dock": IngestOrder(1, True, 1, None), "gate": IngestOrder(2, True, 0, None)},
+                    number=number,
+                )
+            )
+    both = load_site(
+        write_cluster_site(tmp_path, {"gate": str(slow_clip), "dock": str(slow_clip)}, broker_port=1883)
+    )
+    report = ingest.exchange(
+        Orders(
+            {"dock": IngestOrder(2, True, 1, None), "gate": IngestOrder(3, True, 0, None)},
+            site=both,
+            number=4,
+        )
+    )
+    assert set(report.statuses) == {"gate", "dock"}
 
 
 def test_a_frame_that_is_gone_is_enlarged_from_what_crossed():
@@ -221,3 +248,25 @@ def test_what_was_not_reported_is_told_by_the_part_that_takes_over(site: SiteSet
     assert [kind for _, kind, _ in told(second)] == ["new"]
     first.finish()
     second.finish()
+
+
+class Frozen:
+    """A holder of frames that answers nothing in time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def call(self, _method: str, *_args: object, timeout_s: float) -> None:
+        self.asked += 1
+        raise PeerError("no answer")
+
+
+def test_a_holder_that_does_not_answer_one_camera_is_not_asked_for_another(site: SiteSettings):
+    part, holder = RulesPart(site), Frozen()
+    artists = [FarArtist(part._silent) for _ in range(6)]
+    for artist in artists:
+        artist.holder = holder
+        with pytest.raises(SnapshotError):
+            artist.snapshot(_frame(FrameKey("gate", 0, 1.0)), None, None)
+    assert holder.asked == 1
+    part.finish()

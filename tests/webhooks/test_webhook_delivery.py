@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alerts.alert_factory import PREFIX, make_alert, noise_jpeg, picture_bytes
@@ -14,8 +15,12 @@ from peers.webhook_server import TAKEN, Posted, Reply, WebhookServer
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from webhooks.couriers import KEY, courier, episode, target_at
 
+from streamer.alerts.errors import OutboxFullError
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.outbox_history import OutboxLimits
+from streamer.service.heartbeats import Heartbeats
+from streamer.webhooks.desk import WebhookDesk
+from streamer.webhooks.ledger import WebhookLedger
 from streamer.webhooks.target import ALERT_EVENTS, PictureForm
 
 NOW = 1_795_245_245.0
@@ -281,3 +286,35 @@ def test_what_waits_at_the_end_is_posted_and_the_rest_stays(outbox):
             server.wait_taken(len(ids + later))
     assert [posted.event_id for posted in server.taken] == ids + later
     assert json.loads(server.taken[-1].body)["type"] == "alert.end"
+
+
+def test_webhooks_that_are_silent_at_the_end_are_waited_for_together(outbox):
+    with WebhookServer(lambda _posted: Reply(pause_s=30.0)) as server:
+        desk = WebhookDesk(outbox, Heartbeats())
+        names = [f"desk{number}" for number in range(8)]
+        desk.set_targets([target_at(server.url, name=name) for name in names])
+        put(outbox, 1)
+        desk.notify()
+        server.wait_for(lambda: len(server.posted) == len(names))
+        began_s = time.monotonic()
+        desk.stop(0.5)
+        assert time.monotonic() - began_s < 3.5, "half a second for all, not for each"
+
+
+def test_a_ledger_that_takes_nothing_keeps_nobody_from_being_told(outbox, monkeypatch):
+    refusing = [True]
+    settle = WebhookLedger.settle
+
+    def settle_later(ledger: WebhookLedger, *args: Any, **options: Any) -> None:
+        if refusing[0]:
+            raise OutboxFullError("no room")
+        settle(ledger, *args, **options)
+
+    monkeypatch.setattr(WebhookLedger, "settle", settle_later)
+    wanted = frozenset({"alert.new"})
+    with WebhookServer() as server, courier(outbox, target_at(server.url, types=wanted)):
+        ids = put(outbox, 3)
+        server.wait_taken(3)
+        refusing[0] = False
+        wait_until(lambda: outbox.webhooks.entries("desk") == [])
+    assert [posted.event_id for posted in server.taken] == [ids[0], ids[3], ids[6]]

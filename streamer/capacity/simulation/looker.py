@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from config import InferenceSettings
 from streamer.capacity.simulation.account import Account
 from streamer.capacity.simulation.agenda import Agenda
 from streamer.capacity.simulation.costs import BatchTimes
@@ -13,8 +14,9 @@ from streamer.capacity.simulation.processor import Cores
 from streamer.inference.demand import CameraDemand
 from streamer.inference.schedule import LookSchedule, Wait
 
-#: As ``Batcher`` has it.
-MAX_AGE_S: Final = 2.0
+#: As the daemon has them where nothing else is said.
+MAX_AGE_S: Final[float] = InferenceSettings.model_fields["max_age_s"].default
+MAX_WAIT_S: Final[float] = InferenceSettings.model_fields["max_wait_s"].default
 #: As ``ResultQueue`` has it.
 _RESULTS_KEPT: Final = 64
 
@@ -54,7 +56,7 @@ class Looker:
     look_s: float
     draw_verdict_s: Callable[[], float]
     idle_s: float = 0.0
-    collect_window_s: float = 0.02
+    collect_window_s: float = MAX_WAIT_S
     schedule: LookSchedule = field(init=False)
     device_busy_s: float = 0.0
     up: bool = True
