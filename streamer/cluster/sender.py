@@ -139,8 +139,13 @@ class Sender:
                     self._changed.wait(self._wait_s(looker))
                 if self._closed:
                     return
-            frames = [sent for camera in due if (sent := self._taken(camera)) is not None]
-            if frames and not self._offer(looker, frames):
+            try:
+                frames = [sent for camera in due if (sent := self._taken(camera)) is not None]
+                took = not frames or self._offer(looker, frames)
+            except Exception:  # noqa: BLE001 - the thread that sends for many cameras must outlive any frame
+                _log.exception("frames could not be sent: an error of our own")
+                took = False
+            if not took:
                 time.sleep(_PAUSE_S)
 
     def _due(self, looker: Peer) -> list[_Camera]:

@@ -5,7 +5,7 @@ import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +32,7 @@ class Versions:
 
         Raises ``ZoneEditError``.
         """
-        name = f"{datetime.fromtimestamp(at, UTC):{_FORM}}"
+        name = self._next_name(at)
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self.folder / f"{name}.yaml"
@@ -51,6 +51,14 @@ class Versions:
         for old in self._names()[self.most :]:
             self.forget(old)
         return name
+
+    def _next_name(self, at: float) -> str:
+        """The time, or just after the latest version where the clock was set back: names say what came after what."""
+        when = datetime.fromtimestamp(at, UTC)
+        latest = next(iter(self._names()), None)
+        if latest is not None:
+            when = max(when, datetime.strptime(latest, _FORM).replace(tzinfo=UTC) + timedelta(microseconds=1))
+        return f"{when:{_FORM}}"
 
     def forget(self, version: str) -> None:
         """Remove a version, if it is there."""

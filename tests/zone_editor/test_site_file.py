@@ -119,3 +119,15 @@ def test_no_other_file_can_be_asked_for(path: Path, tmp_path: Path, name: str) -
     (tmp_path / "x.yaml").write_text("no")
     assert versions.read(name) is None
     assert versions.all() == ()
+
+
+def test_what_is_kept_after_the_clock_was_set_back_is_the_latest(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    site.write_bytes(b"now")
+    versions = Versions(tmp_path / "versions", most=3)
+    for number in range(3):
+        versions.keep(b"before", like=site, what="a zone", at=1_795_245_000.0 + number)
+    name = versions.keep(b"the latest", like=site, what="another", at=1_700_000_000.0)
+    assert versions.all()[0].version == name
+    assert versions.read(name) == b"the latest"
+    assert len(versions.all()) == 3
