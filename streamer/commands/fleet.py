@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import re
 import signal
 import sys
 import threading
@@ -25,6 +26,8 @@ HELP = "how many sites stand; check, compare and roll out their settings from on
 _ACTIONS: Final = ("show", "check", "diff", "rollout")
 _CLEAR: Final = "\x1b[2J\x1b[H"
 _CONNECT_S: Final = 20.0
+#: Versions that are put into words of a command: a site says its own, and behind ``ssh`` words are read by a shell.
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -173,6 +176,7 @@ def _diff(sites: "dict[str, PlannedSite]", *, as_json: bool) -> int:
 
 
 def _rollout(fleet: "FleetSettings", sites: "dict[str, PlannedSite]", args: argparse.Namespace) -> int:
+    from streamer.commands.ending import ended_by_sigterm
     from streamer.fleet.book import FleetBook
     from streamer.fleet.rollout import Rollout, Step
 
@@ -184,7 +188,8 @@ def _rollout(fleet: "FleetSettings", sites: "dict[str, PlannedSite]", args: argp
         print(text, file=sys.stderr, flush=True)
 
     rollout = Rollout(book, within_s=fleet.rollout.within_s, hold_s=fleet.rollout.hold_s, tell=tell)
-    with _subscribed(fleet, book, on_answer=rollout.answered) as ready:
+    # the way back needs the brokers: SIGTERM reaches the rollout before they are left
+    with ended_by_sigterm(), _subscribed(fleet, book, on_answer=rollout.answered) as ready:
         ready(args.settle)
         waves = [
             [_change(fleet, sites[name], book, args.version) for name in wave if name in sites]
@@ -218,7 +223,7 @@ def _change(fleet: "FleetSettings", site: "PlannedSite", book: "FleetBook", vers
     values = {"site": site.name, "file": str(site.target)}
     if version is not None:
         view = book.view_of(prefix)
-        before = view.version if view is not None else ""
+        before = view.version if view is not None and _VERSION.fullmatch(view.version) else ""
         return Change(
             site=site.name,
             prefix=prefix,

@@ -94,9 +94,9 @@ def clashes(sites: Iterable[PlannedSite]) -> list[ConfigProblem]:
 
 
 def written(target: Path) -> str | None:
-    """What a site has now; None: nothing."""
+    """What a site has now; None: nothing. What is not UTF-8 stands in it as surrogates, so that it can be put back."""
     try:
-        return target.read_text(encoding="utf-8")
+        return target.read_bytes().decode(errors="surrogateescape")
     except FileNotFoundError:
         return None
 

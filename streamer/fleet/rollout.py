@@ -1,11 +1,12 @@
 """Changes go through a fleet in waves, and each wave waits until every site of the last one runs what it was given."""
 
+import contextlib
 import json
 import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -44,7 +45,8 @@ class Change:
     """One site's change.
 
     - ``prefix``: its topics. ``target`` and ``text``: the file and what it shall hold; None: no file changes.
-    - ``hooks``: commands, in their order, each a list of words. ``back``: those that undo them.
+    - ``hooks``: commands, in their order, each a list of words. ``back``: those that undo them; none for a version: it
+      is not known which one ran before.
     - ``revision``, ``version``: what it must say then; None: whatever it says.
     """
 
@@ -72,6 +74,7 @@ class _Before:
 
     text: str | None
     revision: str
+    version: str
     cameras_down: int
 
 
@@ -104,11 +107,15 @@ class Rollout:
         """A site has answered a reload: a refusal is known at once, not only after ``within_s``."""
         try:
             answer = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(answer, dict) and answer.get("ok") is False:
+            error = answer.get("error")
             with self._lock:
-                self._refusals[prefix] = str(answer.get("error"))[:_LONGEST_WORDS]
+                # what is no text may be nested too deeply to be written as one
+                self._refusals[prefix] = (
+                    error[:_LONGEST_WORDS] if isinstance(error, str) else "it does not say why"
+                )
 
     def would_change(self, change: Change) -> bool:
         """Whether a site does not yet run what it is to run."""
@@ -117,8 +124,10 @@ class Rollout:
         return not (same_file and view is not None and _runs(view, change))
 
     def run(self, waves: Sequence[Sequence[Change]]) -> RolloutReport:
-        """Change one wave after the other. At the first site that is unhealthy its wave is rolled back, and the rest is
-        not begun.
+        """Change one wave after the other. At the first site that is unhealthy, or whose file cannot be
+        read or written, its wave is rolled back, and the rest is not begun.
+
+        So it is when it is ended from outside, by Ctrl-C say, which then goes on its way.
         """
         report = RolloutReport({change.site: Step.NOT_BEGUN for wave in waves for change in wave})
         for number, wave in enumerate(waves, start=1):
@@ -126,7 +135,8 @@ class Rollout:
             begun: list[Change] = []
             try:
                 for change in wave:
-                    self._begin(change, begun, report)
+                    with _at(change.site):
+                        self._begin(change, begun, report)
                 for change in begun:
                     self._wait(change)
                 self._hold(begun)
@@ -135,6 +145,10 @@ class Rollout:
                 self._tell(f"stopped: {error}")
                 self._roll_back(begun, report)
                 return report
+            except BaseException:
+                self._tell("ended before the wave was done")
+                self._roll_back(begun, report)
+                raise
             for change in begun:
                 report.steps[change.site] = Step.DONE
         return report
@@ -148,7 +162,7 @@ class Rollout:
         if not self.would_change(change):
             report.steps[change.site] = Step.UNCHANGED
             return
-        self._before[change.site] = _Before(now, view.config_revision, len(view.cameras_down))
+        self._before[change.site] = _Before(now, view.config_revision, view.version, len(view.cameras_down))
         with self._lock:
             self._refusals.pop(change.prefix, None)
         begun.append(change)
@@ -195,24 +209,29 @@ class Rollout:
 
     def _roll_back(self, begun: Sequence[Change], report: RolloutReport) -> None:
         for change in begun:
-            before = self._before[change.site]
             report.steps[change.site] = Step.NOT_ROLLED_BACK
             try:
-                if change.target is not None:
-                    if before.text is None:
-                        change.target.unlink(missing_ok=True)
-                    else:
-                        _write(change.target, before.text)
-                with self._lock:
-                    self._refusals.pop(change.prefix, None)
-                self._call(change.site, change.back)
-                if before.text is not None:
-                    self._wait(_undone(change, before))
-            except (RolloutError, OSError) as error:
-                self._tell(f"{change.site}: could not be rolled back: {error}")
+                with _at(change.site):
+                    self._undo(change, self._before[change.site])
+            except RolloutError as error:
+                self._tell(f"could not be rolled back: {error}")
             else:
                 report.steps[change.site] = Step.ROLLED_BACK
                 self._tell(f"{change.site}: rolled back")
+
+    def _undo(self, change: Change, before: _Before) -> None:
+        if change.version is not None and not (change.back and before.version):
+            raise RolloutError(f"{change.site}: which version it ran before is not known")
+        if change.target is not None:
+            if before.text is None:
+                change.target.unlink(missing_ok=True)
+            else:
+                _write(change.target, before.text)
+        with self._lock:
+            self._refusals.pop(change.prefix, None)
+        self._call(change.site, change.back)
+        if before.text is not None or change.version is not None:
+            self._wait(_undone(change, before))
 
     def _call(self, site: str, hooks: Sequence[Sequence[str]]) -> None:
         for words in hooks:
@@ -234,10 +253,20 @@ class Rollout:
                 raise RolloutError(f"{site}: {words[0]} ended with {done.returncode}: {said}")
 
 
+@contextlib.contextmanager
+def _at(site: str) -> Iterator[None]:
+    """A file that cannot be read or written is a rollout that stops at this site."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise RolloutError(f"{site}: {error}") from error
+
+
 def _undone(change: Change, before: _Before) -> Change:
     """What a site must say once it runs again what it ran before."""
     revision = before.revision if change.revision is not None else None
-    return Change(site=change.site, prefix=change.prefix, revision=revision or None)
+    version = before.version if change.version is not None else None
+    return Change(site=change.site, prefix=change.prefix, revision=revision or None, version=version)
 
 
 def _runs(view: SiteView, change: Change) -> bool:
@@ -258,6 +287,9 @@ def _write(path: Path, text: str) -> None:
     """Whole or not at all, readable by whom the file before was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.part")
-    partial.write_text(text, encoding="utf-8")
-    partial.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o640)
-    partial.replace(path)
+    try:
+        partial.write_bytes(text.encode(errors="surrogateescape"))
+        partial.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o640)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
