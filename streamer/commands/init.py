@@ -51,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     site = parser.add_argument_group("answers")
     site.add_argument("--name", help="of the site")
     site.add_argument("--timezone", metavar="ZONE", help="IANA name (default: this machine's)")
-    site.add_argument("--broker", metavar="HOST[:PORT]", help="MQTT broker (a script's default: 127.0.0.1)")
+    site.add_argument(
+        "--broker",
+        metavar="HOST[:PORT]",
+        help="MQTT broker, behind mqtts:// if encrypted (a script's default: 127.0.0.1)",
+    )
     site.add_argument("--broker-user", default="", metavar="USER")
     site.add_argument("--broker-password", metavar="REFERENCE", help=_REFERENCE_HELP)
     site.add_argument("--broker-tls", action="store_true", help="the connection is encrypted")

@@ -14,7 +14,6 @@ from config.problems import problems_of
 from streamer.first_run.given import given_camera, password_of
 from streamer.first_run.here import checked_timezone, readable_file
 from streamer.first_run.plan import (
-    PLAIN_PORT,
     TLS_PORT,
     BrokerPlan,
     SecretPlace,
@@ -136,10 +135,14 @@ def _plan_of(answers: Answers, base: Path, environ: Mapping[str, str]) -> SitePl
 
 
 def _broker_of(broker: BrokerAnswers, base: Path, environ: Mapping[str, str]) -> BrokerPlan:
-    tls = broker.tls or bool(broker.ca) or broker.port == TLS_PORT
+    where = broker_address(broker.host)
+    if broker.port is not None and where.port not in {None, broker.port}:
+        raise ValueError("'host' holds another port than 'port' says")
+    port = broker.port or where.port
+    tls = broker.tls or bool(broker.ca) or where.tls or port == TLS_PORT
     return BrokerPlan(
-        host=broker_address(broker.host)[0],
-        port=broker.port or (TLS_PORT if tls else PLAIN_PORT),
+        host=where.host,
+        port=port or where.port_with(tls=tls),
         tls=tls,
         ca_file=readable_file(str(base / broker.ca)) if broker.ca else "",
         user=broker.user,

@@ -65,15 +65,24 @@ def _ask_broker(console: Console, site: str, given: BrokerPlan | None) -> Broker
 def _broker_answers(console: Console, known: BrokerPlan) -> BrokerPlan:
     usual = TLS_PORT if known.tls else PLAIN_PORT
     shown = known.host if known.port == usual else f"{known.host}:{known.port}"
-    host, port = console.ask("Broker (MQTT): HOST or HOST:PORT", broker_address, default=shown)
-    tls = console.yes("Is the connection encrypted (TLS)?", default=port == TLS_PORT or known.tls)
+    where = console.ask("Broker (MQTT): HOST or HOST:PORT", broker_address, default=shown)
+    # who writes mqtts:// has said it
+    tls = where.tls or console.yes(
+        "Is the connection encrypted (TLS)?", default=where.port == TLS_PORT or known.tls
+    )
     ca_file = ""
     if tls:
         ca_file = console.ask("CA certificate to trust (Enter: the system's own)", _file_or_none)
     user = ask_user(console, "User at the broker", default=known.user)
     password = ask_password(console, f"Password of {user}") if user else None
-    port = port or (TLS_PORT if tls else PLAIN_PORT)
-    return BrokerPlan(host=host, port=port, tls=tls, ca_file=ca_file, user=user, password=password)
+    return BrokerPlan(
+        host=where.host,
+        port=where.port_with(tls=tls),
+        tls=tls,
+        ca_file=ca_file,
+        user=user,
+        password=password,
+    )
 
 
 def _file_or_none(text: str) -> str:

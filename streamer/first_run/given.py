@@ -10,7 +10,6 @@ from config.secret_text import Surroundings, resolve_secret
 from streamer.commands import UsageError
 from streamer.first_run.here import checked_timezone, readable_file
 from streamer.first_run.plan import (
-    PLAIN_PORT,
     TLS_PORT,
     Address,
     BrokerPlan,
@@ -87,11 +86,11 @@ def given_broker(
     address: str, *, user: str, password: str | None, tls: bool, ca: str, environ: Mapping[str, str]
 ) -> BrokerPlan:
     """The broker of the command line; ``password`` is a reference. Raises ``ValueError``."""
-    host, port = broker_address(address)
-    tls = tls or bool(ca) or port == TLS_PORT
+    where = broker_address(address)
+    tls = tls or bool(ca) or where.tls or where.port == TLS_PORT
     return BrokerPlan(
-        host=host,
-        port=port or (TLS_PORT if tls else PLAIN_PORT),
+        host=where.host,
+        port=where.port_with(tls=tls),
         tls=tls,
         ca_file=readable_file(ca) if ca else "",
         user=checked_secret(user, "a user name"),

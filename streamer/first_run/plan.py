@@ -22,6 +22,7 @@ _HOST: Final = re.compile(r"[A-Za-z0-9_.-]{1,253}|[0-9A-Fa-f:]{2,45}", re.ASCII)
 _HOST_AND_PORT: Final = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:]+)\]|(?P<host>[^:\s\[\]]*))(?::(?P<port>[0-9]{1,5}))?"
 )
+_BROKER_SCHEME: Final = re.compile(r"mqtt(?P<tls>s?)://", re.I)
 #: Usual ports of MQTT, without and with TLS.
 PLAIN_PORT: Final = 1883
 TLS_PORT: Final = 8883
@@ -170,9 +171,26 @@ def checked_secret(text: str, what: str = "a password") -> str:
     return text
 
 
-def broker_address(text: str) -> tuple[str, int | None]:
-    """Host and port of ``HOST``, ``HOST:PORT``, ``[IPV6]:PORT``; None where no port is given. Raises ``ValueError``."""
-    text = text.strip().removeprefix("mqtt://").removeprefix("mqtts://").rstrip("/")
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where a broker is. ``port``: None where none is given. ``tls``: it says ``mqtts://``, so the connection is
+    encrypted whatever else is answered.
+    """
+
+    host: str
+    port: int | None = None
+    tls: bool = False
+
+    def port_with(self, *, tls: bool) -> int:
+        """The port that is given, or the usual one."""
+        return self.port or (TLS_PORT if tls else PLAIN_PORT)
+
+
+def broker_address(text: str) -> BrokerAddress:
+    """``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``, with ``mqtt://`` or ``mqtts://`` before it. Raises ``ValueError``."""
+    text = text.strip()
+    scheme = _BROKER_SCHEME.match(text)
+    text = text[scheme.end() if scheme else 0 :].rstrip("/")
     if text.count(":") > 1 and not text.startswith("["):
         text = f"[{text}]"
     match = _HOST_AND_PORT.fullmatch(text)
@@ -184,7 +202,7 @@ def broker_address(text: str) -> tuple[str, int | None]:
     port = int(match["port"]) if match["port"] else None
     if port is not None and not 0 < port < 65536:
         raise ValueError("the port should lie in 1 to 65535")
-    return host, port
+    return BrokerAddress(host, port, tls=bool(scheme and scheme["tls"]))
 
 
 def gear_named(text: str) -> tuple[str, ...]:

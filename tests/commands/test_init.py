@@ -234,6 +234,19 @@ def test_a_password_of_another_site_is_not_replaced_without_asking(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"answers.yaml", "site.secrets"}
 
 
+def test_a_broker_that_is_told_as_encrypted_is_not_asked_whether_it_is(tmp_path):
+    with Terminal("init", "--name", "a", "--timezone", "UTC", cwd=tmp_path) as user:
+        port = free_port()
+        user.answer("Broker (MQTT)", f"mqtts://127.0.0.1:{port}")
+        user.answer("CA certificate to trust")
+        user.answer("User at the broker")
+        user.expect(f"trying the broker at 127.0.0.1:{port}")
+        user.answer("Change the answers", "n")
+        user.interrupt()
+        assert user.end() == 1
+    assert "Is the connection encrypted" not in user.screen
+
+
 @pytest.mark.parametrize("how", ["interrupt", "close_input", "terminate"])
 def test_an_interrupted_conversation_leaves_nothing(tmp_path, how):
     with Terminal("init", cwd=tmp_path) as user:

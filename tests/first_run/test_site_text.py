@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config import load_site
+from config import ConfigError, load_site
 from config.document import parse_document
 from config.loading import settings_of
 from streamer.first_run import writing
+from streamer.first_run.answers import read_answers
+from streamer.first_run.given import given_broker
 from streamer.first_run.here import local_timezone
 from streamer.first_run.next_steps import next_steps
 from streamer.first_run.plan import (
@@ -174,17 +176,65 @@ def test_a_link_goes_on_to_lead_where_it_led(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("broker", ("broker", None)),
-        (" mqtt://10.0.0.5:1884/ ", ("10.0.0.5", 1884)),
-        ("[::1]:1883", ("::1", 1883)),
-        ("fe80::1", ("fe80::1", None)),
+        ("broker", ("broker", None, False)),
+        (" mqtt://10.0.0.5:1884/ ", ("10.0.0.5", 1884, False)),
+        ("[::1]:1883", ("::1", 1883, False)),
+        ("fe80::1", ("fe80::1", None, False)),
+        ("mqtts://broker.local", ("broker.local", None, True)),
+        ("MQTTS://[::1]:8884", ("::1", 8884, True)),
+        ("broker:8883", ("broker", 8883, False)),
     ],
 )
 def test_brokers_are_named_as_people_do(text, expected):
-    assert broker_address(text) == expected
+    where = broker_address(text)
+    assert (where.host, where.port, where.tls) == expected
 
 
-@pytest.mark.parametrize("text", ["", ":1883", "a b", "host:99999", "host:0", "http://x/y", "user@host"])
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("broker", ("broker", 1883, False)),
+        ("broker:8883", ("broker", 8883, True)),
+        ("mqtts://broker", ("broker", 8883, True)),
+        ("mqtts://broker:1884", ("broker", 1884, True)),
+        ("mqtt://broker", ("broker", 1883, False)),
+    ],
+)
+def test_an_encrypted_broker_is_one_on_every_way_in(tmp_path, address, expected):
+    option = given_broker(address, user="", password=None, tls=False, ca="", environ={})
+    assert (option.host, option.port, option.tls) == expected
+    answers = tmp_path / "answers.yaml"
+    answers.write_text(
+        f'site: {{name: yard}}\nbroker: {{host: "{address}"}}\ncameras: {{gate: {{url: /clip.mp4, require: none}}}}\n'
+    )
+    broker = read_answers(answers, {})[0].broker
+    assert (broker.host, broker.port, broker.tls) == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ('host: "mqtts://broker", port: 1884', (1884, True)),
+        ('host: "broker:1884"', (1884, False)),
+        ('host: "broker:1884", port: 1884', (1884, False)),
+        ('host: "broker:1884", tls: true', (1884, True)),
+    ],
+)
+def test_ports_of_answers(tmp_path, keys, expected):
+    answers = tmp_path / "answers.yaml"
+    cameras = "cameras: {gate: {url: /clip.mp4, require: none}}"
+    answers.write_text(f"site: {{name: yard}}\nbroker: {{{keys}}}\n{cameras}\n")
+    broker = read_answers(answers, {})[0].broker
+    assert (broker.port, broker.tls) == expected
+    answers.write_text(f'site: {{name: yard}}\nbroker: {{host: "b:1884", port: 1885}}\n{cameras}\n')
+    with pytest.raises(ConfigError, match="another port"):
+        read_answers(answers, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":1883", "a b", "host:99999", "host:0", "http://x/y", "user@host", "mqtts://", "mqtt://mqtts://h"],
+)
 def test_what_names_no_broker(text):
     with pytest.raises(ValueError, match=r"host name|port should"):
         broker_address(text)

@@ -132,6 +132,15 @@ def test_what_is_written_is_what_was_reviewed(site):
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
+def test_a_broker_that_is_told_as_encrypted_is_never_asked_in_clear(site):
+    site.send("site", name="yard", timezone="UTC")
+    port = free_port()
+    _, text = site.send("broker", host=f"mqtts://127.0.0.1:{port}", user="watch", password="br0ker-c4nary")
+    assert (site.state.broker.port, site.state.broker.tls) == (port, True)
+    assert f'value="127.0.0.1:{port}"' in text
+    assert 'name="tls" checked' in text
+
+
 def test_another_sites_page_changes_nothing(site):
     root = site.secrets.root
     before = site.state.name

@@ -11,8 +11,6 @@ from config import ConfigError
 from streamer.first_run.here import checked_timezone, readable_file
 from streamer.first_run.next_steps import next_steps
 from streamer.first_run.plan import (
-    PLAIN_PORT,
-    TLS_PORT,
     BrokerPlan,
     Password,
     SecretPlace,
@@ -88,13 +86,13 @@ class SiteSteps:
         return lead_to(self.pages, "cameras")
 
     def _broker_of(self, form: Form) -> BrokerPlan:
-        host, port = broker_address(form.text("host"))
-        tls = form.has("tls")
+        where = broker_address(form.text("host"))
+        tls = form.has("tls") or where.tls
         ca = form.text("ca")
         user = checked_secret(form.text("user"), "a user name")
         return BrokerPlan(
-            host=host,
-            port=port or (TLS_PORT if tls else PLAIN_PORT),
+            host=where.host,
+            port=where.port_with(tls=tls),
             tls=tls,
             ca_file=readable_file(ca) if ca and tls else "",
             user=user,
