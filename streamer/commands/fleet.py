@@ -7,11 +7,12 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from streamer.commands import ExitCode, UsageError
+from streamer.commands import CommandError, ExitCode, UsageError
 from streamer.commands.options import number, whole_number
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ HELP = "how many sites stand; check, compare and roll out their settings from on
 _ACTIONS: Final = ("show", "check", "diff", "rollout")
 _CLEAR: Final = "\x1b[2J\x1b[H"
 _CONNECT_S: Final = 20.0
+_LOOK_EVERY_S: Final = 0.05
 #: Versions that are put into words of a command: a site says its own, and behind ``ssh`` words are read by a shell.
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_-]{0,63}", re.ASCII)
 
@@ -116,8 +118,11 @@ def _show(fleet: "FleetSettings", path: Path, args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number_ in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number_, lambda *_: stop.set())
-    with _subscribed(fleet, book), _page(book, args.page):
-        stop.wait(args.settle)
+    with _subscribed(fleet, book) as ready, _page(book, args.page):
+        if args.once:
+            all_answer = ready(args.settle, stop)
+        else:
+            stop.wait(args.settle)
         while not stop.is_set():
             views = book.views()
             if args.json:
@@ -126,9 +131,12 @@ def _show(fleet: "FleetSettings", path: Path, args: argparse.Namespace) -> int:
                 clear = _CLEAR if sys.stdout.isatty() and not args.once else ""
                 print(clear + "\n".join(fleet_lines(views)), flush=True)
             if args.once:
+                if not all_answer:
+                    raise CommandError("not every broker answered; how its sites stand is not known")
                 return ExitCode.FAILED if worst(views) else ExitCode.DONE
             stop.wait(args.every)
-    return ExitCode.DONE
+    # --once that was ended before it has told anything
+    return ExitCode.FAILED if args.once else ExitCode.DONE
 
 
 @contextlib.contextmanager
@@ -256,7 +264,7 @@ def _filled(words: Sequence[str], values: dict[str, str]) -> list[str]:
 def _subscribed(
     fleet: "FleetSettings", book: "FleetBook", *, on_answer: "Answered | None" = None
 ) -> "Iterator[_Ready]":
-    """Follow all brokers while the block runs; what is given waits until they answer, and ``settle_s`` more."""
+    """Follow all brokers while the block runs; what is given waits until they answer."""
     from streamer import wiring
     from streamer.fleet.subscribing import FleetSubscriber
 
@@ -281,15 +289,21 @@ def _subscribed(
 
 
 class _Ready:
-    """Waits until every broker has confirmed, at most ``_CONNECT_S``, and a while more."""
+    """Waits until every broker has confirmed, at most ``_CONNECT_S`` for all of them, and ``settle_s`` more. False: one
+    has not. ``stop`` ends it at once.
+    """
 
     def __init__(self, events: Sequence[threading.Event]) -> None:
         self._events = events
 
-    def __call__(self, settle_s: float) -> None:
-        for event in self._events:
-            event.wait(_CONNECT_S)
-        threading.Event().wait(settle_s)
+    def __call__(self, settle_s: float, stop: threading.Event | None = None) -> bool:
+        stop = stop or threading.Event()
+        end_s = time.monotonic() + _CONNECT_S
+        while not (answer := all(event.is_set() for event in self._events)) and time.monotonic() < end_s:
+            if stop.wait(_LOOK_EVERY_S):
+                break
+        stop.wait(settle_s)
+        return answer
 
 
 def _broker_name(fleet: "FleetSettings", site: "PlannedSite") -> str:
