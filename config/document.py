@@ -8,7 +8,7 @@ refused.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,12 +32,16 @@ _HINT_BY_START: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says: plain ``data``, and where each key (``keys``) and value (``values``) of it stands."""
+    """What a file says: plain ``data``, and where each key (``keys``) and value (``values``) of it stands.
+
+    ``files``: the file of each value that stands in another one than ``file``.
+    """
 
     file: str
     data: dict[str, Any]
     keys: Mapping[KeyPath, Mark]
     values: Mapping[KeyPath, Mark]
+    files: Mapping[KeyPath, str] = field(default_factory=dict)
 
 
 #: In YAML's flow style, ``{password: ${NAME}}``, the braces of a variable would end the value. They are

@@ -100,7 +100,8 @@ def _located(path: KeyPath, message: str, kind: str, document: Document) -> Conf
     marks = document.keys if at_key else document.values
     mark = marks.get(written) or document.values.get(written) or Mark(1, 1)
     key = (*written, path[-1]) if kind == "missing" else written
-    return ConfigProblem(document.file, message, dotted(key), mark.line, mark.column)
+    file = document.files.get(written, document.file)
+    return ConfigProblem(file, message, dotted(key), mark.line, mark.column)
 
 
 def _written_path(path: KeyPath, document: Document) -> KeyPath:

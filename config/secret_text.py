@@ -80,7 +80,9 @@ def expand_variables(text: str, environ: Mapping[str, str]) -> str:
             raise ValueError(
                 "holds a '${' that starts no '${NAME}'; write '$${' for the two characters themselves"
             )
-        found = environ.get(variable[1]) or variable[2]
+        other = variable[2] or None
+        # asked with its default, for an environment that answers for another machine
+        found = environ.get(variable[1], other) or other
         if not found:
             state = "empty" if variable[1] in environ else "not set"
             raise ValueError(f"the environment variable {variable[1]} is {state}")

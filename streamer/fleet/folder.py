@@ -1,6 +1,6 @@
 """The settings of all sites of a fleet, each over the shared defaults; what must be unique among them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from config.document import Document, read_document
 from config.fleet import FleetSettings, FleetSite, fleet_file
 from config.loading import settings_of
 from config.merging import merged
+from config.nodes import KeyPath, Mark, SourceFloat, SourceInt
 
 _HEAD: Final = "# Written by `ppewatch fleet`; change {source} in the fleet's folder, not this file.\n"
 
@@ -22,6 +23,19 @@ class _Elsewhere(dict[str, str]):
     def get(self, name: str, default: Any = None) -> Any:
         """The variable where it is known, else its own name."""
         return super().get(name, default if default is not None else f"variable-{name}")
+
+
+class _AsWritten(yaml.SafeDumper):
+    """Writes numbers as they stand in the source: ``0123`` can be a password, and ``3.10`` a name."""
+
+
+def _number(dumper: yaml.SafeDumper, value: SourceInt | SourceFloat) -> yaml.ScalarNode:
+    tag = dumper.resolve(yaml.ScalarNode, value.text, (True, False))  # type: ignore[no-untyped-call]
+    return dumper.represent_scalar(tag, value.text)
+
+
+_AsWritten.add_representer(SourceInt, _number)
+_AsWritten.add_representer(SourceFloat, _number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,47 +122,46 @@ def _planned(name: str, site: FleetSite, source: Path, defaults: Document | None
     try:
         settings = settings_of(document, site.target.parent, environ, elsewhere=True)
     except ConfigError as error:
-        raise ConfigError([_at_home(one, own, defaults) for one in error.problems]) from None
-    text = _HEAD.format(source=source.name) + yaml.safe_dump(
-        _plain(document.data), sort_keys=False, allow_unicode=True
+        raise ConfigError([_for_site(one, own) for one in error.problems]) from None
+    text = _HEAD.format(source=source.name) + yaml.dump(
+        document.data, Dumper=_AsWritten, sort_keys=False, allow_unicode=True
     )
     return PlannedSite(name, source, site.target, settings, text)
 
 
 def _over(defaults: Document, own: Document) -> Document:
     """A site's own keys over those that all share."""
+    shared = frozenset(_shared(defaults.data, own.data))
+
+    def marks(below: Mapping[KeyPath, Mark], above: Mapping[KeyPath, Mark]) -> dict[KeyPath, Mark]:
+        return {**above, **{path: mark for path, mark in below.items() if path in shared}}
+
     return replace(
         own,
         data=merged(defaults.data, own.data),
-        keys={**defaults.keys, **own.keys},
-        values={**defaults.values, **own.values},
+        keys=marks(defaults.keys, own.keys),
+        values=marks(defaults.values, own.values),
+        files=dict.fromkeys(shared, defaults.file),
     )
 
 
-def _at_home(problem: ConfigProblem, own: Document, defaults: Document | None) -> ConfigProblem:
-    """A problem of what the defaults say is one of that file."""
-    if defaults is None:
+def _shared(below: Any, above: Any, path: KeyPath = ()) -> Iterator[KeyPath]:
+    """Where what stands ``below`` holds once ``above`` is ``merged`` over it; a section of both is one of above."""
+    if above is None:
+        yield path
+    if isinstance(below, dict) and (above is None or isinstance(above, dict)):
+        for key, value in below.items():
+            yield from _shared(value, None if above is None else above.get(key), (*path, key))
+    elif isinstance(below, list) and above is None:
+        for place, value in enumerate(below):
+            yield from _shared(value, None, (*path, place))
+
+
+def _for_site(problem: ConfigProblem, own: Document) -> ConfigProblem:
+    """A problem of what the defaults say tells for which site it is one."""
+    if problem.file == own.file:
         return problem
-    place = problem.line, problem.column
-    in_own = any((mark.line, mark.column) == place for mark in (*own.keys.values(), *own.values.values()))
-    in_defaults = any(
-        (mark.line, mark.column) == place for mark in (*defaults.keys.values(), *defaults.values.values())
-    )
-    if in_defaults and not in_own:
-        return replace(problem, file=defaults.file, message=f"{problem.message} (for {Path(own.file).name})")
-    return problem
-
-
-def _plain(value: Any) -> Any:
-    """YAML's own types: numbers that remember how they were written are written so."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    return value
+    return replace(problem, message=f"{problem.message} (for {Path(own.file).name})")
 
 
 def _short(path: Path) -> Path:

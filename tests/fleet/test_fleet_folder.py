@@ -66,6 +66,54 @@ def test_secrets_are_those_of_the_other_machine(tmp_path):
     assert config_revision(load_site(site.target, environ)) == site.revision
 
 
+@pytest.mark.parametrize(
+    "scalar",
+    ["0123", "42", "3.10", "1e5", "1E+5", "+7", "-0.0", "0o17", "1_000", "09", "0x1F", "12:30:45", ".5"],
+)
+def test_numbers_reach_the_site_as_they_are_written(tmp_path, scalar):
+    folder = write_fleet(tmp_path, sites=("north",))
+    source = folder / "sites" / "north.yaml"
+    source.write_text(
+        source.read_text()
+        .replace("url: rtsp://127.0.0.1/none", f"{{url: rtsp://h/s, user: {scalar}, password: {scalar}}}")
+        .replace("gate:\n    {", "gate: {")
+    )
+    site = load_folder(folder, load_fleet(folder))["north"]
+    assert site.settings.cameras["gate"].credentials == (scalar, scalar)
+    site.target.parent.mkdir()
+    site.target.write_text(site.text)
+    assert load_site(site.target).cameras["gate"].credentials == (scalar, scalar)
+    assert config_revision(load_site(site.target)) == site.revision
+
+
+def test_a_name_of_digits_stays_itself(tmp_path):
+    folder = write_fleet(tmp_path, sites=("north",))
+    source = folder / "sites" / "north.yaml"
+    source.write_text(source.read_text().replace("name: north", "name: 0042"))
+    site = load_folder(folder, load_fleet(folder))["north"]
+    assert site.settings.site.name == "0042"
+    site.target.parent.mkdir()
+    site.target.write_text(site.text)
+    assert config_revision(load_site(site.target)) == site.revision
+
+
+@pytest.mark.parametrize(
+    ("host", "environment", "expected"),
+    [
+        ("${BROKER:-10.0.0.7}", {}, "10.0.0.7"),
+        ("${BROKER:-10.0.0.7}", {"BROKER": "10.0.0.9"}, "10.0.0.9"),
+        ("${BROKER}", {}, "variable-BROKER"),
+        ("${BROKER:-}", {}, "variable-BROKER"),
+    ],
+)
+def test_a_variable_of_another_machine_has_its_default(tmp_path, host, environment, expected):
+    folder = write_fleet(tmp_path, sites=("north",), own={"north": {"mqtt": {"host": host}}})
+    fleet = yaml.safe_load((folder / "fleet.yaml").read_text())
+    fleet["sites"]["north"]["environment"] = environment
+    (folder / "fleet.yaml").write_text(yaml.safe_dump(fleet))
+    assert load_folder(folder, load_fleet(folder))["north"].settings.mqtt.host == expected
+
+
 def test_variables_of_a_machine_can_be_told(tmp_path):
     own = {"north": {"mqtt": {"host": "${BROKER}"}}}
     folder = write_fleet(tmp_path, sites=("north",), own=own)
@@ -116,6 +164,37 @@ def test_all_faults_of_all_files_come_together_each_in_its_own(tmp_path):
     assert "north.yaml:7:1: fpss: unknown key; did you mean 'fps'?" in said
     assert "south.yaml" in said
     assert "defaults.yaml" in said
+
+
+@pytest.mark.parametrize(
+    ("defaults", "own", "said"),
+    [
+        # the same line and column, in another file
+        ("site: {timezone: UTC}\nfps: 9000\n", "site: {name: north}\nfpd: 2\n", "defaults.yaml:2:6: fps:"),
+        ("site: {timezone: UTC}\nfps: 9000\n", "site: {name: north}\nmqtt: ~\n", "defaults.yaml:2:6: fps:"),
+        # a key without a value is not set: what all share holds
+        ("site: {timezone: UTC}\nfps: 9000\n", "site: {name: north}\nfps:\n", "defaults.yaml:2:6: fps:"),
+        ("fps: 2\n", "site: {name: north}\nfps: 9000\n", "sites/north.yaml:2:6: fps:"),
+        # a list is replaced, whatever stood deeper in it
+        (
+            "rules: [{name: a, require: [face_mask], where: ['*'], schedule: {from: 1}}]\n",
+            "site: {name: north}\nrules: [{name: a, where: ['*'], require: [hat]}]\n",
+            "sites/north.yaml:2:43: rules[0].require",
+        ),
+        ("mqtt: {port: 99999}\n", "site: {name: north}\nmqtt: {host: h}\n", "defaults.yaml:1:14: mqtt.port:"),
+        ("mqtt: {port: 1}\n", "site: {name: north}\nmqtt: {hots: h}\n", "sites/north.yaml:2:8: mqtt.hots:"),
+        ("mqtt: {hots: h}\n", "site: {name: north}\nmqtt: {port: 1}\n", "defaults.yaml:1:8: mqtt.hots:"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_blamed_on_the_file_that_says_it(tmp_path, monkeypatch, defaults, own, said):
+    folder = write_fleet(tmp_path, sites=("north",))
+    monkeypatch.chdir(tmp_path)
+    (folder / "defaults.yaml").write_text(defaults)
+    (folder / "sites" / "north.yaml").write_text(own)
+    lines = _problems(folder).splitlines()
+    (line,) = [line for line in lines if said.rpartition(" ")[2] in line]
+    assert said in line
+    assert line.startswith("sites/") or line.endswith("(for north.yaml)")
 
 
 @pytest.mark.parametrize(
