@@ -20,6 +20,9 @@ TIME_S: Final = 20.0
 #: A recorder has some for each of its cameras.
 _MOST_PROFILES: Final = 64
 _LARGEST_PX: Final = 32_768
+#: A clock that says another year is none; near the last year that there is, times could not be reckoned with.
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 2200
 #: The network's own longest side: a stream of this size shows it all that it can use.
 _WORTH_PX: Final = 1280
 
@@ -118,8 +121,10 @@ def _clock_ahead_s(service: str, until_s: float) -> float:
                 ("Time", "Second"),
             )
         )
+        if not _FIRST_YEAR <= year <= _LAST_YEAR:
+            return 0.0
         there = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC)
-    except (OnvifRefusedError, OnvifAnswerError, ValueError):
+    except (OnvifRefusedError, OnvifAnswerError, ValueError, OverflowError):
         return 0.0
     return (there - datetime.now(UTC)).total_seconds()
 

@@ -26,6 +26,7 @@ from streamer.onvif.xml import DEVICE, MEDIA, SCHEMA, SECURITY, SOAP, TOKEN_PROF
 _LARGEST_ANSWER: Final = 2_000_000
 _SILENCE_S: Final = 5.0
 _DIGEST_PART: Final = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))')
+_NEXT_CHALLENGE: Final = re.compile(r",\s*(?=(?:basic|digest)\s)", re.I)
 _HASHES: Final = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 _NOT_AUTHORISED: Final = re.compile(
     r"NotAuthorized|FailedAuthentication|Sender not Authorized|not authori[sz]ed", re.I
@@ -47,11 +48,13 @@ def ask(service: str, body: str, login: Login, *, until_s: float) -> Element:
     ``until_s`` is the monotonic time by which it must be there. Raises ``OnvifError``.
     """
     envelope = _envelope(body, login).encode()
-    status, headers, data = _post(service, envelope, {}, until_s)
+    status, challenges, data = _post(service, envelope, {}, until_s)
     if status == 401 and login.user:
-        answer = _digest_answer(headers.get("www-authenticate", ""), urlsplit(service).path or "/", login)
+        path = urlsplit(service).path or "/"
+        answers = (_digest_answer(challenge, path, login) for challenge in challenges)
+        answer = next((answer for answer in answers if answer is not None), None)
         if answer is not None:
-            status, headers, data = _post(service, envelope, {"Authorization": answer}, until_s)
+            status, _, data = _post(service, envelope, {"Authorization": answer}, until_s)
     if status in {401, 403}:
         raise _refused(login)
     if status // 100 == 3:
@@ -92,9 +95,8 @@ def _token(login: Login) -> str:
     )
 
 
-def _post(
-    service: str, data: bytes, headers: dict[str, str], until_s: float
-) -> tuple[int, dict[str, str], bytes]:
+def _post(service: str, data: bytes, headers: dict[str, str], until_s: float) -> tuple[int, list[str], bytes]:
+    """Status, challenges to log in (a device may send several, in headers of their own or in one), body."""
     parts = urlsplit(service)
     silence_s = min(_SILENCE_S, max(0.1, until_s - time.monotonic()))
     host = parts.hostname or ""
@@ -108,7 +110,7 @@ def _post(
         connection.request("POST", parts.path or "/", data, {**kind, **headers})
         response = connection.getresponse()
         body = _read(response, until_s)
-        return response.status, {name.lower(): text for name, text in response.getheaders()}, body
+        return response.status, _challenges(response), body
     except TimeoutError:
         raise OnvifError(f"no answer within {silence_s:.0f} s") from None
     except ssl.SSLCertVerificationError as error:
@@ -121,6 +123,11 @@ def _post(
         raise OnvifAnswerError(f"the answer is no HTTP that can be used ({type(error).__name__})") from None
     finally:
         connection.close()
+
+
+def _challenges(response: http.client.HTTPResponse) -> list[str]:
+    headers = response.headers.get_all("www-authenticate", [])
+    return [challenge for header in headers for challenge in _NEXT_CHALLENGE.split(header)]
 
 
 def _read(response: http.client.HTTPResponse, until_s: float) -> bytes:

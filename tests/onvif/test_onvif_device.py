@@ -38,6 +38,54 @@ def test_streams_are_at_the_device_itself(login, ahead):
     assert camera.refused == 0
 
 
+@pytest.mark.parametrize(
+    "challenges",
+    [
+        ("{digest}", 'Basic realm="cam"'),
+        ('Basic realm="cam"', "{digest}"),
+        ('Digest realm="cam", nonce="x", algorithm=SHA-512-256', "{digest}", "Bearer"),
+        ('Basic realm="other", {digest}',),
+        ('{digest}, Basic realm="other"',),
+    ],
+)
+def test_of_several_challenges_the_one_that_can_be_answered_is(challenges):
+    with OnvifCamera(password=PASSWORD, login="digest", challenges=challenges) as camera:
+        assert len(streams_of(camera.service, "viewer", PASSWORD)) == 2
+    assert camera.refused == 0
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        ("99999999999999999999", "1", "1"),
+        ("9999", "12", "31"),
+        ("2026", "99999999999999999999", "1"),
+        ("2026", "13", "1"),
+        ("-1", "1", "1"),
+        ("1", "1", "1"),
+        ("9" * 5000, "1", "1"),
+    ],
+)
+def test_a_clock_that_says_what_cannot_be_is_none(hostile, date):
+    year, month, day = (
+        f"<tt:{name}>{text}</tt:{name}>" for name, text in zip(("Year", "Month", "Day"), date, strict=True)
+    )
+    time_told = soap(
+        f"<tt:UTCDateTime><tt:Time><tt:Hour>23</tt:Hour><tt:Minute>59</tt:Minute><tt:Second>59</tt:Second></tt:Time>"
+        f"<tt:Date>{year}{month}{day}</tt:Date></tt:UTCDateTime>"
+    )
+    hostile.answers = [time_told]
+    # far from now, moments later would be beyond the last year that there is
+    assert device._clock_ahead_s(hostile.service, time.monotonic() + 30) == 0.0
+    hostile.answers = [
+        time_told,
+        capabilities(hostile),
+        soap(PROFILES.format("t")),
+        soap(STREAM.format("rtsp://h/")),
+    ]
+    assert len(streams_of(hostile.service, "viewer", "pa55word")) == 1
+
+
 @pytest.mark.parametrize("login", ["token", "digest"])
 def test_a_wrong_password_is_tried_once(login):
     """Cameras lock accounts."""

@@ -37,6 +37,7 @@ class OnvifCamera:
 
     - ``rtsp``: what its streams' addresses are made of: ``rtsp://HOST:PORT/PATH?profile=TOKEN``.
     - ``user``, ``password``: who may ask; ``login``: ``token`` (WS-UsernameToken) or ``digest`` (HTTP).
+    - ``challenges``: its headers ``WWW-Authenticate``, where ``{digest}`` stands for the challenge that it answers to.
     - ``ahead``: how far its clock is ahead; a token that is older than five seconds is refused.
     - ``calls``: what it was asked, ``refused``: how often it refused.
     """
@@ -48,11 +49,13 @@ class OnvifCamera:
         user: str = "viewer",
         password: str = "",
         login: str = "token",
+        challenges: tuple[str, ...] = ("{digest}",),
         ahead: timedelta = timedelta(),
         profiles: tuple[tuple[str, str, str, int, int, int], ...] = PROFILES,
     ) -> None:
         self.rtsp, self.user, self.password = rtsp, user, password
         self.login, self.ahead, self.profiles = login, ahead, profiles
+        self.challenges = challenges
         self.calls: list[str] = []
         self.refused = 0
         self._nonces: set[bytes] = set()
@@ -64,11 +67,14 @@ class OnvifCamera:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                status, text, headers = camera.answer(self.path, body, self.headers.get("authorization", ""))
+                status, text, challenges = camera.answer(
+                    self.path, body, self.headers.get("authorization", "")
+                )
                 data = text.encode()
                 self.send_response(status)
-                for name, value in {"Content-Type": "application/soap+xml", **headers}.items():
-                    self.send_header(name, value)
+                self.send_header("Content-Type", "application/soap+xml")
+                for challenge in challenges:
+                    self.send_header("WWW-Authenticate", challenge)
                 self.send_header("Content-Length", str(len(data)))
                 self.end_headers()
                 self.wfile.write(data)
@@ -131,7 +137,7 @@ class OnvifCamera:
             if asked and asked[2] in {"dn:NetworkVideoTransmitter", "tds:Device"}:
                 self._datagrams.sendto(self.matches(asked[1]), received[1])
 
-    def answer(self, path: str, body: bytes, authorization: str) -> tuple[int, str, dict[str, str]]:
+    def answer(self, path: str, body: bytes, authorization: str) -> tuple[int, str, list[str]]:
         """Status, SOAP and headers for one request."""
         root = ElementTree.fromstring(body)
         asked = root.find(f"{{{SOAP}}}Body/*")
@@ -143,11 +149,11 @@ class OnvifCamera:
                 challenge = (
                     f'Digest realm="cam", qop="auth", nonce="{self._http_nonce}", opaque="o", algorithm=MD5'
                 )
-                return 401, "", {"WWW-Authenticate": challenge}
+                return 401, "", [text.format(digest=challenge) for text in self.challenges]
             if self.login == "token" and not self._knows_token(root):
                 self.refused += root.find(f".//{{{WSSE}}}UsernameToken") is not None
-                return 400, ENVELOPE.format(header="", body=NOT_AUTHORISED), {}
-        return 200, ENVELOPE.format(header="", body=self._body(name, asked)), {}
+                return 400, ENVELOPE.format(header="", body=NOT_AUTHORISED), []
+        return 200, ENVELOPE.format(header="", body=self._body(name, asked)), []
 
     def _body(self, name: str, asked: ElementTree.Element) -> str:
         answers: dict[str, Callable[[], str]] = {
