@@ -79,6 +79,11 @@ class _Site:
     cameras: dict[str, str] = field(default_factory=dict)
     alerts: dict[str, None] = field(default_factory=dict)
 
+    @property
+    def was_heard(self) -> bool:
+        """Whether it ever said how it stands."""
+        return bool(self.available or self.health)
+
 
 class FleetBook:
     """Takes messages from any thread; ``views`` is how all sites stand now.
@@ -113,10 +118,15 @@ class FleetBook:
                 self._take(site, subtopic, _object(payload))
 
     def views(self) -> list[SiteView]:
-        """All sites, those that stand worst first."""
+        """All sites, those that stand worst first.
+
+        A prefix is one site, whatever its broker: where it was heard at one, nobody waits for it at another.
+        """
         order = list(SiteState)
         with self._lock:
-            views = [self._view(site) for site in self._sites.values()]
+            heard = {site.prefix for site in self._sites.values() if site.was_heard}
+            sites = [site for site in self._sites.values() if site.was_heard or site.prefix not in heard]
+            views = [self._view(site) for site in sites]
         return sorted(views, key=lambda one: (order.index(one.state), one.name, one.prefix))
 
     def view_of(self, prefix: str) -> SiteView | None:
@@ -176,7 +186,7 @@ class FleetBook:
         )
 
     def _state(self, site: _Site, down: tuple[str, ...], now_s: float) -> SiteState:
-        if not site.available and not site.health:
+        if not site.was_heard:
             return SiteState.UNKNOWN
         if site.available == "stopped":
             return SiteState.STOPPED
@@ -207,7 +217,8 @@ def _object(payload: bytes) -> dict[str, Any] | None:
 
 
 def _text(value: Any) -> str:
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else ""
+    # JSON can escape half of a character, which no page and no terminal can be sent
+    return value[:_LONGEST_TEXT].encode(errors="replace").decode() if isinstance(value, str) else ""
 
 
 def _number(value: Any) -> float:

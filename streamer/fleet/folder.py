@@ -73,8 +73,10 @@ def load_folder(path: Path, fleet: FleetSettings) -> dict[str, PlannedSite]:
 
 
 def clashes(sites: Iterable[PlannedSite]) -> list[ConfigProblem]:
-    """Sites that would write over each other: one prefix within another at one broker, one client id, one name, one
-    target."""
+    """Sites that would write over each other or be taken for each other.
+
+    One prefix, or one within another, whatever the broker; one client id at one broker, one name, one target.
+    """
     found: list[ConfigProblem] = []
     taken: dict[tuple[str, ...], PlannedSite] = {}
     many = list(sites)
@@ -82,11 +84,7 @@ def clashes(sites: Iterable[PlannedSite]) -> list[ConfigProblem]:
         mqtt = site.settings.mqtt
         broker = f"{mqtt.host}:{mqtt.port}"
         unique = {
-            (
-                "prefix",
-                broker,
-                mqtt.topic_prefix,
-            ): f"topic prefix '{mqtt.topic_prefix}' at the broker {broker}",
+            ("prefix", mqtt.topic_prefix): f"topic prefix '{mqtt.topic_prefix}'",
             ("client", broker, mqtt.client_id): f"client id '{mqtt.client_id}' at the broker {broker}",
             ("name", site.settings.site.name): f"site name '{site.settings.site.name}'",
             ("target", str(site.target)): f"target {site.target}",
@@ -100,7 +98,7 @@ def clashes(sites: Iterable[PlannedSite]) -> list[ConfigProblem]:
         levels = mqtt.topic_prefix.split("/")
         for end in range(1, len(levels)):
             above = "/".join(levels[:end])
-            other = taken.get(("prefix", f"{mqtt.host}:{mqtt.port}", above), site)
+            other = taken.get(("prefix", above), site)
             if other is not site:
                 words = f"topic prefix '{mqtt.topic_prefix}' lies within '{above}' of {other.source}"
                 found.append(ConfigProblem(str(site.source), words))

@@ -124,6 +124,29 @@ def test_a_site_steers_no_terminal():
     assert not any(ord(char) < 32 for line in fleet_lines(book.views()) for char in line)
 
 
+def test_half_a_character_is_none():
+    book, _ = _book()
+    book.receive("main", "p", "available", b"online", retained=False)
+    book.receive(
+        "main", "p", "health", b'{"site": "a\\ud800", "state": "ready", "version": "\\udfff"}', retained=False
+    )
+    (view,) = book.views()
+    assert (view.name, view.version) == ("a?", "?")
+    json.dumps(fleet_json([view]), ensure_ascii=False).encode()
+
+
+def test_a_site_that_names_its_broker_otherwise_is_one_site():
+    book, _ = _book()
+    for broker in ("main", "other"):
+        book.expect(broker, "ppewatch/north")
+    assert {view.state for view in book.views()} == {SiteState.UNKNOWN}
+    book.receive("other", "ppewatch/north", "available", b"online", retained=True)
+    book.receive("other", "ppewatch/north", "health", b'{"state": "ready"}', retained=True)
+    view = _one(book)
+    assert (view.broker, view.state) == ("other", SiteState.ONLINE)
+    assert book.view_of("ppewatch/north") == view
+
+
 @given(
     st.sampled_from(["available", "health", "stats", "alerts", "cameras/gate/status", "cameras", ""]),
     st.one_of(

@@ -128,7 +128,16 @@ def test_variables_of_a_machine_can_be_told(tmp_path):
     [
         (
             {"south": {"mqtt": {"topic_prefix": "ppewatch/north"}}},
-            r"sites/south.yaml: topic prefix 'ppewatch/north' at the broker 127.0.0.1:1883 is also that of ",
+            "sites/south.yaml: topic prefix 'ppewatch/north' is also that of ",
+        ),
+        # a site is known by its prefix, and brokers have several names
+        (
+            {"south": {"mqtt": {"topic_prefix": "ppewatch/north", "port": 1884}}},
+            "sites/south.yaml: topic prefix 'ppewatch/north' is also that of ",
+        ),
+        (
+            {"south": {"mqtt": {"topic_prefix": "ppewatch/north/yard", "host": "localhost"}}},
+            "lies within 'ppewatch/north' of ",
         ),
         ({"south": {"mqtt": {"topic_prefix": "ppewatch/north/yard"}}}, "lies within 'ppewatch/north' of "),
         ({"south": {"mqtt": {"client_id": "ppewatch-north"}}}, "client id 'ppewatch-north' at the broker"),
@@ -145,8 +154,8 @@ def test_sites_that_would_write_over_each_other_are_refused_with_both_files(tmp_
     assert "sites/north.yaml" in said
 
 
-def test_the_same_prefix_at_another_broker_is_another_site(tmp_path):
-    own = {"south": {"mqtt": {"topic_prefix": "ppewatch/north", "port": 1884}}}
+def test_a_client_id_is_that_of_a_broker(tmp_path):
+    own = {"south": {"mqtt": {"client_id": "ppewatch-north", "port": 1884}}}
     assert len(load_folder(write_fleet(tmp_path, own=own), load_fleet(tmp_path))) == 3
 
 

@@ -60,6 +60,14 @@ def test_the_page_shows_every_site_and_runs_nothing_of_theirs(get):
     assert "default-src" in headers["content-security-policy"]
 
 
+def test_half_a_character_of_one_site_hides_no_other(book, get):
+    book.receive("main", "p/x", "health", b'{"site": "\\ud800", "state": "\\udfff"}', retained=False)
+    assert get("/")[0] == 200
+    status, _, text = get("/api/fleet")
+    assert status == 200
+    assert {site["prefix"] for site in json.loads(text)["each"]} == {"p/north", "p/x"}
+
+
 def test_it_has_the_look_of_the_dashboard_and_json_for_machines(get):
     assert get("/assets/page.css")[1]["content-type"].startswith("text/css")
     assert get("/assets/icon.svg")[0] == 200
