@@ -108,9 +108,9 @@ def _post(service: str, data: bytes, headers: dict[str, str], until_s: float) ->
     try:
         kind = {"Content-Type": "application/soap+xml; charset=utf-8", "Connection": "close"}
         connection.request("POST", parts.path or "/", data, {**kind, **headers})
-        response = connection.getresponse()
-        body = _read(response, until_s)
-        return response.status, _challenges(response), body
+        # an answer that is given up keeps its socket, whatever becomes of the connection
+        with connection.getresponse() as response:
+            return response.status, _challenges(response), _read(response, until_s)
     except TimeoutError:
         raise OnvifError(f"no answer within {silence_s:.0f} s") from None
     except ssl.SSLCertVerificationError as error:

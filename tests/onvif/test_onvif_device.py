@@ -15,6 +15,7 @@ from peers.dead_ends import HangingPort, refusing_port
 from peers.onvif_camera import ENVELOPE, OnvifCamera
 
 from streamer.onvif import device
+from streamer.onvif import soap as soap_module
 from streamer.onvif.device import best_of, streams_of
 from streamer.onvif.errors import OnvifAnswerError, OnvifError, OnvifRefusedError
 from streamer.onvif.soap import password_digest
@@ -203,6 +204,19 @@ def test_a_hostile_answer_is_refused_in_words(hostile, answer, said):
         streams_of(hostile.service, "viewer", "pa55word", time_s=30)
     assert str(found.value).isprintable()
     assert "pa55word" not in str(found.value)
+
+
+def test_an_answer_that_is_given_up_leaves_no_socket_open(hostile, monkeypatch):
+    hostile.answers = [http(b"<a>" + b"x" * 2_100_000 + b"</a>")]
+    responses = []
+    real = soap_module._read
+    monkeypatch.setattr(
+        soap_module, "_read", lambda response, *rest: responses.append(response) or real(response, *rest)
+    )
+    with pytest.raises(OnvifError, match="longer than"):
+        streams_of(hostile.service, "viewer", "pa55word", time_s=30)
+    assert responses
+    assert all(response.isclosed() for response in responses)
 
 
 @pytest.mark.parametrize(
