@@ -116,9 +116,7 @@ def _show(fleet: "FleetSettings", path: Path, args: argparse.Namespace) -> int:
     for site in load_folder(path, fleet).values() if fleet.sites else ():
         book.expect(_broker_name(fleet, site), site.settings.mqtt.topic_prefix)
     stop = threading.Event()
-    for number_ in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number_, lambda *_: stop.set())
-    with _subscribed(fleet, book) as ready, _page(book, args.page):
+    with _ended_by_signals(stop), _subscribed(fleet, book) as ready, _page(book, args.page):
         if args.once:
             all_answer = ready(args.settle, stop)
         else:
@@ -137,6 +135,19 @@ def _show(fleet: "FleetSettings", path: Path, args: argparse.Namespace) -> int:
             stop.wait(args.every)
     # --once that was ended before it has told anything
     return ExitCode.FAILED if args.once else ExitCode.DONE
+
+
+@contextlib.contextmanager
+def _ended_by_signals(stop: threading.Event) -> "Iterator[None]":
+    """Ctrl-C and SIGTERM set ``stop`` while the block runs, and do afterwards what they did before."""
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    for kind in before:
+        signal.signal(kind, lambda *_: stop.set())
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """``ppewatch fleet --once`` fails where it does not know how the sites stand."""
 
 import json
+import signal
 import threading
 import time
 
@@ -40,6 +41,13 @@ def test_no_answer_is_no_good_news(tmp_path, write, capsys, monkeypatch):
     # what is known is told all the same
     assert json.loads(said.out)["sites"] == 0
     assert "not every broker answered; how its sites stand is not known" in said.err
+
+
+def test_signals_do_afterwards_what_they_did_before(write, monkeypatch):
+    monkeypatch.setattr(command, "_CONNECT_S", 0.1)
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    main(["fleet", write(refusing_port()), "--once", "--settle", "0"])
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
 
 
 def test_waiting_has_one_limit_and_an_end(monkeypatch):
