@@ -66,8 +66,16 @@ class Terminal:
         os.write(self._master, text.encode() + b"\n")
 
     def interrupt(self) -> None:
-        """Ctrl-C."""
-        os.write(self._master, b"\x03")
+        """Ctrl-C, again where nothing happens: the interpreter misses one that comes between its prompt and its reading
+        (CPython's ``my_fgets``).
+        """
+        for _ in range(6):
+            os.write(self._master, b"\x03")
+            end = time.monotonic() + 5
+            while self.process.poll() is None and time.monotonic() < end:
+                self._read(0.1)
+            if self.process.poll() is not None:
+                return
 
     def close_input(self) -> None:
         """Ctrl-D."""
