@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -73,10 +73,7 @@ class AlertSearch:
             f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE alert_id = ? ORDER BY seq DESC",  # noqa: S608
             (alert_id,),
         ).fetchall()
-        return tuple(
-            message if message.snapshot is None else replace(message, snapshot=self._dir / message.snapshot)
-            for message in (StoredMessage(*row) for row in rows)
-        )
+        return tuple(StoredMessage.of(row, self._dir) for row in rows)
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -17,7 +17,7 @@ costs a duplicate, no message.
 import json
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -32,10 +32,13 @@ from streamer.alerts.outbox_files import (
     move_aside,
     remove_parts,
     remove_snapshot,
+    remove_stored_picture,
     snapshot_path,
+    stored_picture,
     write_durably,
 )
 from streamer.alerts.outbox_history import History, OutboxLimits, Tally
+from streamer.alerts.outbox_rescue import is_whole, rescued
 from streamer.alerts.payload import Alert, AlertType
 from streamer.feedback import tables as feedback_tables
 from streamer.feedback.example_store import ExampleStore
@@ -74,6 +77,12 @@ class StoredMessage:
     snapshot_bytes: int
     created_at: float
     acked_at: float | None
+
+    @classmethod
+    def of(cls, row: Sequence[Any], state_dir: Path) -> "StoredMessage":
+        """A row of ``MESSAGE_COLUMNS``."""
+        message = cls(*row)
+        return replace(message, snapshot=stored_picture(state_dir, row[6]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +247,11 @@ class Outbox:
 
     def _open(self, *, after_damage: bool = False) -> OutboxDatabase:
         database = OutboxDatabase(self._path, max_pages=self._max_pages)
+        try:
+            self._check_pending(database)
+        except BaseException:
+            database.close()
+            raise
         with database.transaction(durable=True) as db:
             row = db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone()
             known = row[0] if row is not None else self._reserve.upper if after_damage else 0
@@ -253,6 +267,13 @@ class Outbox:
         #: what webhooks have still to be told
         self.webhooks = WebhookLedger(database)
         return database
+
+    def _check_pending(self, database: OutboxDatabase) -> None:
+        """Raises ``OutboxDamagedError`` where a message that waits is not what was stored."""
+        with database.reading() as db:
+            for row in db.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE acked_at IS NULL"):  # noqa: S608
+                if not is_whole(row):
+                    raise OutboxDamagedError(f"{self._path}: message {row[0]} is not what was stored")
 
     def _begin_above(self, db: sqlite3.Connection, known: int) -> None:
         """Go on above every number that was given out, where the database knows of ``known`` of them."""
@@ -275,7 +296,8 @@ class Outbox:
         except OSError as moving:
             raise OutboxError(f"{error}, and it cannot be moved aside: {moving.strerror}") from moving
         database = self._open(after_damage=True)
-        rows = [row for row in readable_pending(moved) if row[0] <= self._reserve.upper]
+        found = (row for row in readable_pending(moved) if row[0] <= self._reserve.upper)
+        rows = [row for row in (rescued(row, self._dir) for row in found) if row is not None]
         with database.transaction(durable=True) as db:
             webhook_tables.rescue_targets(moved, db)
             db.executemany(_INSERT, rows)
@@ -370,8 +392,7 @@ class Outbox:
                 db.execute("DELETE FROM messages WHERE seq = ?", (seq,))
                 db.execute(_COUNT_DROPPED, (1,))
             self._pending.add(-1, -size)
-            if picture is not None:
-                remove_snapshot(self._dir / picture)
+            remove_stored_picture(self._dir, picture)
             _log.error(
                 "too much waits for the broker (%d messages, %d bytes): dropped %s of alert %s, seq %d",
                 self._pending.count + 1,
@@ -384,10 +405,7 @@ class Outbox:
     def _select(self, clause: str, values: tuple[Any, ...]) -> list[StoredMessage]:
         with self._db.reading() as db:
             rows = db.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages {clause}", values).fetchall()  # noqa: S608
-        return [
-            replace(message, snapshot=None if message.snapshot is None else self._dir / message.snapshot)
-            for message in (StoredMessage(*row) for row in rows)
-        ]
+        return [StoredMessage.of(row, self._dir) for row in rows]
 
 
 def _check_snapshot(alert: Alert, jpeg: bytes | None) -> None:

@@ -1,6 +1,5 @@
 """The outbox's database: schema, transactions, and SQLite's errors as those of ``streamer.alerts``."""
 
-import json
 import os
 import sqlite3
 import struct
@@ -149,11 +148,13 @@ class OutboxDatabase:
 
 
 def readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
-    """The undelivered messages of a damaged database, from both ends up to the first place that cannot be read."""
+    """The undelivered messages of a damaged database, from both ends up to the first place that cannot be read; whether
+    they are what was stored ``outbox_rescue`` tells.
+    """
     _fill_up(damaged)
     rows: dict[int, tuple[Any, ...]] = {}
     for order in ("ASC", "DESC"):
-        with suppress(sqlite3.Error, ValueError, TypeError), closing(sqlite3.connect(damaged)) as db:
+        with suppress(sqlite3.Error), closing(sqlite3.connect(damaged)) as db:
             # the table itself: an index that is damaged would hide rows that can be read
             for row in db.execute(
                 f"SELECT {MESSAGE_COLUMNS} FROM messages NOT INDEXED "  # noqa: S608
@@ -161,8 +162,7 @@ def readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
             ):
                 if row[0] in rows:
                     break
-                if isinstance(json.loads(row[4]), dict):
-                    rows[row[0]] = row
+                rows[row[0]] = row
     return [rows[seq] for seq in sorted(rows)]
 
 

@@ -4,11 +4,12 @@ import errno
 import fcntl
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final, TypeGuard
 
 from streamer.alerts.payload import check_alert_id
 
@@ -16,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 #: One durable write of the reserve covers this many messages.
 RESERVE_STEP: Final = 1024
+
+_PICTURE: Final = re.compile(r"snapshots/[0-9]{4}-[0-9]{2}-[0-9]{2}/[^/\x00]+\.jpg", re.ASCII)
 
 _FULL_ERRNOS: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -115,6 +118,18 @@ def snapshot_path(state_dir: Path, alert_id: str, frame_time: float, seq: int) -
     return folder / f"{alert_id}.{seq}.jpg" if plain.exists() else plain
 
 
+def is_picture_name(stored: Any) -> TypeGuard[str]:
+    """Whether this, as it stands in the database, is the name of a picture that ``snapshot_path`` gives."""
+    return isinstance(stored, str) and _PICTURE.fullmatch(stored) is not None
+
+
+def stored_picture(state_dir: Path, stored: str | None) -> Path | None:
+    """Where the picture of a message lies; a place where nothing lies when the database is damaged there."""
+    if stored is None:
+        return None
+    return state_dir / (stored if is_picture_name(stored) else "snapshots/damaged.jpg")
+
+
 def write_durably(path: Path, data: bytes) -> None:
     """Write ``path`` so that after a crash it holds all of ``data`` or is as it was. Makes its folder."""
     if not path.parent.is_dir():
@@ -131,6 +146,13 @@ def write_durably(path: Path, data: bytes) -> None:
         part.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def remove_stored_picture(state_dir: Path, stored: str | None) -> None:
+    """``remove_snapshot`` of a message's picture, if it has one."""
+    path = stored_picture(state_dir, stored)
+    if path is not None:
+        remove_snapshot(path)
 
 
 def remove_snapshot(path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from streamer.alerts.errors import OutboxFullError
 from streamer.alerts.outbox_db import OutboxDatabase
-from streamer.alerts.outbox_files import free_bytes, remove_damaged, remove_snapshot, remove_strays
+from streamer.alerts.outbox_files import free_bytes, remove_damaged, remove_stored_picture, remove_strays
 
 _log = logging.getLogger(__name__)
 
@@ -85,8 +85,7 @@ class History:
                 ).fetchall()
             # the pictures first: with no room at all, the deletion of rows cannot be journalled
             for _, picture, _ in rows:
-                if picture is not None:
-                    remove_snapshot(self._dir / picture)
+                remove_stored_picture(self._dir, picture)
             try:
                 self._forget(rows)
             except OutboxFullError:
@@ -105,8 +104,7 @@ class History:
             db.executemany("DELETE FROM messages WHERE seq = ?", [(seq,) for seq, _, _ in rows])
         self.kept.add(-len(rows), -sum(size for _, _, size in rows))
         for _, picture, _ in rows:
-            if picture is not None:
-                remove_snapshot(self._dir / picture)
+            remove_stored_picture(self._dir, picture)
 
     def _knows_folder(self, folder: str) -> bool:
         with self._db.reading() as db:

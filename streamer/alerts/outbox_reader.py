@@ -1,7 +1,6 @@
 """Reads an outbox beside the daemon that owns it: never writes, takes no lock that the daemon would feel."""
 
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -29,8 +28,4 @@ def read_alert(state_dir: Path, alert_id: str) -> list[StoredMessage]:
             connection.close()
     except sqlite3.Error as error:
         raise OutboxError(f"{path}: cannot be read: {error}") from error
-    messages = [StoredMessage(*row) for row in rows]
-    return [
-        message if message.snapshot is None else replace(message, snapshot=state_dir / message.snapshot)
-        for message in messages
-    ]
+    return [StoredMessage.of(row, state_dir) for row in rows]

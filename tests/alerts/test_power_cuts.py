@@ -1,7 +1,10 @@
 """States as a power cut may leave them: the journal or the database shorter than it was, or torn at the end."""
 
+import json
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -98,3 +101,65 @@ def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path, caplog: pytest.
     with Outbox(tmp_path) as outbox:
         assert outbox.enqueue(make_alert("B"), at=1.0) == 2
     assert not caplog.text
+
+
+@pytest.mark.parametrize("column", ["snapshot", "trace", "created_at", "snapshot_bytes"])
+def test_a_message_that_is_torn_beside_its_body_is_delivered_whole(
+    column: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """SQLite finds nothing wrong with a page in which zeros stand where a picture's name was."""
+    pictures = [picture_bytes(n, 2000) for n in range(3)]
+    with Outbox(tmp_path) as outbox:
+        for n, jpeg in enumerate(pictures):
+            outbox.enqueue(make_alert(f"A{n}", jpeg), jpeg, at=100.0 + n, trace=[{"event": "dwell"}])
+    torn = {"snapshot": "\0" * 40, "trace": bytes(30), "created_at": float("-inf"), "snapshot_bytes": "\0\0"}
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db, db:
+        db.execute(f"UPDATE messages SET {column} = ? WHERE seq = 2", (torn[column],))
+    with Outbox(tmp_path) as outbox:
+        assert "message 2 is not what was stored" in caplog.text
+        found = outbox.pending(limit=10)
+        assert [message.alert_id for message in found] == ["A0", "A1", "A2"]
+        assert [message.snapshot.read_bytes() for message in found] == pictures
+        assert [message.snapshot_bytes for message in found] == [len(jpeg) for jpeg in pictures]
+        assert found[1].trace is None or json.loads(found[1].trace)
+        assert found[1].created_at > 0
+        assert outbox.enqueue(make_alert("B"), at=200.0) > 3
+
+
+@pytest.mark.parametrize("body", [b"\0" * 50, b'{"seq":3,"alert_id":"A2"}', b"[]"])
+def test_a_message_whose_body_is_torn_is_lost_and_holds_up_nobody(
+    body: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    with Outbox(tmp_path) as outbox:
+        for n in range(5):
+            outbox.enqueue(make_alert(f"A{n}"), at=100.0 + n)
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db, db:
+        db.execute("UPDATE messages SET body = ? WHERE seq IN (2, 4)", (body,))
+    with Outbox(tmp_path) as outbox:
+        assert [message.alert_id for message in outbox.pending(limit=10)] == ["A0", "A2", "A4"]
+    assert "3 undelivered alerts could be read back" in caplog.text
+
+
+def test_a_picture_that_is_gone_is_told_with_its_alert(tmp_path: Path):
+    jpeg = picture_bytes(1, 2000)
+    with Outbox(tmp_path) as outbox:
+        outbox.enqueue(make_alert("A", jpeg), jpeg, at=100.0)
+        outbox.pending(limit=1)[0].snapshot.unlink()
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db, db:
+        db.execute("UPDATE messages SET snapshot = ?", ("../../etc/passwd",))
+    with Outbox(tmp_path) as outbox:
+        (message,) = outbox.pending(limit=10)
+        assert message.snapshot.parent.parent == tmp_path / "snapshots"
+        assert not message.snapshot.exists()
+
+
+def test_a_name_that_is_torn_while_it_runs_leads_nowhere(tmp_path: Path):
+    jpeg = picture_bytes(1, 2000)
+    with Outbox(tmp_path) as outbox:
+        outbox.enqueue(make_alert("A", jpeg), jpeg, at=100.0)
+        with outbox._db.transaction(durable=False) as db:
+            db.execute("UPDATE messages SET snapshot = ?", ("\0" * 9,))
+        (message,) = outbox.pending(limit=1)
+        assert not message.snapshot.exists()
+        outbox.acknowledge(message.seq, at=101.0)
+        assert outbox.enforce_limits(at=1e10) == 1
