@@ -145,9 +145,10 @@ def test_a_camera_that_asks_for_our_certificate_gets_it(rtsps: StartRtsp, pki) -
     url = rtsps(certificate=pki.good.both, client_ca=pki.ca).url
     ours = SourceTls(ca_file=pki.ca, cert_file=pki.client.cert, key_file=pki.client.key)
     assert watch(url, ours) == (None, 3)
-    without, frames = watch(url, SourceTls(ca_file=pki.ca))
-    assert "client certificate" in str(without)
-    assert frames == 0
+    # in TLS 1.3 a server asks after the handshake, and may have closed the connection before that is read
+    tries = [watch(url, SourceTls(ca_file=pki.ca)) for _ in range(8)]
+    assert any("client certificate" in str(without) for without, _ in tries), tries
+    assert all(without is not None and frames == 0 for without, frames in tries)
     strangers = SourceTls(ca_file=pki.ca, cert_file=pki.stranger.cert, key_file=pki.stranger.key)
     refused, frames = watch(url, strangers)
     assert refused is not None
