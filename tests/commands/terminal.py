@@ -13,9 +13,11 @@ from typing import Self
 
 from command_line import COMMAND, environment
 
-#: Makes the terminal the one that passwords are asked on, and becomes the command.
+#: Makes the terminal the one that passwords are asked on, and becomes the command. Whoever runs the tests in the
+#: background of a shell has Ctrl-C ignored, which a person's shell has not.
 _CONTROLLED = """\
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
