@@ -222,13 +222,13 @@ def _processor_s(daemon: Daemon) -> dict[str, float]:
     parts: Mapping[str, Any] = daemon.watch_stats().get("cluster", {})
     kinds = {part["pid"]: name.rpartition("-")[0] for name, part in parts.items()}
     seconds: defaultdict[str, float] = defaultdict(float)
-    for pid, own_s in _family_s(os.getpid()):
+    for pid, own_s in family_s(os.getpid()):
         seconds["head" if pid == os.getpid() else kinds.get(pid, "ray")] += own_s
     seconds["all"] = sum(seconds.values())
     return dict(seconds)
 
 
-def _family_s(pid: int) -> Iterable[tuple[int, float]]:
+def family_s(pid: int) -> Iterable[tuple[int, float]]:
     """This process and all that descend from it, each with its processor time."""
     tick_s = 1 / os.sysconf("SC_CLK_TCK")
     stats: dict[int, tuple[int, float]] = {}
