@@ -8,6 +8,7 @@ in its body.
 import json
 import math
 import time
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -85,7 +86,9 @@ def _picture_of(state_dir: Path, alert_id: str, seq: int, digest: str) -> tuple[
     """Name and size of a message's picture; a name under which there is none where it cannot be found."""
     for name in (f"{alert_id}.{seq}.jpg", f"{alert_id}.jpg"):
         for path in state_dir.glob(f"snapshots/????-??-??/{name}"):
-            jpeg = path.read_bytes()
-            if sha256(jpeg).hexdigest() == digest:
-                return str(path.relative_to(state_dir)), len(jpeg)
+            # what cannot be read is no picture to send, and no reason not to start
+            with suppress(OSError):
+                jpeg = path.read_bytes()
+                if sha256(jpeg).hexdigest() == digest:
+                    return str(path.relative_to(state_dir)), len(jpeg)
     return f"snapshots/0001-01-01/{alert_id}.jpg", 0

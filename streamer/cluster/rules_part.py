@@ -82,11 +82,14 @@ class FarPicture:
 
 
 class FarArtist:
-    """A ``streamer.judging.artist.Artist``: has pictures drawn by the part that holds the frame."""
+    """A ``streamer.judging.artist.Artist``: has pictures drawn by the part that holds the frame.
 
-    def __init__(self, silent: dict[Peer, float] | None = None) -> None:
+    ``silent``: until when holders are left alone (monotonic s) that did not answer; all artists of a part share it.
+    """
+
+    def __init__(self, silent: dict[Peer, float]) -> None:
         self.holder: Peer | None = None
-        self._silent = {} if silent is None else silent
+        self._silent = silent
 
     def snapshot(self, frame: Frame, notes: SnapshotAnnotations, style: SnapshotStyle) -> bytes:
         """See ``Artist``."""

@@ -153,6 +153,19 @@ def test_a_picture_that_is_gone_is_told_with_its_alert(tmp_path: Path):
         assert not message.snapshot.exists()
 
 
+def test_a_picture_that_cannot_be_read_keeps_no_outbox_from_opening(tmp_path: Path):
+    jpeg = picture_bytes(1, 2000)
+    with Outbox(tmp_path) as outbox:
+        outbox.enqueue(make_alert("A", jpeg), jpeg, at=100.0)
+        path = outbox.pending(limit=1)[0].snapshot
+    path.unlink()
+    path.mkdir()
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db, db:
+        db.execute("UPDATE messages SET snapshot = ?", ("\0",))
+    with Outbox(tmp_path) as outbox:
+        assert [message.alert_id for message in outbox.pending(limit=10)] == ["A"]
+
+
 def test_a_name_that_is_torn_while_it_runs_leads_nowhere(tmp_path: Path):
     jpeg = picture_bytes(1, 2000)
     with Outbox(tmp_path) as outbox:
