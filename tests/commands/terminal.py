@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
 from types import TracebackType
@@ -68,23 +69,17 @@ class Terminal:
         os.write(self._master, text.encode() + b"\n")
 
     def interrupt(self) -> None:
-        """Ctrl-C, again where nothing happens: the interpreter misses one that comes between its prompt and its reading
-        (CPython's ``my_fgets``).
-        """
-        for _ in range(6):
-            os.write(self._master, b"\x03")
-            end = time.monotonic() + 5
-            while self.process.poll() is None and time.monotonic() < end:
-                self._read(0.1)
-            if self.process.poll() is not None:
-                return
+        """Ctrl-C at the question that it asks."""
+        self._until_it_reads()
+        os.write(self._master, b"\x03")
 
     def close_input(self) -> None:
         """Ctrl-D."""
         os.write(self._master, b"\x04")
 
     def terminate(self) -> None:
-        """SIGTERM."""
+        """SIGTERM at the question that it asks."""
+        self._until_it_reads()
         self.process.send_signal(signal.SIGTERM)
 
     def end(self, timeout_s: float = 60) -> int:
@@ -93,6 +88,21 @@ class Terminal:
         while time.monotonic() < end and self._read(end - time.monotonic()):
             pass
         return self.process.wait(timeout_s)
+
+    def _until_it_reads(self) -> None:
+        """Until it sleeps with the terminal set for reading keys.
+
+        A signal that comes between the prompt and that sleep is not seen by CPython's ``call_readline`` before the next
+        key; a person is not that fast.
+        """
+        status = Path("/proc", str(self.process.pid), "stat")
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            reads_keys = not termios.tcgetattr(self._master)[3] & termios.ICANON
+            if reads_keys and status.read_text().rpartition(")")[2].split()[0] == "S":
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"it reads nothing:\n{self.screen}")
 
     def _read(self, timeout_s: float) -> bool:
         readable, _, _ = select.select([self._master], [], [], timeout_s)

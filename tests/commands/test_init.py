@@ -242,6 +242,7 @@ def test_a_broker_that_is_told_as_encrypted_is_not_asked_whether_it_is(tmp_path)
         user.answer("User at the broker")
         user.expect(f"trying the broker at 127.0.0.1:{port}")
         user.answer("Change the answers", "n")
+        user.expect("Ask this network for ONVIF cameras")
         user.interrupt()
         assert user.end() == 1
     assert "Is the connection encrypted" not in user.screen
