@@ -13,7 +13,8 @@ between; ``--looks every``: all look at every frame. Contenders:
   leave it out with ``--only``).
 - ``keras``: ``cv2.VideoCapture``, the same RetinaFace and classifier in Keras, ``predict_on_batch`` a frame.
 - ``keras-predict``, ``keras-call``: the same with ``predict(x)`` and ``model(x)``, which most people write.
-- ``supervision``: the loop of ``keras`` with supervision's ByteTrack behind it.
+- ``supervision``: the loop of ``keras`` with supervision's ByteTrack behind it, where that is installed
+  (``pip install supervision``).
 - ``aizoo``: ``cv2.VideoCapture`` and AIZOOTech's network of 260 x 260 pixels in LiteRT.
 - ``yunet``: ``cv2.VideoCapture`` and OpenCV's YuNet, which tells no masks.
 
@@ -30,13 +31,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from loops import CONTENDERS, PEERS, looks_of
+from loops import CONTENDERS, PACKAGES, PEERS, looks_of
 
 from streamer.bench.clips import camera_clip
 from streamer.bench.figures import peak_memory_mb
@@ -54,7 +56,7 @@ def main() -> int:
     if options.one:
         print(json.dumps(_measured(options.one, options)))
         return 0
-    names = [name for name in options.only if options.peers or name not in PEERS]
+    names = [name for name in options.only if _is_there(name, options.peers)]
     with tempfile.TemporaryDirectory(prefix="ppewatch-bench-") as folder:
         if options.clip is None:
             options.clip = camera_clip(CLIP, Path(folder), image_hw=_SIZES_HW[options.size])
@@ -91,6 +93,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--one", choices=CONTENDERS, help=argparse.SUPPRESS)
     return parser
+
+
+def _is_there(name: str, peers: Path | None) -> bool:
+    """Whether a contender can run here; says what it lacks."""
+    lacks = "--peers FOLDER" if name in PEERS and peers is None else None
+    package = PACKAGES.get(name)
+    if package is not None and find_spec(package) is None:
+        lacks = f"the package {package}"
+    if lacks is not None:
+        print(f"{name}: left out, for it needs {lacks}", file=sys.stderr)
+    return lacks is None
 
 
 def _run_apart(name: str, options: argparse.Namespace) -> dict[str, float]:

@@ -28,6 +28,8 @@ CONTENDERS: Final = (
 )
 #: Those that need a folder of published detectors.
 PEERS: Final = ("aizoo", "yunet")
+#: Packages beyond this project's own, by who needs them.
+PACKAGES: Final = {"supervision": "supervision", "aizoo": "ai_edge_litert"}
 #: How exactly our own count, by name.
 _PRECISIONS: Final[dict[str, PrecisionChoice]] = {
     "ppewatch": "auto",

@@ -53,6 +53,25 @@ def test_help_of_every_command_works_and_loads_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
+#: Prints how many threads there are after a product of matrices that OpenBLAS would share out.
+PRODUCT = """
+import os
+from streamer.cli import main
+main(("check", "nothing-there.yaml"))
+import numpy
+numpy.ones((800, 800)) @ numpy.ones((800, 800))
+print(len(os.listdir("/proc/self/task")))
+"""
+
+
+def test_no_threads_of_openblas_spin_beside_the_networks():
+    asked = {name: value for name, value in environment().items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", PRODUCT], capture_output=True, text=True, env=asked, check=False
+    )
+    assert done.stdout.strip() == "1", done.stderr
+
+
 def test_the_version_is_that_of_the_distribution():
     done = ppewatch("--version")
     assert done.code == 0
