@@ -97,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _is_there(name: str, peers: Path | None) -> bool:
     """Whether a contender can run here; says what it lacks."""
-    lacks = "--peers FOLDER" if name in PEERS and peers is None else None
+    lacks = None
+    if name in PEERS and (peers is None or not (peers / PEERS[name]).is_file()):
+        lacks = f"--peers FOLDER with {PEERS[name]}"
     package = PACKAGES.get(name)
     if package is not None and find_spec(package) is None:
         lacks = f"the package {package}"

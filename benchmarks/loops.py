@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.evaluation.peers import aizoo, yunet
 from models.runtime.precision import PrecisionChoice
 
 CONTENDERS: Final = (
@@ -26,8 +27,8 @@ CONTENDERS: Final = (
     "aizoo",
     "yunet",
 )
-#: Those that need a folder of published detectors.
-PEERS: Final = ("aizoo", "yunet")
+#: Those that need a folder of published detectors, and their file in it.
+PEERS: Final = {"aizoo": aizoo.FILE_NAME, "yunet": yunet.FILE_NAME}
 #: Packages beyond this project's own, by who needs them.
 PACKAGES: Final = {"supervision": "supervision", "aizoo": "ai_edge_litert"}
 #: How exactly our own count, by name.
@@ -173,20 +174,20 @@ def _supervision(options: argparse.Namespace) -> Look:
 
 
 def _aizoo(options: argparse.Namespace) -> Look:
-    from models.evaluation.peers.aizoo import FILE_NAME, AizooDetector
     from models.pictures import ArrayPicture
 
-    detector = AizooDetector(options.peers / FILE_NAME, score_threshold=_SCORE)
+    detector = aizoo.AizooDetector(options.peers / aizoo.FILE_NAME, score_threshold=_SCORE)
     return lambda picture: len(
         detector.detect([ArrayPicture(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))], (260, 260))[0]
     )
 
 
 def _yunet(options: argparse.Namespace) -> Look:
-    from models.evaluation.peers.yunet import FILE_NAME
     from models.letterbox import input_hw_for
 
-    finder = cv2.FaceDetectorYN.create(str(options.peers / FILE_NAME), "", (320, 320), _SCORE, 0.3, 5000)
+    finder = cv2.FaceDetectorYN.create(
+        str(options.peers / yunet.FILE_NAME), "", (320, 320), _SCORE, 0.3, 5000
+    )
 
     def look(picture: NDArray[np.uint8]) -> int:
         height, width = input_hw_for((picture.shape[0], picture.shape[1]), options.input_size)
