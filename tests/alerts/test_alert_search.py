@@ -1,7 +1,6 @@
 """Alerts found again: filtered, in pages, beside the daemon that writes."""
 
 import sqlite3
-import time
 from dataclasses import replace
 
 import pytest
@@ -98,9 +97,8 @@ def test_it_reads_while_the_daemon_writes(outbox, tmp_path):
     search = AlertSearch(tmp_path)
     with outbox._db.transaction(durable=True) as db:  # in the middle of a write
         db.execute("INSERT INTO counters VALUES ('x', 1)")
-        began = time.monotonic()
+        # a lock would be waited for, and be an error
         assert search.find() == []
-        assert time.monotonic() - began < 4
 
 
 def test_an_outbox_of_before_is_searched_too(outbox, tmp_path):

@@ -143,10 +143,10 @@ def listening(mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Heard]:
         },
     )
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     yield heard
     stop.set()
-    thread.join(5)
+    thread.join(30)
     assert not thread.is_alive()
 
 
@@ -189,12 +189,12 @@ def test_it_does_not_throw_out_another_listener(mosquitto: Mosquitto, listening:
         },
     )
     thread.start()
-    assert ready.wait(10)
+    assert ready.wait(60)
     with Subscriber(mosquitto, "nothing") as sender:
         sender.publish(ALERTS, make_alert("A1").to_json(seq=1))
     wait_until(lambda: len(second.alerts) == len(listening.alerts) == 1)
     stop.set()
-    thread.join(5)
+    thread.join(30)
     assert listening.reader.summary.reconnects == second.reader.summary.reconnects == 0
 
 

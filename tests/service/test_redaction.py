@@ -218,9 +218,9 @@ def test_known_secrets_never_come_back(text):
     ids=lambda text: text[:12],
 )
 def test_hostile_texts_take_no_long(text):
-    started = time.perf_counter()
+    started = time.process_time()
     SecretRedactor(["secret"]).redact(text)
-    assert time.perf_counter() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_secrets_add_up_and_do_not_show():

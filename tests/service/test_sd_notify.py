@@ -15,7 +15,7 @@ from streamer.service.sd_notify import ServiceNotifier, watchdog_interval_s
 def manager(address):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind("\0" + address[1:] if address.startswith("@") else address)
-        receiver.settimeout(2)
+        receiver.settimeout(30)
         yield receiver
 
 

@@ -297,8 +297,8 @@ def test_webhooks_that_are_silent_at_the_end_are_waited_for_together(outbox):
         desk.notify()
         server.wait_for(lambda: len(server.posted) == len(names))
         began_s = time.monotonic()
-        desk.stop(0.5)
-        assert time.monotonic() - began_s < 3.5, "half a second for all, not for each"
+        desk.stop(3.0)
+        assert time.monotonic() - began_s < 15, "three seconds for all, not for each"
 
 
 def test_a_ledger_that_takes_nothing_keeps_nobody_from_being_told(outbox, monkeypatch):
