@@ -3,19 +3,25 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Final
 
 from rules.areas import Areas
 from rules.cooldowns import Closed, Cooldowns
 from rules.crowds import Crowds
 from rules.dwell import DwellClock
 from rules.episodes import Episode, Key
+from rules.findings import Findings
 from rules.person import Person
 from rules.rule import AlertPer, Rule
-from rules.ruling import Ruling, verdicts
+from rules.ruling import Ruling
 from rules.suppressions import Suppressions
 from rules.trace import Trace
 from rules.tuning import Tuning
 from rules.violations import EndReason, Phase, Suppression, Violation
+
+#: Of a snapshot's score, and more than that rounds up.
+_SNAPSHOT_DIGITS: Final = 3
+_ROUNDED: Final = 10**-_SNAPSHOT_DIGITS
 
 
 class EpisodeBook:
@@ -123,9 +129,17 @@ class EpisodeBook:
         )
 
     def begin(
-        self, key: Key, person: Person, clock: DwellClock, *, ruling: Ruling, t: float, snapshot_score: float
+        self,
+        key: Key,
+        person: Person,
+        clock: DwellClock,
+        *,
+        ruling: Ruling,
+        findings: Findings,
+        t: float,
+        snapshot_score: float,
     ) -> None:
-        """Open an episode and tell it."""
+        """Open an episode and tell it; ``findings`` are those of the ruling."""
         rule = self._rules[key[0]]
         silent = rule.alert_per is AlertPer.ZONE
         episode = Episode(
@@ -136,10 +150,9 @@ class EpisodeBook:
             started_t=clock.start_t,
             confirmed_t=t,
             gear=ruling.missing,
-            score=0.0,
+            findings=findings,
             box=person.followed.observation.box_xyxy,
             head=person.followed.observation.head_xyxy,
-            evidence={},
             point=person.followed.last_point,
             unit_px=person.followed.unit_px,
             snapshot_score=snapshot_score,
@@ -165,20 +178,27 @@ class EpisodeBook:
         # where a second takes the person, from the point
         episode.heading = to_x + dx - x, to_y + dy - y
         episode.last_seen_t, episode.unseen_s = t, 0.0
-        if ruling.missing:
+        if ruling.findings is not None:
             episode.with_gear(ruling.missing)
-            episode.evidence = verdicts(episode.rule, person.beliefs)
-            episode.score = max([episode.evidence[gear].score for gear in ruling.missing])
+            episode.findings = ruling.findings
 
     @staticmethod
     def may_update(episode: Episode, t: float) -> bool:
         """Whether an open episode was last told long enough ago, ``update_s``, to be told anew."""
         return t - episode.told_t >= episode.rule.update_s
 
-    def update(self, episode: Episode, t: float, snapshot_score: float) -> None:
-        """Tell an open episode anew when it is better seen or more is missing; ask ``may_update`` first."""
-        better = snapshot_score > self._tuning.better_snapshot * episode.snapshot_score
-        if not better and episode.gear == episode.told_gear:
+    def update(self, episode: Episode, t: float, sight: float) -> None:
+        """Tell an open episode anew when it is better seen or more is missing; ask ``may_update`` first. ``sight``: the
+        score of the snapshot if it were sure what it shows.
+        """
+        more = episode.gear != episode.told_gear
+        wanted = self._tuning.better_snapshot * episode.snapshot_score
+        # what not even a sure look would make better
+        if not more and sight + _ROUNDED <= wanted:
+            return
+        snapshot_score = snapshot_score_of(sight, episode.findings)
+        better = snapshot_score > wanted
+        if not (better or more):
             return
         episode.told_t, episode.told_gear = t, episode.gear
         episode.snapshot_score = max(snapshot_score, episode.snapshot_score)
@@ -275,7 +295,7 @@ class EpisodeBook:
         more = crowd.count > crowd.told_count
         better = leader.snapshot_score > self._tuning.better_snapshot * crowd.snapshot_score
         crowd.box, crowd.head, crowd.owner = leader.box, leader.head, leader.owner
-        crowd.evidence, crowd.score = leader.evidence, leader.score
+        crowd.findings = leader.findings
         crowd.gear = tuple(gear for gear in crowd.rule.require if any(gear in m.gear for m in members))
         if (more or better) and t - crowd.told_t >= crowd.rule.update_s:
             crowd.told_t, crowd.told_count = t, crowd.count
@@ -308,16 +328,21 @@ class EpisodeBook:
                 # a clock that was set back in between must not end an episode before it began
                 ended_at=None if ended_t is None else max(confirmed_at, self._wall(ended_t)),
                 end_reason=reason,
-                score=episode.score,
+                score=episode.findings.score,
                 box_xyxy=episode.box,
                 head_xyxy=episode.head,
-                evidence=episode.evidence,
+                evidence=episode.findings.evidence,
                 count=episode.count,
                 redraw=redraw,
                 snapshot_score=episode.snapshot_score,
                 trace=episode.trace.told(self._wall),
             )
         )
+
+
+def snapshot_score_of(sight: float, findings: Findings) -> float:
+    """How well a snapshot shows what is missing: ``sight``, by how sure that is."""
+    return round(sight * findings.score, _SNAPSHOT_DIGITS)
 
 
 def order_of(key: Key) -> tuple[int, str]:

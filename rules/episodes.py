@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 
 from models.structures import Gear
 from rules.dwell import TOLERANCE_S
+from rules.findings import Findings
 from rules.geometry import Box, Point
 from rules.rule import Rule
 from rules.trace import Trace
-from rules.violations import EndReason, GearVerdict
+from rules.violations import EndReason
 
 #: A rule (its position among the camera's) at one of its places.
 Key = tuple[int, str | None]
@@ -27,7 +28,7 @@ class Episode:
 
     ``owner`` is the track that shows it; ``unseen_s`` the time in which frames came without it. ``is_silent`` episodes
     are members of a crowd and are told by it alone. ``point``, ``unit_px``: the head's place and height, ``heading``
-    where it was going, in pixels per second.
+    where it was going, in pixels per second. ``findings``: of the latest frame in which something was missing.
     """
 
     violation_id: str
@@ -37,10 +38,9 @@ class Episode:
     started_t: float
     confirmed_t: float
     gear: tuple[Gear, ...]
-    score: float
+    findings: Findings
     box: Box
     head: Box | None
-    evidence: dict[Gear, GearVerdict]
     point: Point
     unit_px: float
     heading: Point = (0.0, 0.0)

@@ -3,6 +3,7 @@
 from copy import copy
 from dataclasses import dataclass
 from math import exp, log
+from typing import NamedTuple
 
 from models.structures import GearEvidence, GearState
 from rules.tuning import Tuning
@@ -68,6 +69,26 @@ class Balance:
         self.holds = None
 
 
+class Reading(NamedTuple):
+    """What a belief says at one moment, not yet put into numbers and words: that is asked for much less often.
+
+    ``log_odds``: of the state's statement, by the average look; None where hardly anything was seen. ``look``: the
+    latest that counts.
+    """
+
+    state: GearState
+    log_odds: float | None
+    look: GearEvidence | None
+
+    def verdict(self) -> GearVerdict:
+        """For display and for messages."""
+        score = 0.5 if self.log_odds is None else 1 / (1 + exp(-max(-20.0, min(20.0, self.log_odds))))
+        if self.state is GearState.MISSING or self.state is GearState.INCORRECT:
+            score = 1 - score
+        reason = self.look.reason if self.look is not None else "not seen yet"
+        return GearVerdict(self.state, round(score, 4), reason)
+
+
 class GearBelief:
     """Belief and weight of one gear on one person (ADR 0011).
 
@@ -89,7 +110,7 @@ class GearBelief:
         self.last_look_t: float | None = None
         self._t: float | None = None
         #: as long as nothing has changed
-        self._verdict: GearVerdict | None = None
+        self._reading: Reading | None = None
 
     def advance(self, t: float, interval_s: float) -> None:
         """Let evidence fade to time ``t``; ``interval_s`` is the usual time between frames."""
@@ -113,7 +134,7 @@ class GearBelief:
             self._scale((weight_limit - gain) / weight)
             weight = self.weight
         weight = self.weight = weight + gain
-        self.last_look, self.last_look_t, self._verdict = evidence, t, None
+        self.last_look, self.last_look_t, self._reading = evidence, t, None
         threshold = None
         if weight >= decide_weight:
             threshold, mean = tuning.decide_belief, tuning.decide_logit * weight
@@ -144,23 +165,19 @@ class GearBelief:
         """The statement that a rule asks about."""
         return self.present if allow_incorrect else self.proper
 
-    def verdict(self) -> GearVerdict:
-        """For display and for messages."""
-        if self._verdict is None:
-            state = self.state()
-            is_absent = state is GearState.MISSING and self.present.holds is False
-            score = self._mean(self.present if is_absent else self.proper)
-            if state is GearState.MISSING or state is GearState.INCORRECT:
-                score = 1 - score
-            reason = self.last_look.reason if self.last_look is not None else "not seen yet"
-            self._verdict = GearVerdict(state, round(score, 4), reason)
-        return self._verdict
+    def reading(self) -> Reading:
+        """What is believed now."""
+        if self._reading is None:
+            state, balance = self.state(), self.proper
+            if state is GearState.MISSING and self.present.holds is False:
+                balance = self.present
+            log_odds = None if self.weight <= 1e-9 else balance.belief / self.weight
+            self._reading = Reading(state, log_odds, self.last_look)
+        return self._reading
 
-    def _mean(self, balance: Balance) -> float:
-        """Probability by the average look."""
-        if self.weight <= 1e-9:
-            return 0.5
-        return 1 / (1 + exp(-max(-20.0, min(20.0, balance.belief / self.weight))))
+    def verdict(self) -> GearVerdict:
+        """The reading for display and for messages."""
+        return self.reading().verdict()
 
     def _scale(self, factor: float) -> None:
         weight = self.weight = self.weight * factor
@@ -168,7 +185,7 @@ class GearBelief:
         proper.belief *= factor
         if present is not proper:
             present.belief *= factor
-        self._verdict = None
+        self._reading = None
         if weight < self._tuning.forget_weight:
             proper.forget()
             present.forget()

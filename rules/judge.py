@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from models.structures import Gear, GearState
-from rules.book import EpisodeBook
+from rules.book import EpisodeBook, snapshot_score_of
 from rules.dwell import TOLERANCE_S, DwellClock, Moment
 from rules.episodes import Episode, Key
 from rules.geometry import height
@@ -92,7 +92,7 @@ class Judge:
         elif ruling.verdict is GearState.MISSING and ruling.supports and person.is_clearly_in(place):
             episode.violates(t)
             if self._book.may_update(episode, t):
-                self._book.update(episode, t, _snapshot_score(episode.score, person, input_scale))
+                self._book.update(episode, t, _sight(person, input_scale))
         if holding is not None and episode.is_clear(t) and episode.clearing is not None:
             self._book.close(episode, t, ended_t=episode.clearing.since_t, reason=episode.clearing.reason)
 
@@ -116,7 +116,8 @@ class Judge:
         if not ruling.looked:
             return
         clock = self._clock(key, person, ruling, moment)
-        if clock is None or ruling.verdict is not GearState.MISSING or not ruling.supports:
+        findings = ruling.findings
+        if clock is None or findings is None or not ruling.supports:
             return
         clock.know(moment)
         heir = heir_of(
@@ -135,15 +136,16 @@ class Judge:
             return
         if not (person.followed.is_confirmed and clock.is_due(self._rules[key[0]].dwell_s)):
             return
-        score = max(person.beliefs[gear].verdict().score for gear in ruling.missing)
-        if self._book.hold_in_area(key, person, clock, t=t, score=score, image_hw=image_hw):
+        if self._book.hold_in_area(key, person, clock, t=t, score=findings.score, image_hw=image_hw):
             return
         held_by = self._book.held_by(key, person, t)
         if held_by is not None:
             self._book.hold(key, person, clock, held_by, t)
         else:
-            snapshot_score = _snapshot_score(score, person, input_scale)
-            self._book.begin(key, person, clock, ruling=ruling, t=t, snapshot_score=snapshot_score)
+            snapshot_score = snapshot_score_of(_sight(person, input_scale), findings)
+            self._book.begin(
+                key, person, clock, ruling=ruling, findings=findings, t=t, snapshot_score=snapshot_score
+            )
             del person.clocks[key]
 
     def _clock(self, key: Key, person: Person, ruling: Ruling, moment: Moment) -> DwellClock | None:
@@ -217,10 +219,10 @@ class Judge:
         return False
 
 
-def _snapshot_score(score: float, person: Person, input_scale: float) -> float:
-    """Pixels of the head's height at the network's input, times how sure and how clear the look is."""
+def _sight(person: Person, input_scale: float) -> float:
+    """Pixels of the head's height at the network's input, times how clear the look is."""
     observation = person.followed.observation
     if observation.head_xyxy is None:
         return 0.0
     quality = max([evidence.quality for evidence in observation.gear.values()], default=0.0)
-    return round(height(observation.head_xyxy) * input_scale * score * quality, 3)
+    return height(observation.head_xyxy) * input_scale * quality

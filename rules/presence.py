@@ -23,13 +23,13 @@ class Presence:
         """Inside, and not just about to have left."""
         return self.is_inside and self.outside_since is None
 
-    def update(self, t: float, distance: float, *, margin: float, tuning: Tuning) -> None:
-        """Take the anchor's signed distance to the outline (positive inside) at ``t``; both in one unit."""
-        if distance >= 0:
+    def update(self, t: float, outside_by: float, *, margin: float, tuning: Tuning) -> None:
+        """Take how far the anchor lies outside the zone at ``t``, 0 inside; in the unit of ``margin``."""
+        if outside_by <= 0:
             if not self.is_inside:
                 self.is_inside, self.entered_t = True, t
             self.outside_since = None
-        elif distance >= -margin:
+        elif outside_by <= margin:
             if self.is_inside:
                 self.outside_since = None
         else:

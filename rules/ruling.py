@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from models.structures import Gear, GearState, PersonObservation
 from rules.evidence import GearBelief
+from rules.findings import Findings
 from rules.person import Person
 from rules.rule import Rule
-from rules.violations import GearVerdict
 
 
 class Ruling(NamedTuple):
@@ -20,6 +20,7 @@ class Ruling(NamedTuple):
       MISSING verdict something of ``missing``.
     - ``is_run``: looks against the gear outweigh those for it since some moment.
     - ``worn_since``: the first look of the run that made the verdict WORN.
+    - ``findings``: of a MISSING verdict, what is known of all that is required.
     """
 
     verdict: GearState
@@ -28,6 +29,7 @@ class Ruling(NamedTuple):
     supports: bool
     is_run: bool
     worn_since: float | None
+    findings: Findings | None
 
 
 def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonObservation | None) -> Ruling:
@@ -61,6 +63,10 @@ def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonO
         since = balance.true_since
         if since is not None and (worn_since is None or since > worn_since):
             worn_since = since
+    findings = None
+    if missing:
+        readings = {gear: beliefs[gear].reading() for gear in rule.require if gear in beliefs}
+        findings = Findings(readings, tuple(missing))
     return Ruling(
         GearState.MISSING if missing else GearState.WORN if all_worn else GearState.UNKNOWN,
         tuple(missing),
@@ -68,6 +74,7 @@ def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonO
         supports if missing else is_against,
         is_run,
         worn_since,
+        findings,
     )
 
 
@@ -107,8 +114,3 @@ class Rulings(dict[int, Ruling]):
         observation = person.followed.observation if person.is_seen else None
         ruling = self[track_id] = rule_on(self._rule, person.beliefs, observation)
         return ruling
-
-
-def verdicts(rule: Rule, beliefs: Mapping[Gear, GearBelief]) -> dict[Gear, GearVerdict]:
-    """What is known of the gear that the rule requires."""
-    return {gear: beliefs[gear].verdict() for gear in rule.require if gear in beliefs}

@@ -14,6 +14,7 @@ from rules.book import EpisodeBook
 from rules.compliance import ComplianceCounter
 from rules.cooldowns import Closed
 from rules.episodes import Episode, Key
+from rules.findings import Findings
 from rules.geometry import Box, Point
 from rules.rule import Rule
 from rules.stillness import Stillness
@@ -159,12 +160,12 @@ def _episode(episode: Episode, t: float) -> dict[str, Any]:
         "last_seen_s": t - episode.last_seen_t,
         "told_s": t - episode.told_t,
         "gear": [gear.value for gear in episode.gear],
-        "score": episode.score,
+        "score": episode.findings.score,
         "box": list(episode.box),
         "head": None if episode.head is None else list(episode.head),
         "evidence": {
             gear.value: [verdict.state.value, verdict.score, verdict.reason]
-            for gear, verdict in episode.evidence.items()
+            for gear, verdict in episode.findings.evidence.items()
         },
         "point": list(episode.point),
         "unit_px": episode.unit_px,
@@ -183,6 +184,10 @@ def _restored(row: dict[str, Any], key: Key, rule: Rule | None, t: float) -> Epi
         int(row["trace_left_out"]),
     )
     trace.add(t, "restored", "after a restart")
+    evidence = {
+        Gear(name): GearVerdict(GearState(verdict[0]), float(verdict[1]), str(verdict[2]))
+        for name, verdict in row["evidence"].items()
+    }
     return Episode(
         violation_id=str(row["violation_id"]),
         key=key,
@@ -191,13 +196,9 @@ def _restored(row: dict[str, Any], key: Key, rule: Rule | None, t: float) -> Epi
         started_t=t - float(row["started_s"]),
         confirmed_t=t - float(row["confirmed_s"]),
         gear=gear,
-        score=float(row["score"]),
+        findings=Findings.told(evidence, float(row["score"])),
         box=_box(row["box"]),
         head=None if row["head"] is None else _box(row["head"]),
-        evidence={
-            Gear(name): GearVerdict(GearState(verdict[0]), float(verdict[1]), str(verdict[2]))
-            for name, verdict in row["evidence"].items()
-        },
         point=_point(row["point"]),
         unit_px=float(row["unit_px"]),
         last_seen_t=t - float(row["last_seen_s"]),

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from rules.geometry import edges_of, height
+from rules.geometry import Edges, edges_of, height
 from rules.person import Person
 from rules.presence import Presence
 from rules.tuning import Tuning
-from rules.zones import Outline, Zone, anchor_points
+from rules.zones import Anchor, Outline, Zone, anchor_points
 
 
 class ZoneMap:
@@ -27,22 +27,25 @@ class ZoneMap:
         if not seen or not self._zones:
             return
         moved: list[Person] = []
-        bodies = edges_of([person.followed.body_box for person in seen])
-        heads = edges_of([person.followed.head_box for person in seen])
+        boxes: dict[bool, Edges] = {}
         for name, zone in self._zones.items():
             if (name, image_hw) not in self._outlines:
                 self._outlines[name, image_hw] = Outline(zone.polygon_px(image_hw))
-            x, y = anchor_points(bodies, heads, zone.anchor)
-            distances = self._outlines[name, image_hw].signed_distances(x, y).tolist()
-            for person, distance in zip(seen, distances, strict=True):
+            by_head = zone.anchor is Anchor.HEAD
+            if by_head not in boxes:
+                found = [person.followed for person in seen]
+                boxes[by_head] = edges_of([one.head_box if by_head else one.body_box for one in found])
+            x, y = anchor_points(boxes[by_head], zone.anchor)
+            distances = self._outlines[name, image_hw].outside_by(x, y).tolist()
+            for person, outside_by in zip(seen, distances, strict=True):
                 presence = person.presences.get(name)
                 if presence is None:
                     presence = person.presences[name] = Presence()
                 was_inside = presence.is_inside
-                if distance >= 0 and was_inside and presence.outside_since is None:
+                if outside_by <= 0 and was_inside and presence.outside_since is None:
                     continue
                 margin = self._tuning.zone_margin * height(person.followed.body_box)
-                presence.update(t, distance, margin=margin, tuning=self._tuning)
+                presence.update(t, outside_by, margin=margin, tuning=self._tuning)
                 if presence.is_inside != was_inside:
                     moved.append(person)
         for person in moved:

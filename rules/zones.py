@@ -17,14 +17,14 @@ class Anchor(StrEnum):
     HEAD = "head"
 
 
-def anchor_points(bodies: Edges, heads: Edges, anchor: Anchor) -> tuple[Vector, Vector]:
-    """The tested points of persons, x and y (N,), by their bodies and heads, (4, N) each, in original pixels; they may
-    lie outside the picture and are not pulled back into it.
+def anchor_points(boxes: Edges, anchor: Anchor) -> tuple[Vector, Vector]:
+    """The tested points of persons, x and y (N,), by ``boxes`` (4, N) in original pixels: of their heads for HEAD, else
+    of their bodies. They may lie outside the picture and are not pulled back into it.
 
     FEET is the middle of the lower edge of the body's box, CENTER the middle of that box, HEAD the middle of the
     head's.
     """
-    x1, y1, x2, y2 = heads if anchor is Anchor.HEAD else bodies
+    x1, y1, x2, y2 = boxes
     if anchor is Anchor.FEET:
         return x1 + (x2 - x1) / 2, y2
     return (x1 + x2) / 2, (y1 + y2) / 2
@@ -66,21 +66,20 @@ class Outline:
         self._length_sq = np.where(length_sq > 0, length_sq, 1.0)
         self._rise = np.where(self._side_y == 0, 1.0, self._side_y)
 
-    def signed_distances(self, x: Vector, y: Vector) -> Vector:
-        """Distance of each point (N,) to the outline: positive inside, negative outside.
+    def outside_by(self, x: Vector, y: Vector) -> Vector:
+        """How far each point (N,) lies outside the polygon: its distance to the outline, 0 for those inside.
 
         Inside is decided by the even-odd rule. Returns float64 (N,) in the unit of the input.
         """
         side_x, side_y = self._side_x, self._side_y
         x, y = x[:, None] - self._x, y[:, None] - self._y
-        along = np.minimum(np.maximum((x * side_x + y * side_y) / self._length_sq, 0.0), 1.0)
-        nearest_sq = np.minimum.reduce((x - along * side_x) ** 2 + (y - along * side_y) ** 2, axis=1)
         crosses_right = x < side_x * y / self._rise
         crossings = np.count_nonzero(((y >= 0) != (y - side_y >= 0)) & crosses_right, axis=1)
-        distances = np.sqrt(nearest_sq)
-        return np.asarray(np.where(crossings % 2 == 1, distances, -distances), np.float64)
-
-
-def signed_distances(points_xy: NDArray[np.float64], polygon_xy: NDArray[np.float64]) -> Vector:
-    """``Outline.signed_distances`` of points (N, 2) to the outline of a polygon (P, 2)."""
-    return Outline(polygon_xy).signed_distances(*points_xy.T)
+        (outside,) = (crossings % 2 == 0).nonzero()
+        distances = np.zeros(len(crossings))
+        if len(outside):
+            x, y = x.take(outside, axis=0), y.take(outside, axis=0)
+            along = np.minimum(np.maximum((x * side_x + y * side_y) / self._length_sq, 0.0), 1.0)
+            nearest_sq = np.minimum.reduce((x - along * side_x) ** 2 + (y - along * side_y) ** 2, axis=1)
+            distances[outside] = np.sqrt(nearest_sq)
+        return distances

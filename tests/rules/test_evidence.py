@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.structures import GearEvidence, GearState
+from models.structures import Gear, GearEvidence, GearState
 from rules.evidence import GearBelief
+from rules.findings import Findings
 from rules.tuning import Tuning
 
 
@@ -96,6 +97,17 @@ def test_incorrect_is_missing_unless_allowed():
     assert belief.balance(allow_incorrect=False).holds is False
     assert belief.balance(allow_incorrect=True).holds is True
     assert belief.verdict().score > 0.8
+
+
+def test_findings_say_later_what_was_believed_when_they_were_taken():
+    belief = watch([0.05] * 10)
+    findings = Findings({Gear.HARD_HAT: belief.reading()}, (Gear.HARD_HAT,))
+    then = belief.verdict()
+    watch([0.95] * 20, belief=belief, start=10.0)
+    assert belief.verdict().state is GearState.WORN
+    assert findings.evidence == {Gear.HARD_HAT: then}
+    assert findings.score == then.score > 0.8
+    assert then.state is GearState.MISSING
 
 
 def test_the_run_of_looks_begins_at_its_first_and_survives_a_slip():
