@@ -48,12 +48,13 @@ _CHATTY_LIBRARIES: Final = ("asyncio", "transitions", "amqtt", "h5py", "matplotl
 
 #: Read by native libraries when they are loaded, which is after this: TensorFlow and OpenCV speak of errors only,
 #: and OpenCV refuses a picture that claims more pixels than any camera gives before it takes memory for it. numpy's
-#: products are all small here, and OpenBLAS' threads wait for the next one by spinning.
+#: products and OpenCV's pictures are all small here, and their threads wait for the next one by spinning.
 _NATIVE_SETTINGS: Final = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "OPENCV_LOG_LEVEL": "ERROR",
     "OPENCV_IO_MAX_IMAGE_PIXELS": str(200_000_000),
     "OPENBLAS_NUM_THREADS": "1",
+    "OPENCV_FOR_THREADS_NUM": "1",
 }
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
