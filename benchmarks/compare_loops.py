@@ -13,8 +13,8 @@ between; ``--looks every``: all look at every frame. Contenders:
   leave it out with ``--only``).
 - ``keras``: ``cv2.VideoCapture``, the same RetinaFace and classifier in Keras, ``predict_on_batch`` a frame.
 - ``keras-predict``, ``keras-call``: the same with ``predict(x)`` and ``model(x)``, which most people write.
-- ``supervision``: the loop of ``keras`` with supervision's ByteTrack behind it, where that is installed
-  (``pip install supervision``).
+- ``supervision``: the loop of ``keras`` with supervision's ByteTrack behind it, where that is installed (the extra
+  ``benchmark``).
 - ``aizoo``: ``cv2.VideoCapture`` and AIZOOTech's network of 260 x 260 pixels in LiteRT.
 - ``yunet``: ``cv2.VideoCapture`` and OpenCV's YuNet, which tells no masks.
 

@@ -129,17 +129,9 @@ class EpisodeBook:
         )
 
     def begin(
-        self,
-        key: Key,
-        person: Person,
-        clock: DwellClock,
-        *,
-        ruling: Ruling,
-        findings: Findings,
-        t: float,
-        snapshot_score: float,
+        self, key: Key, person: Person, clock: DwellClock, *, ruling: Ruling, t: float, snapshot_score: float
     ) -> None:
-        """Open an episode and tell it; ``findings`` are those of the ruling."""
+        """Open an episode and tell it."""
         rule = self._rules[key[0]]
         silent = rule.alert_per is AlertPer.ZONE
         episode = Episode(
@@ -150,7 +142,7 @@ class EpisodeBook:
             started_t=clock.start_t,
             confirmed_t=t,
             gear=ruling.missing,
-            findings=findings,
+            findings=ruling.findings,
             box=person.followed.observation.box_xyxy,
             head=person.followed.observation.head_xyxy,
             point=person.followed.last_point,
@@ -178,7 +170,7 @@ class EpisodeBook:
         # where a second takes the person, from the point
         episode.heading = to_x + dx - x, to_y + dy - y
         episode.last_seen_t, episode.unseen_s = t, 0.0
-        if ruling.findings is not None:
+        if ruling.missing:
             episode.with_gear(ruling.missing)
             episode.findings = ruling.findings
 

@@ -4,7 +4,7 @@ An open episode takes the latest findings with every frame, and is told a few ti
 """
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Final, Self
 
 from models.structures import Gear
 from rules.evidence import Reading
@@ -14,7 +14,7 @@ from rules.violations import GearVerdict
 class Findings:
     """The verdicts of one frame on the gear that a rule requires of one person.
 
-    - ``readings``: of that gear. ``missing``: what of it is missing.
+    - ``readings``: of that gear. ``missing``: what of it is missing; where nothing is, there is no ``score``.
     """
 
     __slots__ = ("_evidence", "_missing", "_readings", "_score")
@@ -45,3 +45,7 @@ class Findings:
         if self._score is None:
             self._score = max(self.evidence[gear].score for gear in self._missing)
         return self._score
+
+
+#: Of somebody from whom nothing is missing.
+NOTHING: Final = Findings({}, ())

@@ -116,8 +116,7 @@ class Judge:
         if not ruling.looked:
             return
         clock = self._clock(key, person, ruling, moment)
-        findings = ruling.findings
-        if clock is None or findings is None or not ruling.supports:
+        if clock is None or ruling.verdict is not GearState.MISSING or not ruling.supports:
             return
         clock.know(moment)
         heir = heir_of(
@@ -136,16 +135,14 @@ class Judge:
             return
         if not (person.followed.is_confirmed and clock.is_due(self._rules[key[0]].dwell_s)):
             return
-        if self._book.hold_in_area(key, person, clock, t=t, score=findings.score, image_hw=image_hw):
+        if self._book.hold_in_area(key, person, clock, t=t, score=ruling.findings.score, image_hw=image_hw):
             return
         held_by = self._book.held_by(key, person, t)
         if held_by is not None:
             self._book.hold(key, person, clock, held_by, t)
         else:
-            snapshot_score = snapshot_score_of(_sight(person, input_scale), findings)
-            self._book.begin(
-                key, person, clock, ruling=ruling, findings=findings, t=t, snapshot_score=snapshot_score
-            )
+            snapshot_score = snapshot_score_of(_sight(person, input_scale), ruling.findings)
+            self._book.begin(key, person, clock, ruling=ruling, t=t, snapshot_score=snapshot_score)
             del person.clocks[key]
 
     def _clock(self, key: Key, person: Person, ruling: Ruling, moment: Moment) -> DwellClock | None:

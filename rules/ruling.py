@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from models.structures import Gear, GearState, PersonObservation
 from rules.evidence import GearBelief
-from rules.findings import Findings
+from rules.findings import NOTHING, Findings
 from rules.person import Person
 from rules.rule import Rule
 
@@ -20,7 +20,7 @@ class Ruling(NamedTuple):
       MISSING verdict something of ``missing``.
     - ``is_run``: looks against the gear outweigh those for it since some moment.
     - ``worn_since``: the first look of the run that made the verdict WORN.
-    - ``findings``: of a MISSING verdict, what is known of all that is required.
+    - ``findings``: of a MISSING verdict, what is known of all that is required; ``NOTHING`` of another.
     """
 
     verdict: GearState
@@ -29,7 +29,7 @@ class Ruling(NamedTuple):
     supports: bool
     is_run: bool
     worn_since: float | None
-    findings: Findings | None
+    findings: Findings
 
 
 def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonObservation | None) -> Ruling:
@@ -63,7 +63,7 @@ def rule_on(rule: Rule, beliefs: Mapping[Gear, GearBelief], observation: PersonO
         since = balance.true_since
         if since is not None and (worn_since is None or since > worn_since):
             worn_since = since
-    findings = None
+    findings = NOTHING
     if missing:
         readings = {gear: beliefs[gear].reading() for gear in rule.require if gear in beliefs}
         findings = Findings(readings, tuple(missing))
