@@ -35,9 +35,15 @@ demo: $(VENV)/.run-installed
 # Two processes, for half of the suite waits; a file stays in one of them, which keeps what it has built. Files go in
 # the order of tests/conftest.py, where the longest are first, and not by their number of tests.
 # System parts that the tests talk to are installed when that is allowed; else their tests are skipped and say so.
+# A test of servers, browsers and clocks that fails is tried once more, three of the suite at most, and told with what failed
+# the first time: on a busy machine the change is seldom to blame. Tests that compute, and those of faults, get no second
+# chance. ARGS="--reruns 0" takes it from all, to find what is left to chance.
+TRIED_ONCE := rules judging history config models fuzz faults
+RETRIES := --reruns 1 --reruns-delay 1 --max-suite-reruns 3 --rerun-show-tracebacks \
+	$(TRIED_ONCE:%=--rerun-exclude-path tests/%)
 test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(RETRIES) $(ARGS)
 
 # What is no part of the suite because it takes a minute and more: the short forms of `make faults` and `ppewatch soak`, and
 # whole daemons watched at length. Tests that share a daemon stay in one process.
