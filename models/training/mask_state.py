@@ -1,16 +1,8 @@
-"""Train a mask-state classifier: ``ppewatch train classifier RECIPE.yaml --data DATA --out FOLDER``.
+"""Trains a mask-state classifier as a recipe says, on faces that are cut out (``ppewatch train classifier``)."""
 
-Faces are cut out of their pictures once, then learned in balanced, augmented batches; AdamW with a warm-up and a
-cosine; the weights that count are an exponential average of those that learn. The best round is the one that does
-best on the held-out faces, clean and degraded alike; the temperatures are fitted there too. An interrupted run
-continues where its folder says it stood.
-"""
-
-import argparse
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -19,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.errors import ModelError
 from models.mask_state.network import ARCHITECTURE, build_mask_state_network
 from models.training.curves import Curves
 from models.training.mask_state_augmentation import plain_crops
@@ -28,9 +19,7 @@ from models.training.mask_state_cache import CropCache, part_of_cache
 from models.training.mask_state_initial import IMAGENET, load_initial
 from models.training.mask_state_judging import Judge, Judgement
 from models.training.mask_state_learner import MaskStateLearner
-from models.training.mask_state_prepare import add_material_arguments, prepared_crops
-from models.training.mask_state_recipe import MaskStateRecipe, read_mask_state_recipe
-from models.training.part import add_part_argument, part_of_rounds
+from models.training.mask_state_recipe import MaskStateRecipe
 from models.training.run_state import load_state, recipe_text, save_state
 from models.weights import digest_of, save_weights
 from models.weights.keras_variables import assign_tensors
@@ -175,53 +164,3 @@ def _named(initial: Path | None) -> str | None:
     if initial is None or initial == IMAGENET:
         return None if initial is None else str(initial)
     return digest_of(initial)
-
-
-def main(
-    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.mask_state"
-) -> int:
-    """Train as a recipe says."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--data", type=Path, help="folder of the data sets")
-    parser.add_argument(
-        "--crops", type=Path, help="folder of the faces cut out, made when missing; else in --out"
-    )
-    parser.add_argument(
-        "--init",
-        type=Path,
-        help="weights to start from: .safetensors, .h5, .tflite, .pth, or the word imagenet; else random ones",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; an existing one continues"
-    )
-    add_material_arguments(parser)
-    add_part_argument(parser)
-    options = parser.parse_args(arguments)
-    try:
-        recipe = read_mask_state_recipe(options.recipe)
-        recipe = replace(recipe, part=options.part, rounds=part_of_rounds(recipe.rounds, options.part))
-        training, validation = prepared_crops(
-            recipe,
-            options.crops or options.out / "crops",
-            data=options.data,
-            detector_weights=options.detector,
-            earlier=options.earlier,
-        )
-        best = train_mask_state(
-            recipe,
-            options.out,
-            training=training,
-            validation=validation,
-            initial=options.init,
-            report=lambda line: print(line, flush=True),
-        )
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"best weights: {best}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,23 +1,11 @@
-"""Cut out the faces that a mask-state classifier learns from, once, so that training reads no pictures.
+"""The faces that a mask-state classifier learns from, cut out once, so that training reads no pictures."""
 
-    ppewatch train classifier-crops RECIPE.yaml --data DATA --out CROPS
-
-makes what ``ppewatch train classifier RECIPE.yaml --crops CROPS`` would make itself: ``located.json`` (the faces that a
-RetinaFace finds in pictures without boxes), ``training.npz`` and ``validation.npz``; from the collection also
-``face_crops_measured``, the face crops kept to measure by, which ``ppewatch evaluate classifier`` reads. What is there
-already is not made again.
-"""
-
-import argparse
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from models.data.writers import write_data_set
-from models.errors import DataSetError, ModelError, TrainingError
-from models.mask_state.network import LOGITS
+from models.errors import DataSetError, TrainingError
 from models.training.mask_state_cache import CropCache, build_cache, load_cache, save_cache
 from models.training.mask_state_collection import (
     collection_examples,
@@ -27,7 +15,7 @@ from models.training.mask_state_collection import (
 )
 from models.training.mask_state_examples import FaceExample
 from models.training.mask_state_located import ToLocate, located_faces
-from models.training.mask_state_recipe import MaskStateRecipe, read_mask_state_recipe
+from models.training.mask_state_recipe import MaskStateRecipe
 from models.training.mask_state_sets import load_face_set
 from models.training.run_state import recipe_text
 
@@ -115,41 +103,3 @@ def gather_examples(
         )
         measured += measured_examples(data, close_ups, located, geometry=geometry)
     return examples, measured
-
-
-def add_material_arguments(parser: argparse.ArgumentParser) -> None:
-    """What both commands need to make crops."""
-    parser.add_argument("--detector", type=Path, help="weights of a RetinaFace; else the shipped ones")
-    parser.add_argument("--earlier", type=Path, help="weights of an earlier classifier, for the collection")
-
-
-def main(
-    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.mask_state_prepare"
-) -> int:
-    """The command; returns its exit code."""
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    add_material_arguments(parser)
-    options = parser.parse_args(arguments)
-    try:
-        training, validation = prepared_crops(
-            read_mask_state_recipe(options.recipe),
-            options.out,
-            data=options.data,
-            detector_weights=options.detector,
-            earlier=options.earlier,
-        )
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    counts = [int((training.labels == label).sum()) for label in range(LOGITS)]
-    print(f"{len(training)} faces to learn from, by state {counts}; {len(validation)} to measure by")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

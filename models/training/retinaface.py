@@ -1,16 +1,9 @@
-"""Train a RetinaFace: ``ppewatch train retinaface RECIPE.yaml --data DATA --out FOLDER``.
+"""Trains a RetinaFace as a recipe says (``ppewatch train retinaface``)."""
 
-Starts from ``--init``: weights of another one, of an ImageNet backbone, or none. A ``--teacher``, if there is
-one, completes the labels (see ``retinaface_teacher``). Measures the averaged weights on held-out pictures as
-it goes and keeps the best. An interrupted run continues where its folder says it stood.
-"""
-
-import argparse
 import json
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +11,14 @@ import cv2
 import keras
 from tqdm import tqdm
 
-from models.errors import ModelError
 from models.retinaface.config import ARCHITECTURE, RetinaFaceConfig
 from models.retinaface.detector import NetworkDetector
 from models.retinaface.network import build_retinaface
 from models.training.curves import Curves
-from models.training.part import add_part_argument, part_of_rounds
 from models.training.retinaface_held_out import HeldOutFigures, measure_held_out
 from models.training.retinaface_initialisation import config_for, finds_faces, initialise
 from models.training.retinaface_learner import Learner
-from models.training.retinaface_recipe import RetinaFaceRecipe, read_recipe
+from models.training.retinaface_recipe import RetinaFaceRecipe
 from models.training.retinaface_sets import batches, held_out_close_ups, held_out_pictures, load_set
 from models.training.run_state import load_state, recipe_text, save_state
 from models.weights import digest_of, save_weights
@@ -164,32 +155,3 @@ def _round(learner: Learner, stream: Iterator[Any], steps: int) -> dict[str, flo
                 sums[name] = sums.get(name, 0.0) + value / left
             bar.update()
     return sums | {"seconds_per_step": (time.monotonic() - began) / left}
-
-
-def main(
-    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.retinaface"
-) -> int:
-    """Train as a recipe says."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument("--init", type=Path, help="weights to start from, as a weights file; random if none")
-    parser.add_argument("--teacher", type=Path, help="weights of a RetinaFace that completes the labels")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; an existing one continues"
-    )
-    add_part_argument(parser)
-    options = parser.parse_args(arguments)
-    try:
-        recipe = read_recipe(options.recipe, data=options.data, init=options.init, teacher=options.teacher)
-        recipe = replace(recipe, part=options.part, rounds=part_of_rounds(recipe.rounds, options.part))
-        best = train_retinaface(recipe, options.out, report=lambda line: print(line, flush=True))
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"best weights: {best}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -9,16 +9,14 @@ from streamer.commands import ExitCode
 from streamer.native_noise import native_noise_hidden
 
 
-def run_main_of(module: str, arguments: Sequence[str], *, prog: str, loads_later: bool = False) -> ExitCode:
-    """Run ``main(arguments, prog=prog)`` of ``module``; its exit code is ours.
+def run_main_of(module: str, arguments: Sequence[str], *, prog: str) -> ExitCode:
+    """Run ``main(arguments, prog=prog, loading=...)`` of ``module``; its exit code is ours.
 
-    With ``loads_later`` the module imports TensorFlow when it knows that it needs it, inside of the context manager
-    that ``main`` is given as ``loading``.
+    It imports TensorFlow when it knows that it needs it, inside of the context manager ``loading``.
     """
-    with native_noise_hidden() if loads_later else _loading():
+    with native_noise_hidden():
         main = importlib.import_module(module).main
-    options = {"loading": _loading} if loads_later else {}
-    return ExitCode(main(list(arguments), prog=prog, **options))
+    return ExitCode(main(list(arguments), prog=prog, loading=_loading))
 
 
 @contextmanager

@@ -26,10 +26,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> ExitCode:
     """Measure and print."""
-    return run_main_of(
-        _EVALUATIONS[args.what],
-        args.arguments,
-        prog=f"ppewatch evaluate {args.what}",
-        # they import TensorFlow only when they have read their arguments and labels
-        loads_later=True,
-    )
+    return run_main_of(_EVALUATIONS[args.what], args.arguments, prog=f"ppewatch evaluate {args.what}")

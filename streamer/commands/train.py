@@ -9,10 +9,10 @@ from streamer.commands.delegation import run_main_of
 HELP = "train a network from a recipe"
 
 _TRAINERS: Final = {
-    "retinaface": "models.training.retinaface",
-    "classifier-crops": "models.training.mask_state_prepare",
-    "classifier": "models.training.mask_state",
-    "maskrcnn": "models.training.mask_rcnn.trainer",
+    "retinaface": "models.training.commands.retinaface",
+    "classifier-crops": "models.training.commands.mask_state_crops",
+    "classifier": "models.training.commands.mask_state",
+    "maskrcnn": "models.training.commands.mask_rcnn",
 }
 
 

@@ -205,6 +205,9 @@ def _import(args: argparse.Namespace) -> int:
     from streamer.native_noise import native_noise_hidden
 
     _check_target(args.target)
+    if not args.source.is_file():
+        # seconds before TensorFlow would let anybody say so
+        raise CommandError(f"{args.source}: there is no such file")
     with native_noise_hidden():
         load_keras()
         digest = _imported(args)

@@ -10,6 +10,7 @@ from command_line import one_line_of, ppewatch
         (("train", "retinaface"), ("--data", "--init", "--out")),
         (("train", "classifier"), ("--data", "--init", "--crops", "--out")),
         (("train", "classifier-crops"), ("--detector", "--out")),
+        (("train", "maskrcnn"), ("--pseudo", "--init", "--out")),
         (("evaluate", "pipeline"), ("--detector", "--classifier", "--least-height", "--peers")),
         (("evaluate", "detector"), ("--input-size", "--beside", "--peers")),
         (("evaluate", "classifier"), ("--weights", "--class", "--whole-pictures")),

@@ -17,7 +17,19 @@ def test_no_installed_dependency_provides_our_top_level_names():
 
 
 @pytest.mark.parametrize(
-    "module", ["config", "rules", "streamer.ingest", "models.structures", "streamer.cli"]
+    "module",
+    [
+        "config",
+        "rules",
+        "streamer.ingest",
+        "models.structures",
+        "streamer.cli",
+        # so that usage is told at once
+        *(
+            f"models.training.commands.{name}"
+            for name in ("retinaface", "mask_state", "mask_state_crops", "mask_rcnn")
+        ),
+    ],
 )
 def test_light_modules_never_load_tensorflow(module):
     code = f"import sys, {module}; sys.exit({{'tensorflow', 'keras', 'jax'}} & set(sys.modules) or 0)"

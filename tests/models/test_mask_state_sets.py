@@ -16,7 +16,7 @@ from models.errors import DataSetError, TrainingError
 from models.mask_state.classifier import MaskStateClassifier
 from models.mask_state.crops import CropGeometry, whole_picture_box
 from models.mask_state.network import KINDS
-from models.training.mask_state import main
+from models.training.commands.mask_state import main
 from models.training.mask_state_labels import (
     INCORRECT,
     UNKNOWN_KIND,
@@ -216,7 +216,7 @@ def test_one_command_leads_from_pictures_to_weights(
     write_labels(tmp_path / "site", pictures=16)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     out = tmp_path / "run"
-    code = main([str(tmp_path / "recipe.yaml"), "--data", str(tmp_path), "--out", str(out)])
+    code = main([str(tmp_path / "recipe.yaml"), "--data", str(tmp_path), "--out", str(out)], prog="train")
     assert code == 0, capsys.readouterr().err
     assert capsys.readouterr().out.splitlines()[-1] == f"best weights: {out / 'best.safetensors'}"
     rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -238,7 +238,7 @@ def test_one_command_leads_from_pictures_to_weights(
     (tmp_path / "recipe.yaml").write_text(RECIPE.replace("seed: 3", "seed: 4"))
     with pytest.raises(TrainingError, match="of another recipe"):
         prepared_crops(read_mask_state_recipe(tmp_path / "recipe.yaml"), out / "crops", data=None)
-    assert main([str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "other")]) == 1
+    assert main([str(tmp_path / "recipe.yaml"), "--out", str(tmp_path / "other")], prog="train") == 1
     assert "say with --data" in capsys.readouterr().err
 
 

@@ -100,6 +100,15 @@ def test_a_state_dict_in_the_published_naming_comes_back(tmp_path: Path, write: 
         np.testing.assert_array_equal(stored.tensors[name], tensor, err_msg=name)
 
 
+def test_the_same_file_becomes_the_same_bytes(tmp_path: Path) -> None:
+    config = RetinaFaceConfig()
+    state = state_dict_from_tensors(made_up_tensors(config), config)
+    source = write_torch_zip(tmp_path / "w.pth", state)
+    once, again = tmp_path / "once.safetensors", tmp_path / "again.safetensors"
+    assert import_retinaface(source, once) == import_retinaface(source, again)
+    assert once.read_bytes() == again.read_bytes()
+
+
 def test_resnet50_has_the_published_names_and_shapes() -> None:
     config = RetinaFaceConfig(backbone="resnet50")
     published = state_dict_from_tensors(made_up_tensors(config), config)

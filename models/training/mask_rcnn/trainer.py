@@ -1,12 +1,6 @@
-"""Train a Mask R-CNN: ``ppewatch train maskrcnn RECIPE.yaml --data DATA --init WEIGHTS --out FOLDER``.
+"""Trains a Mask R-CNN as a recipe says (``ppewatch train maskrcnn``)."""
 
-Measures the averaged weights on what the sets hold out as it goes and keeps the best. An interrupted run
-continues where its folder says it stood.
-"""
-
-import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from models.errors import ModelError
 from models.mask_rcnn.config import ARCHITECTURE, MaskRcnnConfig
 from models.mask_rcnn.detector import NetworkMaskRcnn
 from models.mask_rcnn.network import MaskRcnn
@@ -33,7 +26,7 @@ from models.training.mask_rcnn.initialisation import set_initial_weights
 from models.training.mask_rcnn.labels import Example, read_label_table
 from models.training.mask_rcnn.learner import Learner
 from models.training.mask_rcnn.lesson import Lesson
-from models.training.mask_rcnn.recipe import MaskRcnnRecipe, read_recipe
+from models.training.mask_rcnn.recipe import MaskRcnnRecipe
 from models.training.mask_rcnn.sets import LoadedSet, batches, gear_of, load_sets
 from models.training.picture_cache import PictureCache
 from models.training.run_state import RunState, load_state, recipe_text, save_state
@@ -260,39 +253,3 @@ class _Measure:
             categories=self._categories,
             longest_side_px=self._side_px,
         )
-
-
-def main(
-    arguments: Sequence[str] | None = None, *, prog: str = "python -m models.training.mask_rcnn.trainer"
-) -> int:
-    """Train as a recipe says."""
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
-    parser.add_argument("recipe", type=Path)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
-    parser.add_argument(
-        "--pseudo", type=Path, default=Path(), help="folder of the pseudo-labels that the recipe names"
-    )
-    parser.add_argument("--init", type=Path, help="weights to start from; from nothing without")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the run; an existing one continues"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        best = train_mask_rcnn(
-            read_recipe(options.recipe),
-            options.out,
-            data=options.data,
-            tables=options.recipe.parent,
-            init=options.init,
-            pseudo_folder=options.pseudo,
-            report=lambda line: print(line, flush=True),
-        )
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return 1
-    print(f"best weights: {best}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
