@@ -32,15 +32,16 @@ $(VENV)/.dev-installed: requirements/dev.lock $(VENV)/.run-installed
 demo: $(VENV)/.run-installed
 	$(BIN)/ppewatch demo $(ARGS)
 
+# A test of servers, browsers and clocks that fails is tried once more, three of a run at most, and told with what failed the
+# first time: on a busy machine the change is seldom to blame. Tests that compute, and those that count alerts under
+# faults, get no second chance. ARGS="--reruns 0" takes it from all, to find what is left to chance.
+TRIED_ONCE := rules judging history config models fuzz faults soak cluster/test_cluster_kills.py alerts/test_crashes.py
+RETRIES := --reruns 1 --reruns-delay 1 --max-suite-reruns 3 --rerun-show-tracebacks \
+	$(TRIED_ONCE:%=--rerun-exclude-path tests/%)
+
 # Two processes, for half of the suite waits; a file stays in one of them, which keeps what it has built. Files go in
 # the order of tests/conftest.py, where the longest are first, and not by their number of tests.
 # System parts that the tests talk to are installed when that is allowed; else their tests are skipped and say so.
-# A test of servers, browsers and clocks that fails is tried once more, three of the suite at most, and told with what failed
-# the first time: on a busy machine the change is seldom to blame. Tests that compute, and those of faults, get no second
-# chance. ARGS="--reruns 0" takes it from all, to find what is left to chance.
-TRIED_ONCE := rules judging history config models fuzz faults
-RETRIES := --reruns 1 --reruns-delay 1 --max-suite-reruns 3 --rerun-show-tracebacks \
-	$(TRIED_ONCE:%=--rerun-exclude-path tests/%)
 test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(RETRIES) $(ARGS)
@@ -49,7 +50,7 @@ test: $(VENV)/.dev-installed
 # whole daemons watched at length. Tests that share a daemon stay in one process.
 campaigns: $(VENV)/.dev-installed
 	@tests/install-peers.sh
-	$(BIN)/python -m pytest -m campaign -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -m campaign -n 2 --dist loadgroup $(RETRIES) $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
