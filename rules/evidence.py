@@ -89,6 +89,13 @@ class Reading(NamedTuple):
         return GearVerdict(self.state, round(score, 4), reason)
 
 
+def left_after(passed_s: float, interval_s: float, tuning: Tuning) -> float:
+    """What is left of evidence, 0 to 1, ``passed_s`` later; ``interval_s`` is the usual time between frames, of which
+    evidence outlives some, however rare they are.
+    """
+    return exp(-passed_s / max(tuning.fade_s, 3 * interval_s))
+
+
 class GearBelief:
     """Belief and weight of one gear on one person (ADR 0011).
 
@@ -108,19 +115,23 @@ class GearBelief:
         self.weight = 0.0
         self.last_look: GearEvidence | None = None
         self.last_look_t: float | None = None
-        self._t: float | None = None
         #: as long as nothing has changed
         self._reading: Reading | None = None
 
-    def advance(self, t: float, interval_s: float) -> None:
-        """Let evidence fade to time ``t``; ``interval_s`` is the usual time between frames."""
-        before_t, self._t = self._t, t
-        if before_t is not None and t > before_t:
-            fade_s, slowest_s = self._tuning.fade_s, 3 * interval_s
-            self._scale(exp((before_t - t) / (fade_s if fade_s > slowest_s else slowest_s)))
+    def fade(self, left: float) -> None:
+        """Keep what is ``left`` of the evidence, 0 to 1, after some time (``left_after``)."""
+        weight = self.weight = self.weight * left
+        proper, present = self.proper, self.present
+        proper.belief *= left
+        if present is not proper:
+            present.belief *= left
+        self._reading = None
+        if weight < self._tuning.forget_weight:
+            proper.forget()
+            present.forget()
 
     def look(self, t: float, evidence: GearEvidence) -> None:
-        """Take a look at time ``t``, after ``advance(t)``. A look of quality 0 changes nothing."""
+        """Take a look at time ``t``, once the rest has faded to then. A look of quality 0 changes nothing."""
         _, score, gain, _, incorrect_score = evidence
         if gain <= 0:
             return
@@ -131,7 +142,7 @@ class GearBelief:
             if share < 1:
                 gain *= share
         if weight + gain > weight_limit:
-            self._scale((weight_limit - gain) / weight)
+            self.fade((weight_limit - gain) / weight)
             weight = self.weight
         weight = self.weight = weight + gain
         self.last_look, self.last_look_t, self._reading = evidence, t, None
@@ -151,7 +162,7 @@ class GearBelief:
 
     def doubt(self) -> None:
         """It is not certain any more whose looks these were: start from nothing, and keep the runs of looks."""
-        self._scale(0.0)
+        self.fade(0.0)
 
     def state(self) -> GearState:
         """WORN, MISSING or INCORRECT while enough is known, else UNKNOWN."""
@@ -178,14 +189,3 @@ class GearBelief:
     def verdict(self) -> GearVerdict:
         """The reading for display and for messages."""
         return self.reading().verdict()
-
-    def _scale(self, factor: float) -> None:
-        weight = self.weight = self.weight * factor
-        proper, present = self.proper, self.present
-        proper.belief *= factor
-        if present is not proper:
-            present.belief *= factor
-        self._reading = None
-        if weight < self._tuning.forget_weight:
-            proper.forget()
-            present.forget()

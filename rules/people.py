@@ -2,7 +2,7 @@
 
 from rules.demands import Demands
 from rules.dwell import Moment
-from rules.evidence import GearBelief
+from rules.evidence import GearBelief, left_after
 from rules.following import FollowedPerson
 from rules.person import Person
 from rules.stillness import Stillness, StillPlaces
@@ -53,11 +53,12 @@ class People:
 
     def believe(self, moment: Moment, demands: Demands) -> None:
         """Let evidence fade, and take the looks at those of whom a rule asks something where they are."""
-        t, interval_s = moment.t, moment.interval_s
+        t = moment.t
+        left = left_after(moment.passed_s, moment.interval_s, self._tuning)
         for person in self.by_id.values():
             beliefs, followed = person.beliefs, person.followed
             for belief in beliefs.values():
-                belief.advance(t, interval_s)
+                belief.fade(left)
             if followed.unseen_s > 0 or person.is_static:
                 continue
             looks = followed.observation.gear
@@ -67,7 +68,6 @@ class People:
                     held = beliefs.get(gear)
                     if held is None:
                         held = beliefs[gear] = GearBelief(self._tuning)
-                        held.advance(t, interval_s)
                     held.look(t, look)
 
     def _seen(self, followed: FollowedPerson, t: float) -> Person:

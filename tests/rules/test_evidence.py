@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.structures import Gear, GearEvidence, GearState
-from rules.evidence import GearBelief
+from rules.evidence import GearBelief, left_after
 from rules.findings import Findings
 from rules.tuning import Tuning
 
@@ -18,7 +18,7 @@ def watch(scores, step=0.2, quality=1.0, belief=None, start=0.0):
     belief = belief or GearBelief(Tuning())
     for index, score in enumerate(scores):
         t = start + index * step
-        belief.advance(t, step)
+        belief.fade(left_after(step, step, Tuning()))
         belief.look(t, score if isinstance(score, GearEvidence) else look(score, quality))
     return belief
 
@@ -57,9 +57,9 @@ def test_belief_and_weight_stay_bounded(looks, step):
 def test_what_was_believed_is_forgotten_after_some_seconds(score):
     belief = watch([score] * 20)
     state = belief.state()
-    belief.advance(20 * 0.2 + 1.0, 0.2)
+    belief.fade(left_after(1.2, 0.2, Tuning()))
     assert belief.state() is state
-    belief.advance(20 * 0.2 + 4.0, 0.2)
+    belief.fade(left_after(3.0, 0.2, Tuning()))
     assert belief.state() is GearState.UNKNOWN
 
 
