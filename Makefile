@@ -46,8 +46,8 @@ test: $(VENV)/.dev-installed
 	@tests/install-peers.sh
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(RETRIES) $(ARGS)
 
-# What is no part of the suite because it takes a minute and more: the short forms of `make faults` and `ppewatch soak`, and
-# whole daemons watched at length. Tests that share a daemon stay in one process.
+# What is no part of the suite because it takes about a minute and more: the short forms of `make faults` and `ppewatch soak`,
+# whole daemons watched at length, the notebook. Tests that share a daemon stay in one process.
 campaigns: $(VENV)/.dev-installed
 	@tests/install-peers.sh
 	$(BIN)/python -m pytest -m campaign -n 2 --dist loadgroup $(RETRIES) $(ARGS)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from streamer.fleet.book import FleetBook
     from streamer.fleet.folder import PlannedSite
     from streamer.fleet.rollout import Change, Rollout
-    from streamer.fleet.subscribing import Answered
+    from streamer.fleet.subscribing import Answered, FleetSubscriber
 
 HELP = "how many sites stand; check, compare and roll out their settings from one folder"
 
@@ -293,28 +293,28 @@ def _subscribed(
     for subscriber in subscribers:
         subscriber.start()
     try:
-        yield _Ready([subscriber.ready for subscriber in subscribers])
+        yield _Ready(subscribers)
     finally:
         for subscriber in subscribers:
             subscriber.stop()
 
 
 class _Ready:
-    """Waits until every broker has confirmed, at most ``_CONNECT_S`` for all of them, and ``settle_s`` more. False: one
-    has not. ``stop`` ends it at once.
+    """Waits until every broker has confirmed or refused, at most ``_CONNECT_S`` for all of them, and ``settle_s`` more.
+    False: one has not confirmed. ``stop`` ends it at once.
     """
 
-    def __init__(self, events: Sequence[threading.Event]) -> None:
-        self._events = events
+    def __init__(self, subscribers: Sequence["FleetSubscriber"]) -> None:
+        self._subscribers = subscribers
 
     def __call__(self, settle_s: float, stop: threading.Event | None = None) -> bool:
         stop = stop or threading.Event()
         end_s = time.monotonic() + _CONNECT_S
-        while not (answer := all(event.is_set() for event in self._events)) and time.monotonic() < end_s:
-            if stop.wait(_LOOK_EVERY_S):
+        while any(not (one.ready.is_set() or one.refused.is_set()) for one in self._subscribers):
+            if time.monotonic() >= end_s or stop.wait(_LOOK_EVERY_S):
                 break
         stop.wait(settle_s)
-        return answer
+        return all(one.ready.is_set() for one in self._subscribers)
 
 
 def _broker_name(fleet: "FleetSettings", site: "PlannedSite") -> str:

@@ -6,7 +6,7 @@ from threading import Event, Thread
 from typing import Final
 
 from streamer.alerts.broker import Broker, default_client_id
-from streamer.alerts.errors import BrokerError
+from streamer.alerts.errors import BrokerError, BrokerRefusedError
 from streamer.alerts.reconnect import ReconnectPolicy
 from streamer.alerts.session import BrokerSession
 from streamer.fleet.book import FleetBook
@@ -39,6 +39,7 @@ class FleetSubscriber:
         reconnect: ReconnectPolicy | None = None,
     ) -> None:
         self.ready = Event()
+        self.refused = Event()
         self._name = name
         self._broker = broker
         self._patterns = [pattern.split("/") for pattern in patterns]
@@ -51,7 +52,9 @@ class FleetSubscriber:
         self._thread = Thread(target=self._run, name=f"fleet {name}", daemon=True)
 
     def start(self) -> None:
-        """Begin to connect; ``ready`` is set once the broker has confirmed every subscription."""
+        """Begin to connect; ``ready`` is set once the broker has confirmed every subscription, ``refused`` while it
+        answers no, which nobody need wait for.
+        """
         self._thread.start()
 
     def stop(self, timeout_s: float = 5.0) -> None:
@@ -79,11 +82,14 @@ class FleetSubscriber:
                 if failures:
                     self._on_notice(f"{self._name}: connected again")
                 failures = 0
+                self.refused.clear()
                 self.ready.set()
                 while not self._stop.is_set():
                     session.poll(_POLL_S)
                 session.close()
             except BrokerError as error:
+                if isinstance(error, BrokerRefusedError):
+                    self.refused.set()
                 if failures == 0:
                     self._on_notice(f"{self._name}: {error}; trying again")
                 failures += 1

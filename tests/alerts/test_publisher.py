@@ -216,13 +216,14 @@ def test_retained_states_come_back_after_a_broker_that_forgot_them(
     publisher.publish_state("cameras/gone/status", b"")
     mosquitto.start()
     wait_until(lambda: publisher.status.reconnects >= 1)
+    kept = {
+        f"{PREFIX}/available": b"online",
+        f"{PREFIX}/cameras/gate/status": b"2",
+        f"{PREFIX}/cameras/still/status": b"1",
+    }
     with Subscriber(mosquitto) as late:
-        wait_until(lambda: len(late.messages) >= 3)
-        assert {topic: payload for topic, payload, _ in late.messages} == {
-            f"{PREFIX}/available": b"online",
-            f"{PREFIX}/cameras/gate/status": b"2",
-            f"{PREFIX}/cameras/still/status": b"1",
-        }
+        # a removal that comes while it listens is a message without content
+        wait_until(lambda: {topic: payload for topic, payload, _ in late.messages if payload} == kept)
 
 
 def test_states_of_a_camera_that_is_configured_no_more_are_removed(

@@ -30,6 +30,7 @@ def test_frames_and_batches_of_this_machine_are_measured(small_clip):
     assert two.processor_mean_ms > 1.2 * one.processor_mean_ms > 0
 
 
+@pytest.mark.campaign
 def test_the_simulation_is_put_beside_the_daemon(small_clip):
     figures = measure_agreement(
         small_clip, models=["retinaface"], sizes=(1,), fps=2.0, seconds=1.5, repeats=1, input_size_px=320

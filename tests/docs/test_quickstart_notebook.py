@@ -30,7 +30,7 @@ from streamer.demo.site import CLIP
 
 NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "quickstart.ipynb"
 # the first test to ask for it waits for the whole notebook: a minute, and several where others use the cores
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("notebook")]
 
 #: What the tiny settings of the notebook say.
 DRAWN, EVERY = 12, 30
@@ -101,6 +101,7 @@ def drawn(notebook: NotebookNode, cell_id: str) -> NDArray[np.uint8]:
     return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
 
 
+@pytest.mark.campaign
 def test_it_says_that_there_are_no_pictures_and_draws_some(executed: tuple[NotebookNode, Path]) -> None:
     notebook, run = executed
     assert f"no picture in the folder pictures: {DRAWN} are drawn" in said(notebook, "pictures")
@@ -114,6 +115,7 @@ def test_it_says_that_there_are_no_pictures_and_draws_some(executed: tuple[Noteb
     }
 
 
+@pytest.mark.campaign
 def test_new_weights_are_trained_and_measured(executed: tuple[NotebookNode, Path]) -> None:
     notebook, run = executed
     shipped = load_weights(STORE / "mask_state.safetensors")
@@ -154,12 +156,14 @@ def test_the_recipe_is_sound_whether_the_shipped_weights_tell_boxes_or_not(tmp_p
     assert load_initial(begun, recipe.network, path, some).endswith("untrained: nothing")
 
 
+@pytest.mark.campaign
 def test_every_figure_is_shown(executed: tuple[NotebookNode, Path]) -> None:
     notebook, _ = executed
     for cell_id in ("pictures", "labels", "curves", "compare", "frames"):
         assert len(np.unique(drawn(notebook, cell_id).reshape(-1, 3), axis=0)) > 20, cell_id
 
 
+@pytest.mark.campaign
 def test_the_clip_is_annotated_where_people_are(executed: tuple[NotebookNode, Path]) -> None:
     notebook, run = executed
     originals = decoded(CLIP)[::EVERY]

@@ -4,6 +4,7 @@ import json
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -43,6 +44,19 @@ def test_no_answer_is_no_good_news(tmp_path, write, capsys, monkeypatch):
     assert "not every broker answered; how its sites stand is not known" in said.err
 
 
+def test_a_broker_that_refuses_is_not_waited_for(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(command, "_CONNECT_S", 120.0)
+    with Mosquitto(tmp_path, users={"watcher": "secret"}) as broker:
+        there = {"host": "127.0.0.1", "port": broker.port, "user": "watcher", "password": "another"}
+        (tmp_path / "fleet.yaml").write_text(yaml.safe_dump({"brokers": {"main": there}}))
+        began_s = time.monotonic()
+        assert main(["fleet", str(tmp_path), "--once", "--settle", "0.1"]) == 1
+        assert time.monotonic() - began_s < 60
+    said = capsys.readouterr().err
+    assert "refused the connection" in said
+    assert "not every broker answered" in said
+
+
 def test_signals_do_afterwards_what_they_did_before(write, monkeypatch):
     monkeypatch.setattr(command, "_CONNECT_S", 0.1)
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
@@ -52,7 +66,8 @@ def test_signals_do_afterwards_what_they_did_before(write, monkeypatch):
 
 def test_waiting_has_one_limit_and_an_end(monkeypatch):
     monkeypatch.setattr(command, "_CONNECT_S", 0.3)
-    ready = command._Ready([threading.Event() for _ in range(50)])
+    silent = SimpleNamespace(ready=threading.Event(), refused=threading.Event())
+    ready = command._Ready([silent] * 50)
     began_s = time.monotonic()
     assert not ready(0.0)
     assert time.monotonic() - began_s < 12
