@@ -1,11 +1,11 @@
-"""``ppewatch check``: is this SITE.yaml right, and with ``--connect``: do its cameras and its broker answer, and are
-the heads that they show large enough?
+"""``ppewatch check``: is this SITE.yaml right, and with ``--connect``: do its cameras, its broker and its
+webhooks answer, and are the heads that the cameras show large enough?
 """
 
 import argparse
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, Final
 from streamer.commands import ExitCode
 
 if TYPE_CHECKING:
-    from config import CameraSettings, ConfigError, SiteSettings
+    from config import CameraSettings, ConfigError, SiteSettings, WebhookSettings
+    from streamer.webhooks.target import WebhookTarget
 
-HELP = "validate SITE.yaml; with --connect also try every camera and the broker"
+HELP = "validate SITE.yaml; with --connect also try every camera, the broker and every webhook"
 
 #: Cameras that are tried at a time, and how long each is watched once it gives pictures.
 _AT_ONCE: Final = 8
@@ -26,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("site", type=Path, metavar="SITE.yaml")
     parser.add_argument(
-        "--connect", action="store_true", help="open every camera and the broker and report each"
+        "--connect",
+        action="store_true",
+        help="open every camera, the broker and the way to every webhook (nothing is posted), and report each",
     )
     parser.add_argument(
         "--no-heads",
@@ -109,7 +112,7 @@ def _heads(site: "SiteSettings", results: list[dict[str, Any]]) -> Iterator[dict
 
 
 def _connections(site: "SiteSettings") -> Iterator[dict[str, Any]]:
-    """What became of each camera, in the order of the file and as soon as it is known, and of the broker."""
+    """What became of each camera, in the order of the file and as soon as it is known, of the broker, of each webhook."""
     from streamer.commands.background import in_background
 
     places = threading.BoundedSemaphore(_AT_ONCE)
@@ -119,8 +122,9 @@ def _connections(site: "SiteSettings") -> Iterator[dict[str, Any]]:
             return _try_camera(name, site.cameras[name])
 
     broker = in_background(lambda: _try_broker(site))
+    webhooks = [in_background(attempt) for attempt in _webhook_attempts(site)]
     cameras = [in_background(partial(in_turn, name)) for name in site.cameras]
-    for attempt in (*cameras, broker):
+    for attempt in (*cameras, broker, *webhooks):
         yield attempt.result()
 
 
@@ -152,3 +156,37 @@ def _try_broker(site: "SiteSettings") -> dict[str, Any]:
         "ok": problem is None,
         "said": redact(problem or "connected and accepted"),
     }
+
+
+def _webhook_attempts(site: "SiteSettings") -> list[Callable[[], dict[str, Any]]]:
+    """One for each webhook, in the order of the file."""
+    from streamer.webhook_wiring import webhook_targets_of
+
+    targets = {target.name: target for target in webhook_targets_of(site)}
+    return [
+        partial(_try_webhook, name, webhook, targets.get(name)) for name, webhook in site.webhooks.items()
+    ]
+
+
+def _try_webhook(name: str, webhook: "WebhookSettings", target: "WebhookTarget | None") -> dict[str, Any]:
+    """Whether a post would begin; ``target`` is None where the webhook is switched off."""
+    from streamer.redaction import redact
+    from streamer.webhooks.posting import Poster, Verdict
+
+    what = f"webhook {name}"
+    if target is None:
+        return {"what": what, "ok": True, "said": "switched off, not tried"}
+    way = target.shown if webhook.proxy is None else f"{target.shown} through the proxy {webhook.proxy}"
+    answer = Poster(target, user_agent="ppewatch").reach()
+    if answer.verdict is not Verdict.DELIVERED:
+        said = redact(f"{way}: {answer.detail}")
+        return {"what": what, "ok": False, "code": str(answer.verdict), "said": said}
+    if webhook.url.scheme == "https":
+        reached = "encrypted, its certificate is " + ("trusted" if target.tls.verify else "not checked")
+    elif webhook.proxy is None:
+        reached = "connected, not encrypted"
+    else:
+        # for http:// a proxy is handed the request itself
+        reached = "the proxy answers, its way on was not tried"
+    said = f"{way}: {reached}; nothing was posted, so whether it takes events is not known"
+    return {"what": what, "ok": True, "said": redact(said)}

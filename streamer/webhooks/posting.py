@@ -1,4 +1,4 @@
-"""One post to a target, and what became of it.
+"""One post to a target, or the way to it alone, and what became of it.
 
 Every post has a connection of its own, which a server that falls silent, or answers drop by drop, cannot hold beyond
 the target's time. No redirect is followed, no proxy of the environment used, no more than a few kilobytes of an answer
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -39,6 +39,8 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL + 1)
 urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 _CONNECT_S: Final = 10.0
+#: Since TLS 1.3 a server that misses our certificate says so after the handshake: it is listened to for so long.
+_REFUSAL_S: Final = 0.5
 _MOST_ANSWER_BYTES: Final = 8192
 
 
@@ -86,6 +88,10 @@ class Answer:
     def is_of_the_message(self) -> bool:
         """Whether the target did not take this message, rather than any."""
         return self.verdict in {Verdict.TOO_LARGE, Verdict.REJECTED}
+
+
+class _ReachedError(Exception):
+    """A connection is there, on which nothing is to be sent."""
 
 
 class _Wire:
@@ -140,13 +146,25 @@ class Poster:
 
     def post(self, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Post ``body``; ``headers`` beside those that every post has. Raises nothing that the network may do."""
+        return self._within_time(body, {**self._headers, **headers}, only_connect=False)
+
+    def reach(self) -> Answer:
+        """Go the way of a post and send nothing: name, connection, handshake, and the proxy as far as it is asked to
+        connect, which it is for ``https://``. ``Verdict.DELIVERED`` means that a post would begin. Raises as ``post``.
+        """
+        try:
+            return self._within_time(b"", {}, only_connect=True)
+        except _ReachedError:
+            return Answer(Verdict.DELIVERED)
+
+    def _within_time(self, body: bytes, headers: Mapping[str, str], *, only_connect: bool) -> Answer:
         wire = self._wire = _Wire()
         deadline = threading.Timer(self._target.timeout_s, wire.cut)
         deadline.daemon = True
         deadline.start()
         try:
-            with self._manager(wire) as manager:
-                return self._posted(manager, wire, body, {**self._headers, **headers})
+            with self._manager(wire, only_connect=only_connect) as manager:
+                return self._posted(manager, wire, body, headers)
         except (HTTPError, OSError, ValueError) as error:
             return self._too_late() if wire.was_cut else _failure(error, self._target.timeout_s)
         finally:
@@ -183,11 +201,11 @@ class Poster:
         finally:
             response.close()
 
-    def _manager(self, wire: _Wire) -> urllib3.PoolManager:
+    def _manager(self, wire: _Wire, *, only_connect: bool) -> urllib3.PoolManager:
         options: dict[str, Any] = {"num_pools": 1, "maxsize": 1, "ssl_context": self._tls()}
         proxy = self._target.proxy
         manager = urllib3.PoolManager(**options) if proxy is None else urllib3.ProxyManager(proxy, **options)
-        manager.pool_classes_by_scheme = _pools_on(wire)
+        manager.pool_classes_by_scheme = _pools_on(wire, only_connect=only_connect)
         return manager
 
     def _tls(self) -> ssl.SSLContext | None:
@@ -205,8 +223,10 @@ class Poster:
         return context
 
 
-def _pools_on(wire: _Wire) -> dict[str, type[HTTPConnectionPool]]:
-    """Pools whose connections are noted in ``wire``."""
+def _pools_on(wire: _Wire, *, only_connect: bool) -> dict[str, type[HTTPConnectionPool]]:
+    """Pools whose connections are noted in ``wire``; ``only_connect``: a request raises ``_ReachedError`` in place of
+    being sent, so that whatever goes wrong before is told as it is of a post.
+    """
 
     class Plain(HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -214,11 +234,21 @@ def _pools_on(wire: _Wire) -> dict[str, type[HTTPConnectionPool]]:
             wire.take(plain)
             return plain
 
+        def request(self, *args: Any, **options: Any) -> None:
+            if only_connect:
+                _stop_before(self)
+            super().request(*args, **options)
+
     class Encrypted(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             plain = super()._new_conn()
             wire.take(plain)
             return plain
+
+        def request(self, *args: Any, **options: Any) -> None:
+            if only_connect:
+                _stop_before(self)
+            super().request(*args, **options)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -227,6 +257,18 @@ def _pools_on(wire: _Wire) -> dict[str, type[HTTPConnectionPool]]:
         ConnectionCls = Encrypted
 
     return {"http": PlainPool, "https": EncryptedPool}
+
+
+def _stop_before(connection: HTTPConnection) -> NoReturn:
+    """Connect and send nothing. Raises ``_ReachedError``, or what ends the connection or shows that it is no HTTP."""
+    if connection.is_closed:
+        connection.connect()
+    with suppress(TimeoutError):
+        connection.sock.settimeout(_REFUSAL_S)
+        if connection.sock.recv(1):
+            raise ValueError("it speaks before it is asked")
+        raise ConnectionError("it hangs up at once")
+    raise _ReachedError
 
 
 def _judged(status: int, retry_after: str | None, *, at: float) -> Answer:

@@ -1,6 +1,7 @@
 """``ppewatch check``: right and wrong files, and cameras and brokers that answer, refuse, or are not there."""
 
 import json
+import ssl
 import time
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 from command_line import CANARY, one_line_of, ppewatch
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from peers.authority import Authority
+from peers.connect_proxy import ConnectProxy
 from peers.mosquitto import Mosquitto, free_port
+from peers.webhook_server import WebhookServer
 
 from config import load_site
 from streamer.present_limits import limit_warnings, unseen_gear_warnings
@@ -214,6 +218,51 @@ def test_connect_does_not_throw_the_daemon_off_the_broker(site, tmp_path):
         assert not ended
         daemon.disconnect()
         daemon.loop_stop()
+
+
+def test_connect_tries_the_way_to_every_webhook_and_posts_nothing(site, tmp_path):
+    """One that answers, one over TLS through a proxy, one that is not there, one switched off, one not trusted."""
+    authority = Authority(tmp_path)
+    identity = authority.issue("server")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity.cert, identity.key)
+    with (
+        Mosquitto(tmp_path) as broker,
+        WebhookServer() as plain,
+        WebhookServer(tls=context) as encrypted,
+        ConnectProxy() as proxy,
+    ):
+        gone = free_port()
+        path = site(
+            "site: {name: yard}\ncameras: {gate: {url: clip.mp4, enabled: false}}\n"
+            f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}\n"
+            "webhooks:\n"
+            f"  open: {{url: 'http://127.0.0.1:{plain.port}/{CANARY}', token: {CANARY}}}\n"
+            f"  far: {{url: 'https://127.0.0.1:{encrypted.port}/{CANARY}', proxy: '{proxy.url}',"
+            " tls: {ca: ca.pem}}\n"
+            f"  gone: {{url: 'http://127.0.0.1:{gone}/{CANARY}?key={CANARY}'}}\n"
+            f"  resting: {{url: 'https://10.0.0.1/{CANARY}', enabled: false}}\n"
+            f"  unknown: {{url: 'https://127.0.0.1:{encrypted.port}/{CANARY}'}}\n"
+        )
+        done = ppewatch("check", path, "--connect")
+        report = ppewatch("check", path, "--connect", "--json")
+    assert done.code == report.code == 1
+    assert CANARY not in done.said + report.said
+    assert plain.posted == encrypted.posted == []
+    told = {entry["what"]: entry for entry in json.loads(report.out)["connections"]}
+    names = ["open", "far", "gone", "resting", "unknown"]
+    assert [told[f"webhook {name}"]["ok"] for name in names] == [True, True, False, True, False]
+    assert [told[f"webhook {name}"].get("code") for name in names] == [
+        None,
+        None,
+        "unreachable",
+        None,
+        "not_trusted",
+    ]
+    assert "nothing was posted" in told["webhook open"]["said"]
+    assert f"https://127.0.0.1:{encrypted.port} through the proxy {proxy.url}" in told["webhook far"]["said"]
+    assert f"FAIL  webhook gone: http://127.0.0.1:{gone}: nothing answers there\n" in done.out
+    assert "ok    webhook resting: switched off, not tried\n" in done.out
 
 
 def test_settings_without_effect_are_named(site, monkeypatch):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from peers.authority import Authority
+from peers.connect_proxy import ConnectProxy
 from peers.mosquitto import free_port
 from peers.tcp_proxy import TcpProxy
 from peers.webhook_server import TAKEN, Reply, WebhookServer
@@ -194,3 +195,60 @@ def test_waits_grow_and_are_never_shorter_than_asked():
     assert [most.delay_s(n) for n in (1, 2, 3, 9, 50)] == [1, 2, 4, 256, 300]
     assert [least.delay_s(n) for n in (1, 2, 50)] == [0.5, 1, 150]
     assert least.delay_s(1, retry_after_s=77.0) == 77.0
+
+
+def reach(url: str, **changes: object) -> Answer:
+    return Poster(target_at(url, **changes), user_agent="ppewatch/test").reach()
+
+
+def test_the_way_to_a_server_is_tried_and_nothing_is_posted(tmp_path: Path):
+    authority = Authority(tmp_path)
+    with WebhookServer() as plain, WebhookServer(tls=server_context(authority)) as encrypted:
+        trusted = TargetTls(ca_file=authority.ca)
+        assert reach(plain.url) == Answer(Verdict.DELIVERED)
+        assert reach(encrypted.url, tls=trusted) == Answer(Verdict.DELIVERED)
+        untrusted = reach(encrypted.url)
+        assert (untrusted.verdict, "certificate" in untrusted.detail) == (Verdict.TLS, True)
+        assert plain.posted == encrypted.posted == []
+    assert reach(f"http://127.0.0.1:{free_port()}/hook").verdict is Verdict.UNREACHABLE
+    assert reach("http://no-such-host.invalid/hook").verdict in {Verdict.UNREACHABLE, Verdict.TIMEOUT}
+
+
+def test_a_certificate_that_is_missing_is_told_after_the_handshake(tmp_path: Path):
+    ours, clients = Authority(tmp_path), Authority(tmp_path, "clients")
+    identity = clients.issue("site", "site.example")
+    with WebhookServer(tls=server_context(ours, clients=clients)) as server:
+        bare = reach(server.url, tls=TargetTls(ca_file=ours.ca))
+        assert bare.verdict in {Verdict.TLS, Verdict.LOST}
+        shown = TargetTls(ca_file=ours.ca, cert_file=identity.cert, key_file=identity.key)
+        assert reach(server.url, tls=shown).verdict is Verdict.DELIVERED
+
+
+def test_the_way_through_a_proxy(tmp_path: Path):
+    authority = Authority(tmp_path)
+    trusted = TargetTls(ca_file=authority.ca)
+    with WebhookServer(tls=server_context(authority)) as server:
+        with ConnectProxy() as proxy:
+            assert reach(server.url, tls=trusted, proxy=proxy.url).verdict is Verdict.DELIVERED
+            assert [line.split()[:2] for line in proxy.asked] == [["CONNECT", f"127.0.0.1:{server.port}"]]
+            # what is posted takes the same way
+            assert post(server.url, tls=trusted, proxy=proxy.url).verdict is Verdict.DELIVERED
+            assert len(server.posted) == 1
+            assert reach("http://hooks.example/one", proxy=proxy.url).verdict is Verdict.DELIVERED
+            assert len(proxy.asked) == 2, "of http:// nothing but the proxy is asked, and that nothing"
+        with ConnectProxy(refuses=True) as proxy:
+            refused = reach(server.url, tls=trusted, proxy=proxy.url)
+            assert (refused.verdict, refused.detail) == (
+                Verdict.UNREACHABLE,
+                "the proxy does not let us through",
+            )
+    gone = reach("https://hooks.example/one", proxy=f"http://127.0.0.1:{free_port()}")
+    assert gone.verdict is Verdict.UNREACHABLE
+
+
+def test_a_way_that_leads_nowhere_is_given_up_in_time(tmp_path: Path):
+    authority = Authority(tmp_path)
+    with WebhookServer(tls=server_context(authority)) as server, TcpProxy(server.port) as proxy:
+        proxy.up.swallow = proxy.down.swallow = True
+        answer = reach(f"https://127.0.0.1:{proxy.port}/hook", timeout_s=1.0)
+    assert (answer.verdict, answer.detail) == (Verdict.TIMEOUT, "no answer within 1 s")
