@@ -112,7 +112,7 @@ def _heads(site: "SiteSettings", results: list[dict[str, Any]]) -> Iterator[dict
 
 
 def _connections(site: "SiteSettings") -> Iterator[dict[str, Any]]:
-    """What became of each camera, in the order of the file and as soon as it is known, of the broker, of each webhook."""
+    """What became of each camera, of the broker and of each webhook, in this order and as soon as it is known."""
     from streamer.commands.background import in_background
 
     places = threading.BoundedSemaphore(_AT_ONCE)

@@ -15,7 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from streamer.alerts.alert_search import AlertFilter
-from streamer.alerts.payload import ALERT_ID_PATTERN
+from streamer.alerts.payload import ALERT_ID_PATTERN, utc_iso
 from streamer.web import api
 from streamer.web.page import PageMaker
 from streamer.web.status import AlertDetail, StatusSource
@@ -141,11 +141,14 @@ class AlertRoutes:
             return None
         try:
             moment = datetime.fromisoformat(text)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=self.timezone)).timestamp()
+            at = (moment if moment.tzinfo else moment.replace(tzinfo=self.timezone)).timestamp()
+            # it is searched for as text in UTC, where it may lie beyond the calendar
+            utc_iso(at)
         except (ValueError, OverflowError, OSError):
             raise HTTPException(
                 400, "times are written as 2026-11-21T07:14, with or without a zone"
             ) from None
+        return at
 
 
 def _before(query: Mapping[str, str]) -> int | None:
