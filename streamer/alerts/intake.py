@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from streamer.alerts.errors import OutboxError
-from streamer.alerts.outbox import Outbox
+from streamer.alerts.outbox import Outbox, check_snapshot
 from streamer.alerts.payload import Alert
 
 _log = logging.getLogger(__name__)
@@ -77,6 +77,7 @@ class AlertIntake:
 
         Raises ``ValueError`` when the picture does not belong to the alert.
         """
+        check_snapshot(alert, snapshot_jpeg)
         item = _Held(alert, snapshot_jpeg, self._wall_clock(), trace)
         with self._lock:
             if self._held:
@@ -142,9 +143,8 @@ class AlertIntake:
         count = 0
         try:
             while self._held:
-                self._enqueue(self._held[0])
+                count += self._stores(self._held[0])
                 self._bytes -= len(self._held.popleft().jpeg or b"")
-                count += 1
         except OutboxError as error:
             self._report(error)
         else:
@@ -152,6 +152,24 @@ class AlertIntake:
             self._problem = ""
         if count:
             self._stored()
+
+    def _stores(self, item: _Held) -> bool:
+        """Store what was held; an error of our own costs this alert and not those behind it. Raises ``OutboxError``."""
+        try:
+            self._enqueue(item)
+        except OutboxError:
+            raise
+        except Exception:  # noqa: BLE001 - whatever is wrong with one alert, those behind it are to be stored
+            self._lost += 1
+            _log.critical(
+                "lost %s of alert %s, which cannot be stored at all (%d lost so far)",
+                item.alert.type,
+                item.alert.alert_id,
+                self._lost,
+                exc_info=True,
+            )
+            return False
+        return True
 
     def _hold(self, item: _Held) -> None:
         self._held.append(item)

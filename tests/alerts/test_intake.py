@@ -100,3 +100,28 @@ def test_a_picture_of_another_alert_is_an_error_of_the_caller(outbox: Outbox):
     with pytest.raises(ValueError, match="not the one"):
         intake.submit(make_alert("A1", b"one"), b"two")
     assert intake.status.held == 0
+
+
+def test_so_it_is_while_others_are_held(outbox: Outbox, obstacle: Path):
+    intake = AlertIntake(outbox)
+    submit(intake, 0)
+    with pytest.raises(ValueError, match="not the one"):
+        intake.submit(make_alert("A1", b"one"), b"two")
+    obstacle.unlink()
+    assert intake.flush() == 0
+    assert [message.alert_id for message in outbox.pending()] == ["A0"]
+
+
+def test_an_alert_that_cannot_be_stored_at_all_holds_up_nobody(
+    outbox: Outbox, obstacle: Path, caplog: pytest.LogCaptureFixture
+):
+    intake = AlertIntake(outbox)
+    submit(intake, 0)
+    # an error of our own: it has no form in JSON
+    intake.submit(make_alert("A1"), trace=object())
+    submit(intake, 2)
+    obstacle.unlink()
+    assert intake.flush() == 0
+    assert [message.alert_id for message in outbox.pending()] == ["A0", "A2"]
+    assert intake.status == IntakeStatus(held=0, lost=1, problem="")
+    assert "lost new of alert A1" in caplog.text
