@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TypeVar
 
 from streamer.alerts.errors import OutboxDamagedError, OutboxError, OutboxFullError
-from streamer.alerts.outbox_db import MESSAGE_COLUMNS, OutboxDatabase, readable_pending
+from streamer.alerts.outbox_db import MESSAGE_COLUMNS, OutboxDatabase, readable_last_seq, readable_pending
 from streamer.alerts.outbox_files import (
     LastStored,
     SequenceReserve,
@@ -159,7 +159,7 @@ class Outbox:
         that ``alert.snapshot`` describes, ``OutboxFullError`` when there is no room even after the delivered
         history was given up; then nothing was stored and no ``seq`` was spent.
         """
-        _check_snapshot(alert, snapshot_jpeg)
+        check_snapshot(alert, snapshot_jpeg)
         trace_json = None if trace is None else json.dumps(trace, ensure_ascii=False).encode()
         with self._db.lock:
             try:
@@ -168,7 +168,11 @@ class Outbox:
                 self._db.close()
                 self._db = self._start_anew(error)
                 seq = self._store(alert, snapshot_jpeg, at, trace_json)
-            self._bound_backlog()
+            try:
+                self._bound_backlog()
+            except OutboxError as error:
+                # the message is stored: whoever is told otherwise stores it again
+                _log.error("what waits for the broker cannot be kept within its limits: %s", error)
         return seq
 
     def acknowledge(self, seq: int, *, at: float) -> None:
@@ -296,9 +300,16 @@ class Outbox:
         except OSError as moving:
             raise OutboxError(f"{error}, and it cannot be moved aside: {moving.strerror}") from moving
         database = self._open(after_damage=True)
-        found = (row for row in readable_pending(moved) if row[0] <= self._reserve.upper)
-        rows = [row for row in (rescued(row, self._dir) for row in found) if row is not None]
+        found = readable_pending(moved)
+        upper = max(self._reserve.upper, self._last.seq)
+        if upper:
+            rows = [row for row in (rescued(row, self._dir) for row in found if row[0] <= upper) if row]
+        else:
+            # the files that say how far numbers went are lost too: what can be read says it
+            rows = [row for row in (rescued(row, self._dir) for row in found) if row]
+            upper = max([readable_last_seq(moved), *(row[0] for row in rows)])
         with database.transaction(durable=True) as db:
+            db.execute("UPDATE counters SET value = ? WHERE name = 'seq'", (upper,))
             webhook_tables.rescue_targets(moved, db)
             db.executemany(_INSERT, rows)
             webhook_tables.rescue_entries(moved, db, rescued={row[0] for row in rows})
@@ -310,7 +321,7 @@ class Outbox:
             error,
             moved,
             len(rows),
-            self._reserve.upper,
+            upper,
             self._dir / "snapshots",
         )
         return database
@@ -408,7 +419,8 @@ class Outbox:
         return [StoredMessage.of(row, self._dir) for row in rows]
 
 
-def _check_snapshot(alert: Alert, jpeg: bytes | None) -> None:
+def check_snapshot(alert: Alert, jpeg: bytes | None) -> None:
+    """Raises ``ValueError`` when the picture is not the one that ``alert.snapshot`` describes."""
     described = None if alert.snapshot is None else (alert.snapshot.sha256, alert.snapshot.size_bytes)
     given = None if jpeg is None else (sha256(jpeg).hexdigest(), len(jpeg))
     if described != given:

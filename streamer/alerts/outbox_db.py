@@ -68,6 +68,8 @@ MESSAGE_COLUMNS: Final = (
 
 #: No outbox is larger; a header that says so is damaged too.
 _MOST_BYTES: Final = 2**36
+#: No site gives out so many numbers.
+_MOST_SEQ: Final = 10**15
 
 _DAMAGED_CODES: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -164,6 +166,15 @@ def readable_pending(damaged: Path) -> list[tuple[Any, ...]]:
                     break
                 rows[row[0]] = row
     return [rows[seq] for seq in sorted(rows)]
+
+
+def readable_last_seq(damaged: Path) -> int:
+    """The newest ``seq`` that a damaged database says it has given out; 0 where that cannot be read."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(damaged)) as db:
+        row = db.execute("SELECT value FROM counters WHERE name = 'seq'").fetchone()
+        if row is not None and isinstance(row[0], int) and 0 < row[0] <= _MOST_SEQ:
+            return row[0]
+    return 0
 
 
 def _fill_up(damaged: Path) -> None:

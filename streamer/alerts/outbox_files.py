@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 
 #: One durable write of the reserve covers this many messages.
 RESERVE_STEP: Final = 1024
+#: No site gives out so many numbers: what is longer was not written by us, and may be too much for SQLite.
+_MOST_DIGITS: Final = 15
 
 _PICTURE: Final = re.compile(r"snapshots/[0-9]{4}-[0-9]{2}-[0-9]{2}/[^/\x00]+\.jpg", re.ASCII)
 
@@ -33,6 +35,14 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
+def _number_in(text: bytes) -> int:
+    """The number that a file holds, 0 where it is empty. Raises ``ValueError`` where it is none that we wrote."""
+    digits = text.strip().lstrip(b"0")
+    if digits and not (digits.isdigit() and len(digits) <= _MOST_DIGITS):
+        raise ValueError("no sequence number")
+    return int(digits or 0)
+
+
 class SequenceReserve:
     """A number on the disk above which no ``seq`` has ever been given out.
 
@@ -45,7 +55,7 @@ class SequenceReserve:
         self._path = path
         self.upper = 0
         try:
-            self.upper = max(0, int(path.read_text().strip() or 0))
+            self.upper = _number_in(path.read_bytes())
         except FileNotFoundError:
             pass
         except ValueError:
@@ -74,8 +84,10 @@ class LastStored:
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         self._troubled = False
-        text = os.pread(self._file, 64, 0)
-        self.seq = int(text) if text.strip().isdigit() else 0
+        try:
+            self.seq = _number_in(os.pread(self._file, 64, 0))
+        except ValueError:
+            self.seq = 0
 
     def note(self, seq: int) -> None:
         """``seq`` is stored."""

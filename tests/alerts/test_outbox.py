@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import threading
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from alert_factory import CONFIRMED_AT, make_alert, picture_bytes
 
 from streamer.alerts.errors import OutboxError
+from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.outbox_files import RESERVE_STEP
 from streamer.alerts.outbox_history import OutboxLimits
@@ -170,6 +172,39 @@ def test_a_backlog_over_its_limit_drops_updates_first_then_the_oldest_and_says_s
         assert outbox.stats().dropped == 2
 
 
+def test_a_message_that_is_stored_counts_as_stored_when_the_backlog_cannot_be_bounded(
+    state_dir: Path, caplog: pytest.LogCaptureFixture
+):
+    """Whoever is told that it was not stores it again, and an update would be there twice."""
+    with Outbox(state_dir, limits=OutboxLimits(backlog_messages=1)) as outbox:
+        outbox.enqueue(make_alert("A1"), at=1.0)
+        with closing(sqlite3.connect(state_dir / "outbox.sqlite3")) as db, db:
+            db.execute(
+                "CREATE TRIGGER no_room BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'no room'); END"
+            )
+        update = make_alert("A1", type=AlertType.UPDATE)
+        assert AlertIntake(outbox).submit(update) == 2
+        assert [message.seq for message in outbox.messages_of("A1")] == [1, 2]
+        assert "cannot be kept within its limits" in caplog.text
+        with closing(sqlite3.connect(state_dir / "outbox.sqlite3")) as db, db:
+            db.execute("DROP TRIGGER no_room")
+        outbox.enqueue(make_alert("A2"), at=1.0)
+        assert [message.alert_id for message in outbox.pending()] == ["A2"]
+
+
+@pytest.mark.parametrize("name", ["outbox.reserved", "outbox.last"])
+@pytest.mark.parametrize("content", [b"9" * 20, b"9" * 64, b"18446744073709551615\n"])
+def test_a_number_that_no_site_has_given_out_is_none(state_dir: Path, name: str, content: bytes):
+    with Outbox(state_dir) as outbox:
+        outbox.enqueue(make_alert("A1"), at=1.0)
+    (state_dir / name).write_bytes(content)
+    with Outbox(state_dir) as outbox:
+        assert outbox.enqueue(make_alert("A2"), at=1.0) == 2
+    with Outbox(state_dir) as outbox:
+        assert outbox.enqueue(make_alert("A3"), at=1.0) == 3
+        assert outbox.stats().dropped == 0
+
+
 def test_state_survives_a_restart(state_dir: Path):
     with Outbox(state_dir) as outbox:
         assert outbox.get_state("episodes") is None
@@ -213,6 +248,22 @@ def test_undelivered_messages_are_read_back_from_a_damaged_database(
         assert outbox.stats().pending == 199
         assert outbox.enqueue(make_alert("B1"), at=2.0) == RESERVE_STEP + 1
     assert "199 undelivered alerts could be read back" in caplog.text
+
+
+def test_undelivered_messages_are_read_back_where_the_numbers_beside_them_are_lost_too(state_dir: Path):
+    with Outbox(state_dir) as outbox:
+        for n in range(200):
+            outbox.enqueue(make_alert(f"A{n}"), at=1.0)
+        for seq in (1, 199, 200):
+            outbox.acknowledge(seq, at=2.0)
+    _spoil_index(state_dir / "outbox.sqlite3")
+    (state_dir / "outbox.reserved").unlink()
+    (state_dir / "outbox.last").unlink()
+    with Outbox(state_dir) as outbox:
+        assert [message.seq for message in outbox.pending(limit=500)] == list(range(2, 199))
+        assert outbox.enqueue(make_alert("B1"), at=2.0) == 201
+    with Outbox(state_dir) as outbox:
+        assert outbox.enqueue(make_alert("B2"), at=2.0) == 202
 
 
 def test_a_state_directory_that_cannot_be_used_is_a_typed_error(tmp_path: Path):
