@@ -56,6 +56,7 @@ class Line:
         self._poster = Poster(target, user_agent=user_agent)
         self._ledger: WebhookLedger | None = None
         self._last_number = 0
+        self._caught_up = False
         self._waiting = WaitingEvents()
         #: what was posted, or given up, and could not be written to the ledger yet
         self._settled: list[str] = []
@@ -92,6 +93,7 @@ class Line:
         """Until ``finish`` or ``abandon``."""
         while not self.ended.is_set():
             self._pulse.beat()
+            entry = None
             try:
                 entry = self._next()
                 if entry is not None:
@@ -101,7 +103,11 @@ class Line:
                 self._record.troubled(self, str(error))
             except Exception:  # noqa: BLE001 - the thread that carries alerts must outlive any one of them
                 _log.exception("webhook %s: an error of our own", self._target.name)
-                self._put_off(None)
+                if entry is None:
+                    self._put_off(None)
+                else:
+                    # it may be the event's own, which must not hold up the others
+                    self._hold(entry)
             if self._drain_until_s is not None:
                 break
             self.wakeup.wait(self._pause_s())
@@ -132,18 +138,33 @@ class Line:
         if ledger is not self._ledger:
             # the first look, or the database was damaged and another has taken its place
             self._ledger, self._last_number, self._waiting = ledger, 0, WaitingEvents()
+            self._caught_up = False
         ledger.add_target(self._target.name)
         while entries := ledger.entries(self._target.name, after=self._last_number, limit=_BATCH):
-            wanted = [entry for entry in entries if self._wants(entry)]
-            unwanted = {entry.event_id for entry in entries}.difference(entry.event_id for entry in wanted)
-            self._waiting.add(wanted)
+            wanted = []
+            for entry in entries:
+                try:
+                    if self._wants(entry):
+                        wanted.append(entry)
+                    else:
+                        self._settled.append(entry.event_id)
+                except (ValueError, KeyError, TypeError, RecursionError):
+                    # the outbox looks at opening through what waits for the broker, and not through what it has taken
+                    _log.critical(
+                        "webhook %s: %s is not what was stored, and given up",
+                        self._target.name,
+                        entry.event_id,
+                    )
+                    self._dropped.append(entry.event_id)
+            self._waiting.add(wanted, came_s=time.monotonic() if self._caught_up else None)
             self._last_number = entries[-1].number
             # a disk that takes nothing keeps nobody from being told
-            self._settled += unwanted
             self._record_settled()
             self._pulse.beat()
+        self._caught_up = True
 
     def _wants(self, entry: Entry) -> bool:
+        """Raises ``ValueError`` and the like where the message was torn by the disk."""
         if entry.type not in self._target.types:
             return False
         if entry.seq is None:
@@ -152,8 +173,12 @@ class Line:
         return message is not None and self._target.wants_alert(json.loads(message.body))
 
     def _bound(self) -> None:
-        before = self._wall_clock() - self._target.max_age_s
-        gone = self._waiting.surplus(most=self._target.max_waiting, before=before)
+        gone = self._waiting.surplus(
+            most=self._target.max_waiting,
+            max_age_s=self._target.max_age_s,
+            at=self._wall_clock(),
+            now_s=time.monotonic(),
+        )
         self._dropped += [entry.event_id for entry in gone]
         if self._dropped:
             try:
@@ -190,11 +215,14 @@ class Line:
             if answer.verdict is Verdict.TOO_LARGE and embedded:
                 self._without_picture.add(entry.event_id)
             else:
-                delay_s = _REJECTED.delay_s(self._waiting.attempted(entry), answer.retry_after_s)
-                self._waiting.hold(entry, time.monotonic() + delay_s)
+                self._hold(entry, answer.retry_after_s)
         elif answer.verdict is not Verdict.GONE:
             self._put_off(answer.retry_after_s)
         self._record.failed(self, answer, entry, waiting=len(self._waiting))
+
+    def _hold(self, entry: Entry, retry_after_s: float | None = None) -> None:
+        delay_s = _REJECTED.delay_s(self._waiting.attempted(entry), retry_after_s)
+        self._waiting.hold(entry, time.monotonic() + delay_s)
 
     def _put_off(self, retry_after_s: float | None) -> None:
         self._failures += 1

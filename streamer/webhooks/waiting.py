@@ -14,16 +14,20 @@ class WaitingEvents:
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
+        #: when entries came, monotonic s; those that are not here are older than this process knows
+        self._came_s: dict[int, float] = {}
         self._held_until_s: dict[str, float] = {}
         self._attempts: dict[int, int] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Entries behind those that are there."""
+    def add(self, entries: Iterable[Entry], *, came_s: float | None = None) -> None:
+        """Entries behind those that are there. ``came_s``: when they came, monotonic s; None where nobody knows."""
         for entry in entries:
             self._entries[entry.number] = entry
+            if came_s is not None:
+                self._came_s[entry.number] = came_s
 
     def oldest(self) -> Entry | None:
         """The first of all."""
@@ -56,15 +60,25 @@ class WaitingEvents:
     def remove(self, entry: Entry) -> None:
         """It waits no more."""
         self._entries.pop(entry.number, None)
+        self._came_s.pop(entry.number, None)
         self._attempts.pop(entry.number, None)
         self._held_until_s.pop(entry.subject, None)
 
-    def surplus(self, *, most: int, before: float) -> list[Entry]:
-        """What is beyond the bounds, and is removed: the entries from before ``before`` (UTC epoch s), and so many that
+    def surplus(self, *, most: int, max_age_s: float, at: float, now_s: float) -> list[Entry]:
+        """What is beyond the bounds, and is removed: the entries that have waited for longer than ``max_age_s`` at
+        ``at`` (UTC epoch s), by the monotonic clock at ``now_s`` where it is known when they came, and so many that
         ``most`` are left, updates of alerts first, then the oldest.
         """
-        # numbers follow time but for a clock that was set
-        gone = [entry for entry in self._entries.values() if entry.created_at < before]
+        # a clock that is set, as by the first answer of a time server, makes nothing older
+        gone = [
+            entry
+            for entry in self._entries.values()
+            if (
+                entry.created_at < at - max_age_s
+                if (came_s := self._came_s.get(entry.number)) is None
+                else came_s < now_s - max_age_s
+            )
+        ]
         for entry in gone:
             self.remove(entry)
         too_many = len(self._entries) - most

@@ -3,7 +3,9 @@
 import base64
 import json
 import logging
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ from streamer.alerts.errors import OutboxFullError
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.outbox_history import OutboxLimits
 from streamer.service.heartbeats import Heartbeats
+from streamer.webhooks import line
 from streamer.webhooks.desk import WebhookDesk
-from streamer.webhooks.ledger import WebhookLedger
+from streamer.webhooks.ledger import Entry, WebhookLedger
 from streamer.webhooks.target import ALERT_EVENTS, PictureForm
+from streamer.webhooks.waiting import WaitingEvents
 
 NOW = 1_795_245_245.0
 
@@ -183,6 +187,76 @@ def test_what_is_too_old_or_too_much_is_given_up_and_counted(outbox, caplog):
     assert [entry.event_id for entry in outbox.webhooks.entries("desk")] == kept
     assert "given up" in caplog.text
     assert outbox.webhooks.targets() == {"desk": 8}
+
+
+def test_a_clock_that_is_set_makes_nothing_too_old(outbox):
+    """A machine without a battery begins in 1970, until a time server answers."""
+    clock = [1000.0]
+    server = WebhookServer()
+    target = target_at(server.url, max_age_s=3600.0)
+    with courier(outbox, target, wall_clock=lambda: clock[0]) as running:
+        with server:
+            outbox.enqueue(episode("BEFORE")[0], at=clock[0])
+            running.notify()
+            server.wait_taken(1)
+        outbox.enqueue(episode("A")[0], at=clock[0])
+        running.notify()
+        wait_until(lambda: running.condition.failed_attempts)
+        clock[0] = time.time()
+        failed = running.condition.failed_attempts
+        # each attempt looks at the ages again
+        wait_until(lambda: running.condition.failed_attempts >= failed + 3)
+        assert (running.condition.waiting, running.condition.dropped) == (1, 0)
+
+
+def test_what_has_waited_for_too_long_goes_whatever_the_clock_says():
+    waiting = WaitingEvents()
+    entries = [Entry(n, f"A_{n}", n, "alert.new", "A", 2e9) for n in range(1, 4)]
+    waiting.add(entries[:1])
+    waiting.add(entries[1:2], came_s=100.0)
+    waiting.add(entries[2:], came_s=200.0)
+    assert waiting.surplus(most=10, max_age_s=60.0, at=1e9, now_s=161.0) == [entries[1]]
+    assert waiting.surplus(most=10, max_age_s=60.0, at=2e9 + 61.0, now_s=161.0) == [entries[0]]
+    assert waiting.oldest() == entries[2]
+
+
+def test_a_message_that_the_disk_has_torn_holds_up_no_other(tmp_path, caplog):
+    state = tmp_path / "state"
+    with Outbox(state) as outbox:
+        outbox.webhooks.add_target("desk")
+        ids = put(outbox, 3)
+        # the broker has taken all of them: the outbox has no reason to look at them again
+        for message in outbox.pending():
+            outbox.acknowledge(message.seq, at=2.0)
+    with closing(sqlite3.connect(state / "outbox.sqlite3")) as db, db:
+        db.execute("UPDATE messages SET body = ? WHERE seq = 2", (b'{"schema":1,' + bytes(40),))
+    with (
+        Outbox(state) as outbox,
+        WebhookServer() as server,
+        courier(outbox, target_at(server.url)) as running,
+    ):
+        server.wait_taken(len(ids) - 1)
+        wait_until(lambda: running.condition.dropped == 1)
+        assert [posted.event_id for posted in server.taken] == ids[:1] + ids[2:]
+        wait_until(lambda: outbox.webhooks.entries("desk") == [])
+    assert f"{ids[1]} is not what was stored" in caplog.text
+
+
+def test_an_event_that_is_an_error_of_ours_holds_up_its_own_alert_alone(outbox, monkeypatch, caplog):
+    real = line.alert_message
+
+    def broken(message, *args, **options):
+        if message.alert_id == "A000":
+            raise RuntimeError("made up")
+        return real(message, *args, **options)
+
+    monkeypatch.setattr(line, "alert_message", broken)
+    with WebhookServer() as server, courier(outbox, target_at(server.url)) as running:
+        ids = put(outbox, 2)
+        running.notify()
+        mine = [one for one in ids if not one.startswith("A000_")]
+        assert [posted.event_id for posted in server.wait_taken(len(mine))] == mine
+    assert "made up" in caplog.text
 
 
 def test_what_the_outbox_gives_up_is_counted_for_each_target(tmp_path):
