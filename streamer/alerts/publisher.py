@@ -294,7 +294,7 @@ class Publisher:
 
     def _judged(self, line: _Line, error: BrokerError, held_s: float | None) -> BrokerError:
         """The error, or the one that explains a series of them."""
-        suspicious = line.speaker.delivery.broken()
+        suspicious = line.speaker.broken()
         if isinstance(error, BrokerUnreachableError):
             self._flaps.broker_was_away()
         if held_s is None or suspicious or type(error) is not BrokerLostError:

@@ -11,9 +11,10 @@ from paho.mqtt.client import topic_matches_sub
 
 from streamer.alerts.command_gate import CommandGate
 from streamer.alerts.delivery import AlertDelivery
-from streamer.alerts.errors import BrokerError, BrokerLostError
+from streamer.alerts.errors import BrokerError, BrokerLostError, BrokerRefusedError
 from streamer.alerts.retained import RetainedStore
 from streamer.alerts.session import BrokerSession, MessageHandler
+from streamer.alerts.state_sizes import StateSizes
 
 _log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class Speaker:
         self.retained = RetainedStore(refresh_s=None if state_expiry_s is None else state_expiry_s / 2)
         self.handlers: dict[str, MessageHandler] = {}
         self._gate = CommandGate()
+        self._sizes = StateSizes()
+        self._held_since_s: float | None = None
         self._available_topic = available_topic
         self._ack_timeout_s = ack_timeout_s
         self._state_expiry_s = state_expiry_s
@@ -88,6 +91,8 @@ class Speaker:
 
         Raises the ``BrokerError`` that ended the session.
         """
+        self._sizes.begin(max_payload_bytes=session.max_payload_bytes)
+        self._held_since_s = None
         self.retained.announce_all()
         self._send_states(session)
         session.publish(self._available_topic, ONLINE, qos=1, retain=True)
@@ -97,6 +102,11 @@ class Speaker:
             self._send_due(session)
             self._collect(session, TICK_S)
             tick()
+
+    def broken(self) -> bool:
+        """The connection ended. Returns whether it did so on the first alerts, before any was acknowledged."""
+        self._sizes.broken()
+        return self.delivery.broken()
 
     def finish(self, session: BrokerSession, *, drain_s: float) -> None:
         """Send what waits, for ``drain_s`` at most, then ``stopped``, and disconnect."""
@@ -128,18 +138,29 @@ class Speaker:
             events = list(self._events)
             self._events.clear()
         for topic, payload, qos in events:
-            session.publish(topic, payload, qos=qos)
+            if self._sizes.takes(topic, payload):
+                session.publish(topic, payload, qos=qos)
+        if self._sizes.suspicious:
+            # alone, so that no alert is taken for what breaks the connection
+            self._held_since_s = self._held_since_s or time.monotonic()
+            return
+        self._held_since_s = None
         self.delivery.send(lambda topic, payload: session.publish(topic, payload, qos=1))
 
     def _send_states(self, session: BrokerSession) -> None:
         for topic, payload in self.retained.take_due():
-            expiry_s = self._state_expiry_s if payload else None
-            session.publish(topic, payload, qos=1, retain=True, expiry_s=expiry_s)
+            # what is left out takes the value before it off the broker: nothing is better than what is no longer so
+            told = payload if self._sizes.takes(topic, payload) else b""
+            expiry_s = self._state_expiry_s if told else None
+            number = session.publish(topic, told, qos=1, retain=True, expiry_s=expiry_s)
+            self._sizes.sent(number, topic, told)
 
     def _collect(self, session: BrokerSession, timeout_s: float) -> set[int]:
         numbers: set[int] = set()
         refused: BrokerError | None = None
         for number, error in session.poll(timeout_s):
+            if error is None or isinstance(error, BrokerRefusedError):
+                self._sizes.acknowledged(number)
             if error is None:
                 self.delivery.acknowledged(number)
             else:
@@ -147,6 +168,7 @@ class Speaker:
             numbers.add(number)
         if refused is not None:
             raise refused
-        if self.delivery.oldest_age_s() > self._ack_timeout_s:
+        held_s = 0.0 if self._held_since_s is None else time.monotonic() - self._held_since_s
+        if max(held_s, self.delivery.oldest_age_s()) > self._ack_timeout_s:
             raise BrokerLostError(f"the broker has acknowledged nothing for {self._ack_timeout_s:g} s")
         return numbers

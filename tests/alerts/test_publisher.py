@@ -364,6 +364,45 @@ def test_a_broker_that_freezes_is_given_up_and_nothing_is_lost(
         wait_until(lambda: {alert["seq"] for alert in subscriber.alerts(PREFIX)} == {1, 2, 3})
 
 
+@pytest.mark.parametrize(
+    ("protocol", "limit"),
+    [("5", "max_packet_size"), ("3.1.1", "max_packet_size"), ("5", "message_size_limit")],
+)
+def test_a_state_that_the_broker_does_not_take_holds_up_no_alert(
+    tmp_path: Path,
+    outbox: Outbox,
+    start: MakePublisher,
+    caplog: pytest.LogCaptureFixture,
+    protocol: str,
+    limit: str,
+):
+    """The ``health`` of a thousand cameras, for example, at a broker that takes 128 kB."""
+    jpeg = noise_jpeg(1)[:10_000]
+    outbox.enqueue(make_alert("A1", jpeg), jpeg, at=time.time())
+    with (
+        Mosquitto(tmp_path, config=(f"{limit} 20000",)) as broker,
+        Subscriber(broker) as subscriber,
+    ):
+        publisher = start(
+            broker, protocol=protocol, prepare=lambda new: new.publish_state("health", b"x" * 30_000)
+        )
+        wait_until(lambda: outbox.stats().pending == 0)
+        # no alert was blamed for it: this one goes out with its picture as it is
+        assert subscriber.of(f"{PREFIX}/alerts/A1/snapshot")[-1] == jpeg
+        wait_until(lambda: publisher.status.connected)
+        assert f"{PREFIX}/health is not published: the broker does not take its 30000 bytes" in caplog.text
+        publisher.publish_state("health", b"small")
+        wait_until(lambda: subscriber.of(f"{PREFIX}/health")[-1:] == [b"small"])
+        # and not even the value before it is told when it is too large again
+        publisher.publish_state("health", b"y" * 31_000)
+        wait_until(lambda: subscriber.of(f"{PREFIX}/health")[-1:] == [b""])
+        if protocol == "5":
+            publisher.publish_event("stats", b"z" * 31_000)
+        outbox.enqueue(make_alert("A2"), at=time.time())
+        publisher.notify()
+        wait_until(lambda: outbox.stats().pending == 0)
+
+
 def test_a_picture_that_the_broker_does_not_take_is_made_smaller(
     tmp_path: Path, outbox: Outbox, start: MakePublisher
 ):
