@@ -6,6 +6,8 @@ connection.
 """
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Final
 
 _log = logging.getLogger(__name__)
@@ -14,16 +16,20 @@ _log = logging.getLogger(__name__)
 _SURELY_TAKEN_BYTES: Final = 4096
 #: A connection that breaks this often while the same state is the largest on its way may break because of it.
 _SUSPECT_AFTER: Final = 3
+#: What was left out on suspicion is tried again with the first connection after so long.
+_SUSPECT_S: Final = 3600.0
 
 
 class StateSizes:
     """Used by one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._most_bytes: int | None = None
         self._on_their_way: dict[int, tuple[str, int]] = {}
         self._breaks: dict[str, int] = {}
-        self._refused_bytes: dict[str, int] = {}
+        #: what of a topic was not taken: bytes, and when (monotonic s)
+        self._refused: dict[str, tuple[int, float]] = {}
         self._told: set[str] = set()
 
     @property
@@ -34,13 +40,16 @@ class StateSizes:
     def begin(self, *, max_payload_bytes: int | None) -> None:
         """A connection was made to a broker that takes so much; None: it did not say."""
         self._most_bytes = max_payload_bytes
+        before_s = self._clock() - _SUSPECT_S
+        self._refused = {topic: one for topic, one in self._refused.items() if one[1] > before_s}
         self._on_their_way.clear()
 
     def takes(self, topic: str, payload: bytes) -> bool:
         """Whether the broker takes this, as far as is known; said once in the log where it does not."""
         size = len(payload)
-        taken = (self._most_bytes is None or size <= self._most_bytes) and not (
-            topic in self._refused_bytes and size >= self._refused_bytes[topic]
+        refused = self._refused.get(topic)
+        taken = (self._most_bytes is None or size <= self._most_bytes) and (
+            refused is None or size < refused[0]
         )
         if taken:
             self._told.discard(topic)
@@ -69,4 +78,4 @@ class StateSizes:
         self._breaks[topic] = self._breaks.get(topic, 0) + 1
         if self._breaks[topic] >= _SUSPECT_AFTER:
             del self._breaks[topic]
-            self._refused_bytes[topic] = size
+            self._refused[topic] = (size, self._clock())
