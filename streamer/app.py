@@ -157,6 +157,7 @@ class Daemon:
             broker_address=f"{site.mqtt.host}:{site.mqtt.port}",
             heartbeats=self._heartbeats,
             health=self._health,
+            intake=lambda: self._intake.status,
             webhooks=self._webhooks.conditions,
         )
         self._announcer = StatusAnnouncer(
@@ -341,12 +342,12 @@ class Daemon:
             ", ".join(alert.missing),
             "" if alert.end_reason is None else f", ended: {alert.end_reason}",
         )
+        # first of all: nothing else that is done about an alert may cost it
+        self._intake.submit(alert, composed.jpeg, trace=composed.trace)
         self._tally.take(alert)
         if self._violations is not None:
             self._violations.take(alert, time.time())
             self._announcer.camera_changed(alert.camera)
-        self._intake.submit(alert, composed.jpeg, trace=composed.trace)
-        # the alert first: nothing of it waits for a frame that may be of use one day
         self._feedback.keep(alert.alert_id, composed.example)
 
     def _more_states(self) -> list[tuple[str, bytes]]:
@@ -373,8 +374,9 @@ class Daemon:
             self._home_assistant.announce(wiring.announced_site_of(self._site, version))
 
     def _keep_house(self) -> None:
-        self._feedback.housekeeping()
+        # the alerts first: whatever goes wrong with the rest, they are stored
         self._intake.housekeeping()
+        self._feedback.housekeeping()
         now_s = time.monotonic()
         if now_s - self._memory_returned_s >= _RETURN_MEMORY_EVERY_S:
             self._memory_returned_s = now_s

@@ -6,6 +6,7 @@ from typing import Any
 
 from rules import Compliance
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
+from streamer.alerts.intake import IntakeStatus
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.publisher import Publisher
 from streamer.alerts.publisher_status import PublisherStatus
@@ -56,6 +57,7 @@ class StatusBoard:
         broker_address: str,
         heartbeats: Heartbeats,
         health: HealthBook,
+        intake: Callable[[], IntakeStatus] = lambda: IntakeStatus(held=0, lost=0, problem=""),
         webhooks: Callable[[], Sequence[WebhookCondition]] = tuple,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -67,6 +69,7 @@ class StatusBoard:
         self._broker_address = broker_address
         self._heartbeats = heartbeats
         self._health = health
+        self._intake = intake
         self._webhooks = webhooks
         self._wall_clock = wall_clock
 
@@ -237,6 +240,7 @@ class StatusBoard:
         stats = self._outbox.stats()
         oldest = self._outbox.pending(limit=1)
         link = self._publisher.status
+        intake = self._intake()
         return OutboxStatus(
             connected=link.connected,
             reason=link.code,
@@ -247,6 +251,9 @@ class StatusBoard:
             pending_bytes=stats.pending_bytes,
             kept=stats.kept,
             dropped=stats.dropped,
+            held=intake.held,
+            lost=intake.lost,
+            problem=redact(intake.problem),
             oldest_pending_age_s=max(0.0, self._wall_clock() - oldest[0].created_at) if oldest else None,
         )
 

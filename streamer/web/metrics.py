@@ -220,6 +220,12 @@ def _outbox_metrics(outbox: OutboxStatus) -> Iterator[Metric]:
         "Messages given up because a limit was reached.",
         value=outbox.dropped,
     )
+    yield GaugeMetricFamily(
+        "ppewatch_outbox_held_alerts", "Alerts in memory that the disk does not take.", value=outbox.held
+    )
+    yield CounterMetricFamily(
+        "ppewatch_outbox_lost_alerts", "Alerts given up there since the start.", value=outbox.lost
+    )
 
 
 def _webhook_metrics(webhooks: Sequence[WebhookStatus]) -> Iterator[Metric]:

@@ -268,6 +268,9 @@ class WorkerStatus:
 class OutboxStatus:
     """Delivery: ``broker`` is ``host:port`` without credentials; ``dropped`` counts over the site's life. ``reason`` is
     a code, ``ok`` while connected, and ``detail`` the same in words.
+
+    ``held`` alerts wait in memory, for the disk does not take them; ``lost`` were given up there since the start, and
+    have no number. ``problem`` says in words what is wrong with the disk, and is empty while nothing is.
     """
 
     connected: bool
@@ -279,6 +282,9 @@ class OutboxStatus:
     pending_bytes: int = 0
     kept: int = 0
     dropped: int = 0
+    held: int = 0
+    lost: int = 0
+    problem: str = ""
     oldest_pending_age_s: float | None = None
 
 

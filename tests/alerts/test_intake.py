@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from alert_factory import make_alert, picture_bytes
 
+from streamer.alerts.broker import Broker
 from streamer.alerts.intake import AlertIntake, IntakeStatus
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.outbox_history import OutboxLimits
+from streamer.alerts.publisher import Publisher
+from streamer.status.board import StatusBoard
 
 
 @pytest.fixture
@@ -125,3 +129,28 @@ def test_an_alert_that_cannot_be_stored_at_all_holds_up_nobody(
     assert [message.alert_id for message in outbox.pending()] == ["A0", "A2"]
     assert intake.status == IntakeStatus(held=0, lost=1, problem="")
     assert "lost new of alert A1" in caplog.text
+
+
+def test_what_the_disk_does_not_take_stands_in_the_status(outbox: Outbox, obstacle: Path):
+    intake = AlertIntake(outbox, held_alerts=2)
+    nobody = cast(Any, None)
+    board = StatusBoard(
+        watch=nobody,
+        outbox=outbox,
+        alerts=nobody,
+        tally=nobody,
+        publisher=Publisher(Broker(host="127.0.0.1"), outbox, topic_prefix="ppewatch/yard"),
+        broker_address="127.0.0.1:1883",
+        heartbeats=nobody,
+        health=nobody,
+        intake=lambda: intake.status,
+    )
+    for n in range(3):
+        submit(intake, n)
+    told = board.outbox()
+    assert (told.held, told.lost) == (2, 1)
+    assert "cannot write" in told.problem
+    obstacle.unlink()
+    intake.flush()
+    told = board.outbox()
+    assert (told.held, told.lost, told.problem) == (0, 1, "")

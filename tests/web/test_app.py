@@ -399,6 +399,19 @@ def test_metrics_carry_the_daemons_numbers(server: WebServer, site: Site) -> Non
     assert metrics(server)["ppewatch_outbox_dropped_messages_total", frozenset()] == 7
 
 
+def test_a_disk_that_takes_no_alerts_is_told_wherever_one_looks(server: WebServer, site: Site) -> None:
+    assert "held in memory" not in ask(server, "/system").text
+    site.outbox_status = OutboxStatus(
+        connected=True, broker="127.0.0.1:1883", held=3, lost=2, problem="no room for alerts"
+    )
+    values = metrics(server)
+    assert values["ppewatch_outbox_held_alerts", frozenset()] == 3
+    assert values["ppewatch_outbox_lost_alerts_total", frozenset()] == 2
+    assert "3 held in memory, 2 lost: no room for alerts" in ask(server, "/system").text
+    told = ask(server, "/api/outbox").json
+    assert (told["held"], told["lost"], told["problem"]) == (3, 2, "no room for alerts")
+
+
 def test_a_source_that_cannot_tell_is_a_503_with_its_reason(server: WebServer, site: Site) -> None:
     site.failure = StreamerError("the outbox is being repaired")
     for path in ("/", "/part/system", "/api/cameras", "/metrics"):

@@ -81,6 +81,8 @@ def test_the_rules_are_sound_and_fire(tmp_path: Path) -> None:
         series("ppewatch_camera_analysed_frames_per_second", "5x60", camera="gate"),
         series("ppewatch_outbox_oldest_pending_age_seconds", "0x60"),
         series("ppewatch_outbox_dropped_messages_total", "3x60"),
+        series("ppewatch_outbox_held_alerts", "0x60"),
+        series("ppewatch_outbox_lost_alerts_total", "2x60"),
         series("ppewatch_worker_failed_batches_total", "7x60"),
     ]
     trouble = {
@@ -92,6 +94,8 @@ def test_the_rules_are_sound_and_fire(tmp_path: Path) -> None:
         "PpewatchBrokerAway": series("ppewatch_broker_connected", "0x60"),
         "PpewatchAlertsWait": series("ppewatch_outbox_oldest_pending_age_seconds", "200x60"),
         "PpewatchAlertsDropped": series("ppewatch_outbox_dropped_messages_total", "0+1x60"),
+        "PpewatchDiskTakesNoAlerts": series("ppewatch_outbox_held_alerts", "2x60"),
+        "PpewatchAlertsLost": series("ppewatch_outbox_lost_alerts_total", "0+1x60"),
     }
     names = {
         rule["alert"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]
