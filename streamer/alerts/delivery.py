@@ -28,6 +28,8 @@ DELAYED_AFTER_S: Final = 10.0
 _SUSPECT_AFTER: Final = 3
 _SUSPECT_SNAPSHOT_BYTES: Final = 64_000
 _NO_SNAPSHOT_AFTER: Final = 5
+#: A picture that went out once it was smaller says that the broker takes none that are larger: for so long.
+_LEARNT_S: Final = 3600.0
 
 #: ``publish(topic, payload) -> number``, QoS 1, not retained.
 Publish = Callable[[str, bytes], int]
@@ -64,6 +66,8 @@ class AlertDelivery:
         self._in_flight: dict[int, _InFlight] = {}
         self._seq_of: dict[int, int] = {}
         self._breaks: dict[int, int] = {}
+        self._shrunk: set[int] = set()
+        self._learnt_until_s: float | None = None
         self._acked_here = 0
         self._unrecorded: dict[int, float] = {}
         self.delivered = 0
@@ -85,6 +89,7 @@ class AlertDelivery:
         self._max_payload_bytes = max_payload_bytes
         self._last_sent = 0
         self._acked_here = 0
+        self._shrunk.clear()
         self._in_flight.clear()
         self._seq_of.clear()
 
@@ -119,6 +124,7 @@ class AlertDelivery:
             return
         del self._in_flight[seq]
         self._breaks.pop(seq, None)
+        self._learn(seq)
         self._acked_here += 1
         self.delivered += 1
         self.last_ack_at = self._wall_clock()
@@ -140,6 +146,16 @@ class AlertDelivery:
         if not self._in_flight:
             return 0.0
         return time.monotonic() - min(flight.sent_mono_s for flight in self._in_flight.values())
+
+    def _learn(self, seq: int) -> None:
+        """The broker has taken this alert: if its picture was made smaller, others need not break anything first."""
+        if seq in self._shrunk:
+            _log.warning(
+                "the broker takes no pictures beyond some size: they are made smaller than %d bytes for now",
+                _SUSPECT_SNAPSHOT_BYTES,
+            )
+            self._learnt_until_s = time.monotonic() + _LEARNT_S
+            self._shrunk.discard(seq)
 
     def _next_messages(self) -> Iterator[StoredMessage]:
         suspected = max(self._breaks.values(), default=0) >= _SUSPECT_AFTER
@@ -185,9 +201,14 @@ class AlertDelivery:
         except OSError as error:
             _log.error("alert %s goes out without its picture: %s", message.alert_id, error.strerror)
             return None, "the file cannot be read"
-        budget = _SUSPECT_SNAPSHOT_BYTES if breaks >= _SUSPECT_AFTER else self._max_payload_bytes
+        budget = self._max_payload_bytes
+        suspected = breaks >= _SUSPECT_AFTER
+        if suspected or (self._learnt_until_s is not None and time.monotonic() < self._learnt_until_s):
+            budget = _SUSPECT_SNAPSHOT_BYTES if budget is None else min(_SUSPECT_SNAPSHOT_BYTES, budget)
         if budget is None or len(jpeg) <= budget:
             return jpeg, None
+        if suspected:
+            self._shrunk.add(message.seq)
         try:
             return shrink_jpeg(jpeg, budget), None
         except SnapshotError as error:

@@ -386,7 +386,7 @@ def test_a_state_that_the_broker_does_not_take_holds_up_no_alert(
         publisher = start(
             broker, protocol=protocol, prepare=lambda new: new.publish_state("health", b"x" * 30_000)
         )
-        wait_until(lambda: outbox.stats().pending == 0)
+        wait_until(lambda: outbox.stats().pending == 0 and subscriber.alerts(PREFIX))
         # no alert was blamed for it: this one goes out with its picture as it is
         assert subscriber.of(f"{PREFIX}/alerts/A1/snapshot")[-1] == jpeg
         wait_until(lambda: publisher.status.connected)
@@ -447,6 +447,26 @@ def test_a_message_that_breaks_the_connection_each_time_does_not_hold_up_the_oth
     assert last[1]["snapshot_missing"] == "the connection broke 5 times while it was sent"
     assert "client id" not in caplog.text
     assert publisher.status.pending == 0
+
+
+def test_of_many_pictures_that_are_too_large_the_first_alone_breaks_the_connection(
+    tmp_path: Path, outbox: Outbox, start: MakePublisher, caplog: pytest.LogCaptureFixture
+):
+    """As at a broker that takes 128 kB, and is spoken to in MQTT 3.1.1."""
+    with (
+        Mosquitto(tmp_path, config=("max_packet_size 131072",)) as broker,
+        Subscriber(broker) as subscriber,
+    ):
+        for n in range(6):
+            jpeg = noise_jpeg(n)
+            outbox.enqueue(make_alert(f"A{n}", jpeg), jpeg, at=time.time())
+        publisher = start(broker, protocol="3.1.1")
+        wait_until(lambda: outbox.stats().pending == 0)
+        wait_until(lambda: len({alert["seq"] for alert in subscriber.alerts(PREFIX)}) == 6)
+        assert publisher.status.reconnects == 3
+        for alert in subscriber.alerts(PREFIX):
+            assert 0 < alert["snapshot"]["bytes"] <= 64_000
+    assert caplog.text.count("takes no pictures beyond some size") == 1
 
 
 def test_a_lost_picture_file_does_not_stop_its_alert(
