@@ -10,6 +10,7 @@ from urllib.parse import quote
 from streamer.alerts.errors import OutboxError
 from streamer.alerts.outbox import StoredMessage
 from streamer.alerts.outbox_db import MESSAGE_COLUMNS
+from streamer.alerts.outbox_rescue import is_whole
 from streamer.alerts.payload import utc_iso
 
 
@@ -37,7 +38,10 @@ class FoundAlert:
 
 
 class AlertSearch:
-    """Looks into ``state_dir``. Any thread may call. Raises ``OutboxError`` when the outbox cannot be read."""
+    """Looks into ``state_dir``. Any thread may call. Raises ``OutboxError`` when the outbox cannot be read.
+
+    Messages that the disk has torn are left out.
+    """
 
     def __init__(self, state_dir: Path) -> None:
         self._dir = state_dir
@@ -47,13 +51,21 @@ class AlertSearch:
         self, wanted: AlertFilter | None = None, *, limit: int = 50, before_seq: int | None = None
     ) -> list[FoundAlert]:
         """The latest alerts, newest first; ``before_seq``: those whose first message is older than that."""
-        clause, values = _clause(wanted or AlertFilter(), before_seq)
+        found: list[FoundAlert] = []
         with self._reading() as db:
-            firsts = db.execute(
-                f"SELECT seq, alert_id FROM feed WHERE TRUE {clause} ORDER BY seq DESC LIMIT ?",  # noqa: S608
-                (*values, limit),
-            ).fetchall()
-            return [FoundAlert(seq, self._messages(db, alert_id)) for seq, alert_id in firsts]
+            # again only where nothing can be read of an alert
+            while len(found) < limit:
+                clause, values = _clause(wanted or AlertFilter(), before_seq)
+                firsts = db.execute(
+                    f"SELECT seq, alert_id FROM feed WHERE TRUE {clause} ORDER BY seq DESC LIMIT ?",  # noqa: S608
+                    (*values, limit - len(found)),
+                ).fetchall()
+                if not firsts:
+                    break
+                read = (FoundAlert(seq, self._messages(db, alert_id)) for seq, alert_id in firsts)
+                found += [one for one in read if one.messages]
+                before_seq = firsts[-1][0]
+        return found
 
     def messages_of(self, alert_id: str) -> tuple[StoredMessage, ...]:
         """Every message of an alert from the newest to the oldest; none when it is not, or no longer, there."""
@@ -73,7 +85,7 @@ class AlertSearch:
             f"SELECT {MESSAGE_COLUMNS} FROM messages WHERE alert_id = ? ORDER BY seq DESC",  # noqa: S608
             (alert_id,),
         ).fetchall()
-        return tuple(StoredMessage.of(row, self._dir) for row in rows)
+        return tuple(StoredMessage.of(row, self._dir) for row in rows if is_whole(row))
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -208,11 +208,22 @@ class Outbox:
         return self._select("WHERE seq < ? ORDER BY seq DESC LIMIT ?", (bound, limit))
 
     def open_alerts(self) -> list[StoredMessage]:
-        """The latest message of every alert that has got no ``end``, in order of ``seq``."""
-        return self._select(
+        """The latest message of every alert that has got no ``end``, in order of ``seq``; where the disk has torn it,
+        the one before. An alert of which nothing can be read is left out, and said.
+        """
+        latest = self._rows(
             "WHERE seq IN (SELECT MAX(seq) FROM messages GROUP BY alert_id HAVING SUM(type = 'end') = 0) ORDER BY seq",
             (),
         )
+        found = []
+        for row in latest:
+            rows = [row] if is_whole(row) else self._rows("WHERE alert_id = ? ORDER BY seq DESC", (row[1],))
+            whole = next(filter(is_whole, rows), None)
+            if whole is None:
+                _log.critical("message %d is not what was stored: its alert gets no end", row[0])
+            else:
+                found.append(StoredMessage.of(whole, self._dir))
+        return found
 
     def stats(self) -> OutboxStats:
         """Counts for the health page, the metrics and the ``stats`` message."""
@@ -414,9 +425,11 @@ class Outbox:
             )
 
     def _select(self, clause: str, values: tuple[Any, ...]) -> list[StoredMessage]:
+        return [StoredMessage.of(row, self._dir) for row in self._rows(clause, values)]
+
+    def _rows(self, clause: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._db.reading() as db:
-            rows = db.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages {clause}", values).fetchall()  # noqa: S608
-        return [StoredMessage.of(row, self._dir) for row in rows]
+            return db.execute(f"SELECT {MESSAGE_COLUMNS} FROM messages {clause}", values).fetchall()  # noqa: S608
 
 
 def check_snapshot(alert: Alert, jpeg: bytes | None) -> None:

@@ -7,10 +7,12 @@ from urllib.parse import quote
 from streamer.alerts.errors import OutboxError
 from streamer.alerts.outbox import StoredMessage
 from streamer.alerts.outbox_db import MESSAGE_COLUMNS
+from streamer.alerts.outbox_rescue import is_whole
 
 
 def read_alert(state_dir: Path, alert_id: str) -> list[StoredMessage]:
-    """Every stored message of one alert, in order of ``seq``; none when the alert is not (or no longer) there.
+    """Every stored message of one alert, in order of ``seq``; none when the alert is not (or no longer) there. What the
+    disk has torn is left out.
 
     Raises ``OutboxError`` when there is no outbox in ``state_dir`` or it cannot be read.
     """
@@ -28,4 +30,4 @@ def read_alert(state_dir: Path, alert_id: str) -> list[StoredMessage]:
             connection.close()
     except sqlite3.Error as error:
         raise OutboxError(f"{path}: cannot be read: {error}") from error
-    return [StoredMessage.of(row, state_dir) for row in rows]
+    return [StoredMessage.of(row, state_dir) for row in rows if is_whole(row)]

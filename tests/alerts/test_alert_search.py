@@ -1,6 +1,7 @@
 """Alerts found again: filtered, in pages, beside the daemon that writes."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from alerts.alert_factory import CONFIRMED_AT, make_alert, picture_bytes
 from streamer.alerts.alert_search import AlertFilter, AlertSearch
 from streamer.alerts.errors import OutboxError
 from streamer.alerts.outbox import Outbox
+from streamer.alerts.outbox_reader import read_alert
 from streamer.alerts.payload import AlertType
 
 
@@ -117,3 +119,17 @@ def test_what_is_removed_is_found_no_more(outbox, tmp_path):
         outbox.acknowledge(seq, at=0.0)
     outbox.enforce_limits(at=1e9)
     assert ids(AlertSearch(tmp_path).find()) == ["A00003", "A00002"]
+
+
+def test_what_the_disk_has_torn_costs_the_feed_nothing_else(outbox, tmp_path):
+    for number in range(1, 9):
+        put(outbox, number, end=number == 8)
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db, db:
+        db.execute("UPDATE messages SET body = ? WHERE seq IN (5, 7, 9)", (b'{"schema":1,' + bytes(40),))
+    search = AlertSearch(tmp_path)
+    found = search.find(limit=5)
+    assert ids(found) == ["A00008", "A00006", "A00004", "A00003", "A00002"]
+    assert [message.type for message in found[0].messages] == ["new"]
+    assert ids(search.find(limit=5, before_seq=found[-1].seq)) == ["A00001"]
+    assert search.messages_of("A00005") == ()
+    assert read_alert(tmp_path, "A00005") == []
