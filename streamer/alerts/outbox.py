@@ -239,10 +239,14 @@ class Outbox:
             )
 
     def get_state(self, key: str) -> Any:
-        """What ``put_state`` stored under ``key``, or None."""
+        """What ``put_state`` stored under ``key``, or None; so where the disk has torn it."""
         with self._db.reading() as db:
             row = db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-        return None if row is None else json.loads(row[0])
+        try:
+            return None if row is None else json.loads(row[0])
+        except (ValueError, TypeError) as error:
+            _log.error("what was kept under %s cannot be read: %s", key, error)
+            return None
 
     def put_state(self, key: str, value: Any) -> None:
         """Keep anything JSON under ``key`` across restarts, durably; None removes it."""

@@ -2,6 +2,8 @@
 
 import json
 import sqlite3
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,6 +74,17 @@ class StoredArea:
             "held": self.held,
             "last_held_at": None if self.last_held_at is None else utc_iso(self.last_held_at),
         }
+
+
+def readable_areas(rows: Iterable[tuple[Any, ...]]) -> list[StoredArea]:
+    """The areas of rows of ``AREA_COLUMNS``. One that the disk has torn is left out: to alarm once too often is better
+    than not to, or not to start.
+    """
+    areas = []
+    for row in rows:
+        with suppress(ValueError, TypeError):
+            areas.append(StoredArea.of_row(row))
+    return areas
 
 
 def area_of_dict(told: dict[str, Any]) -> SuppressionArea:

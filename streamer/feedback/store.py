@@ -13,7 +13,7 @@ from rules.areas import iou
 from rules.geometry import Box
 from streamer.alerts.outbox_db import OutboxDatabase
 from streamer.alerts.payload import parse_utc
-from streamer.feedback.areas import AREA_COLUMNS, StoredArea
+from streamer.feedback.areas import AREA_COLUMNS, StoredArea, readable_areas
 from streamer.feedback.words import AlertNote, Verdict
 
 #: More areas than this at one camera are a wrong rule or a wrong zone.
@@ -196,7 +196,7 @@ def read_areas(db: sqlite3.Connection, camera: str | None = None) -> list[Stored
         f"SELECT {AREA_COLUMNS} FROM suppression_areas WHERE ? IS NULL OR camera = ? ORDER BY made_at, area_id",  # noqa: S608
         (camera, camera),
     )
-    return [StoredArea.of_row(row) for row in rows]
+    return readable_areas(rows)
 
 
 def read_held(db: sqlite3.Connection, area_id: str) -> list[HeldEpisode]:
@@ -216,7 +216,7 @@ def _remove(db: sqlite3.Connection, condition: str, values: tuple[Any, ...]) -> 
         f"DELETE FROM suppression_areas WHERE {condition} RETURNING {AREA_COLUMNS}",  # noqa: S608 - constants
         values,
     ).fetchall()
-    return [StoredArea.of_row(row) for row in rows]
+    return readable_areas(rows)
 
 
 def _take_back(db: sqlite3.Connection, area_id: str) -> list[StoredArea]:

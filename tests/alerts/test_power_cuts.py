@@ -12,6 +12,7 @@ from alert_factory import make_alert, picture_bytes
 
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.outbox_files import RESERVE_STEP
+from streamer.feedback.areas import StoredArea
 
 STORED = 60
 
@@ -138,6 +139,29 @@ def test_a_message_whose_body_is_torn_is_lost_and_holds_up_nobody(
     with Outbox(tmp_path) as outbox:
         assert [message.alert_id for message in outbox.pending(limit=10)] == ["A0", "A2", "A4"]
     assert "3 undelivered alerts could be read back" in caplog.text
+
+
+def test_what_is_kept_beside_alerts_and_torn_is_as_if_it_were_not_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """The daemon reads both at its start."""
+    areas = [
+        StoredArea(f"S{n}", "gate", "hats", (0.1, 0.1, 0.2, 0.2), ("A1",), 100.0, 200.0) for n in range(2)
+    ]
+    with Outbox(tmp_path) as outbox:
+        outbox.put_state("topics", ["one", "two"])
+        for area in areas:
+            with outbox._db.transaction(durable=True) as db:
+                area.insert(db)
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db, db:
+        db.execute("UPDATE state SET value = ?", ('["one", \0\0\0',))
+        db.execute("UPDATE suppression_areas SET head = ? WHERE area_id = 'S0'", ("\0" * 20,))
+    with Outbox(tmp_path) as outbox:
+        assert outbox.get_state("topics") is None
+        assert "what was kept under topics cannot be read" in caplog.text
+        assert outbox.feedback.areas("gate") == areas[1:]
+        assert outbox.feedback.expire(300.0) == areas[1:]
+        assert outbox.feedback.areas() == []
 
 
 def test_a_picture_that_is_gone_is_told_with_its_alert(tmp_path: Path):
