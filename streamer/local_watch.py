@@ -127,6 +127,10 @@ class LocalWatch:
             if camera_id in self._stations:
                 self._stations.pop(camera_id).stop()
             self._add_camera(camera_id)
+        if [*self._stations] != [*site.cameras]:
+            # those that changed have come to the end; others hold this very mapping
+            for camera_id in site.cameras:
+                self._stations[camera_id] = self._stations.pop(camera_id)
         if not wiring.all_models_of(site) <= wiring.all_models_of(before):
             _log.info("another model is needed: the models are loaded anew")
             self._worker.rebuild()
