@@ -415,7 +415,7 @@ class Daemon:
             allowed_hosts=(*http.hosts, *LOOPBACK_NAMES) if http.hosts else None,
             live=self._onlookers.live,
             history=ComplianceHistory(self._site.state_dir),
-            shifts=wiring.shifts_of(self._site),
+            shifts=lambda: wiring.shifts_of(self._site),
             zones=lambda: wiring.zone_outlines_of(self._site),
             changes=self._commands,
             zone_editor=self._zone_editor(),

@@ -39,10 +39,16 @@ class LiveDesk:
         self._seats: dict[str, _Seat] = {}
 
     def watch(self, camera_id: str) -> LivePicture | None:
-        """Somebody looks at the camera: its latest picture, or None while there is none yet; the next will come."""
+        """Somebody looks at the camera: its latest picture, or None while there is none yet; the next will come.
+
+        One from before it was last left alone is none: nobody knows how old it is.
+        """
         with self._lock:
-            seat = self._seats.setdefault(camera_id, _Seat(self._clock()))
-            seat.asked_s = self._clock()
+            now_s = self._clock()
+            seat = self._seats.setdefault(camera_id, _Seat(now_s))
+            if now_s - seat.asked_s > _WATCHED_FOR_S:
+                seat.picture = None
+            seat.asked_s = now_s
             return seat.picture
 
     def take(self, frame: Frame, detections: Detections, tracks: Sequence[Track], view: CameraView) -> None:

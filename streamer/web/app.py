@@ -4,9 +4,9 @@ Every handler but one is a plain function, so Starlette runs it in a thread and 
 other request. ``/healthz`` is answered by the event loop itself, whatever holds those threads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from streamer.errors import StreamerError
@@ -75,7 +75,7 @@ def create_app(
     allowed_hosts: tuple[str, ...] | None = None,
     live: LiveSource | None = None,
     history: HistorySource | None = None,
-    shifts: Sequence[Shift] = (),
+    shifts: Callable[[], Sequence[Shift]] = tuple,
     zones: Callable[[], ZoneOutlines] = dict,
     changes: ChangeDesk | None = None,
     zone_editor: ZoneEditor | None = None,
@@ -98,11 +98,14 @@ def create_app(
     may_change = changes is not None and credentials is not None
     if credentials is None:
         zone_editor = None
-    pages = PageMaker(source, site_name, version, template_environment(timezone), may_change)
+    pages = PageMaker(source, site_name, version, template_environment(timezone), may_change, timezone)
     counters = RefusalCounters()
 
     def names() -> list[str]:
         return [camera.camera for camera in source.cameras()]
+
+    def online() -> list[str]:
+        return [camera.camera for camera in source.cameras() if camera.state == "online"]
 
     token = new_token()
     if allowed_hosts is None and credentials is None:
@@ -112,7 +115,7 @@ def create_app(
             *SiteRoutes(source, pages, zones, edits_zones=zone_editor is not None).routes(),
             *AlertRoutes(source, pages, zone).routes(),
             *ComplianceRoutes(history or _NoHistory(), pages, zone, shifts).routes(),
-            *live_routes(live or _NoPictures(), names),
+            *live_routes(live or _NoPictures(), online),
             *ZoneRoutes(zone_editor, pages, names).routes(),
             *(change_routes(changes) if changes is not None else ()),
             *_service_routes(source, version, counters, zone_editor is not None),
@@ -127,7 +130,7 @@ def create_app(
             Middleware(SameOriginGuard, token=token, may_change=credentials is not None, counters=counters),
             Middleware(BodyLimit, counters=counters),
         ],
-        exception_handlers={HTTPException: _http_error, StreamerError: _unavailable},
+        exception_handlers=_error_handlers(pages),
     )
     # a redirect would be built from what the request calls this host
     app.router.redirect_slashes = False
@@ -194,11 +197,21 @@ def _json_value(value: dict[str, str]) -> Callable[[Request], Response]:
     return handler
 
 
-def _http_error(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+def _error_handlers(pages: PageMaker) -> dict[Any, Callable[[Request, Exception], Response]]:
+    """A page for people who follow a link or send a form, JSON for all others."""
 
+    def answer(request: Request, words: str, status: int, headers: Mapping[str, str] | None) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if wants_page and not request.url.path.startswith(("/api/", "/assets/", "/part/")):
+            return HTMLResponse(pages.render_error(request, words), status, headers)
+        return JSONResponse({"error": words}, status, headers)
 
-def _unavailable(_request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, status_code=503)
+    def http_error(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        return answer(request, error.detail, error.status_code, error.headers)
+
+    def unavailable(request: Request, error: Exception) -> Response:
+        return answer(request, str(error), 503, None)
+
+    return {HTTPException: http_error, StreamerError: unavailable}

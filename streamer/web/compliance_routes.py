@@ -3,7 +3,7 @@
 import csv
 import io
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from datetime import time as clock_time
@@ -55,12 +55,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ComplianceRoutes:
-    """The handlers. ``shifts`` are those of the site's rules; without any, days take their place."""
+    """The handlers. ``shifts`` gives those of the site's rules; without any, days take their place."""
 
     history: HistorySource
     pages: PageMaker
     timezone: ZoneInfo
-    shifts: Sequence[Shift] = ()
+    shifts: Callable[[], Sequence[Shift]] = tuple
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -83,7 +83,7 @@ class ComplianceRoutes:
                 last=span.last.isoformat(),
                 zones=list(by_place(buckets).items()),
                 hours=hour_of_day,
-                shifts=list(by_period(buckets, shifts_of(self.shifts, self.timezone)).items()),
+                shifts=list(by_period(buckets, shifts_of(self.shifts(), self.timezone)).items()),
             )
         )
 
@@ -114,7 +114,7 @@ class ComplianceRoutes:
         finders = {
             "zone": lambda _at: whole,
             "hour": hours(self.timezone),
-            "shift": shifts_of(self.shifts, self.timezone),
+            "shift": shifts_of(self.shifts(), self.timezone),
             "day": days(self.timezone),
         }
         if by not in finders:

@@ -26,7 +26,8 @@ class LiveSource(Protocol):
 def live_routes(source: LiveSource, cameras: Callable[[], Sequence[str]]) -> list[Route]:
     """``/api/live?camera=A&camera=B``: the latest looks of these cameras; ``/api/live/{camera}/picture``: its JPEG.
 
-    ``cameras``: the names that exist; no others are watched.
+    ``cameras``: the names of those that deliver now. No others are watched: the last picture of one that is away would
+    pass for the present.
     """
 
     def looks(request: Request) -> Response:

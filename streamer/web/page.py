@@ -24,13 +24,15 @@ _LATEST: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class PageMaker:
-    """Renders templates with what all of them need. ``may_change``: whether the pages show what changes something."""
+    """Renders templates with what all of them need. ``may_change``: whether the pages show what changes something;
+    ``timezone``: the IANA name of that in which they show times."""
 
     source: StatusSource
     site_name: str
     version: str
     templates: Environment
     may_change: bool = False
+    timezone: str = "UTC"
 
     def render(self, template: str, request: Request, **values: Any) -> str:
         """The HTML of ``template``; ``values`` are those that it needs beyond the common ones."""
@@ -40,12 +42,29 @@ class PageMaker:
             now=time.time(),
             path=request.url.path,
             may_change=self.may_change,
+            timezone=self.timezone,
             navigation=NAVIGATION,
             headline=headline(
                 self.source.health(),
                 self.source.stages(),
                 self.source.cameras(),
                 self.source.alerts(_LATEST),
+                self.source.outbox(),
             ),
             **values,
+        )
+
+    def render_error(self, request: Request, problem: str) -> str:
+        """A page that says what is wrong and leads on, whatever else fails. ``problem`` is one sentence."""
+        path = request.url.path
+        there = (page for page in NAVIGATION if page[0] != "/" and path.startswith(page[0]))
+        target, name = next(there, NAVIGATION[0])
+        return self.templates.get_template("error.html").render(
+            site_name=self.site_name,
+            version=self.version,
+            path=path,
+            navigation=NAVIGATION,
+            problem=f"{problem[:1].upper()}{problem[1:]}.",
+            target=target,
+            name=name,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -10,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from streamer.web import api
+from streamer.web.machine import MachineLoad, machine_load
 from streamer.web.page import PageMaker
 from streamer.web.status import StatusSource
 
@@ -23,13 +25,14 @@ _FEW: Final = 4
 @dataclass(frozen=True, slots=True)
 class SiteRoutes:
     """The handlers; ``zones`` gives the outlines that are drawn on the wall, ``edits_zones`` says whether they can be
-    changed.
+    changed; ``machine`` tells how busy this machine is.
     """
 
     source: StatusSource
     pages: PageMaker
     zones: Callable[[], ZoneOutlines]
     edits_zones: bool = False
+    machine: Callable[[], MachineLoad] = machine_load
 
     def routes(self) -> list[Route]:
         """All of them."""
@@ -55,16 +58,15 @@ class SiteRoutes:
             self.pages.render(
                 "wall.html",
                 request,
-                cameras=self.source.cameras(),
+                **self._wall_values(),
                 alerts=self.source.alerts(_FEW),
-                zones=self.zones(),
                 edits_zones=self.edits_zones,
             )
         )
 
     def wall_part(self, request: Request) -> Response:
         """What changes above the pictures."""
-        return HTMLResponse(self.pages.render("part_wall.html", request, cameras=self.source.cameras()))
+        return HTMLResponse(self.pages.render("part_wall.html", request, **self._wall_values()))
 
     def latest_part(self, request: Request) -> Response:
         """The latest alerts beside them."""
@@ -78,15 +80,23 @@ class SiteRoutes:
         """The part of it that changes."""
         return HTMLResponse(self.pages.render("part_system.html", request, **self._system_values()))
 
+    def _wall_values(self) -> dict[str, Any]:
+        cameras, zones = self.source.cameras(), self.zones()
+        # what the page's script cannot renew: where it differs, the page is loaded anew
+        layout = repr([(camera.camera, zones.get(camera.camera)) for camera in cameras])
+        return {"cameras": cameras, "zones": zones, "layout": sha256(layout.encode()).hexdigest()[:16]}
+
     def _system_values(self) -> dict[str, Any]:
         source = self.source
         return {
             "cameras": source.cameras(),
             "suppressions": source.suppressions(),
             "stages": source.stages(),
+            "health": source.health(),
             "worker": source.worker(),
             "outbox": source.outbox(),
             "webhooks": source.webhooks(),
+            "machine": self.machine(),
         }
 
 

@@ -8,7 +8,15 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from streamer.web.status import AlertSummary, CameraStatus, HealthStatus, StageStatus, utc_text
+from streamer.web.status import (
+    AlertSummary,
+    CameraStatus,
+    HealthStatus,
+    OutboxStatus,
+    StageStatus,
+    WorkerStatus,
+    utc_text,
+)
 
 #: The tone of a state: ``good``, ``busy``, ``bad`` or ``off``. The word itself always stands beside the
 #: colour.
@@ -21,6 +29,8 @@ _CAMERA_TONES: Final = {
 }
 
 
+#: From well to bad.
+_TONES: Final = ("good", "busy", "bad")
 _WEBHOOK_TONES: Final = {"idle": "busy", "ok": "good", "failing": "bad", "gone": "bad", "stopped": "off"}
 
 
@@ -37,6 +47,7 @@ def headline(
     stages: Sequence[StageStatus],
     cameras: Sequence[CameraStatus],
     alerts: Sequence[AlertSummary],
+    outbox: OutboxStatus,
 ) -> Health:
     """The one sentence at the top: what is wrong, else what goes on."""
     if health.hopeless:
@@ -44,15 +55,30 @@ def headline(
     late = [stage.name for stage in stages if stage.late]
     if late:
         return Health("bad", f"Not keeping up: {', '.join(late)}")
-    if not stages:
+    if not stages or health.state == "starting":
         return Health("busy", "Starting")
+    if health.state == "unready":
+        return Health("bad", f"Nobody is watched: {health.detail}")
     wanted = [camera for camera in cameras if camera.state != "disabled"]
     online = sum(camera.state == "online" for camera in wanted)
     open_now = sum(alert.phase == "open" for alert in alerts)
     watched = f"{online} of {len(wanted)} {'camera' if len(wanted) == 1 else 'cameras'} online"
     alerted = f"{open_now or 'no'} open {'alert' if open_now == 1 else 'alerts'}"
     tone = "bad" if open_now else "good" if online == len(wanted) else "busy"
-    return Health(tone, f"{watched}, {alerted}")
+    if outbox.connected or outbox.reason == "starting":
+        return Health(tone, f"{watched}, {alerted}")
+    waiting = f"{outbox.pending} {'message waits' if outbox.pending == 1 else 'messages wait'}"
+    return Health(
+        "bad" if outbox.pending else max(tone, "busy", key=_TONES.index),
+        f"{watched}, {alerted}; no connection to the broker, {waiting if outbox.pending else 'nothing waits yet'}",
+    )
+
+
+def worker_tone(worker: WorkerStatus) -> str:
+    """The tone of the inference: well, at work but not as configured, or not at work."""
+    if worker.ready:
+        return "busy" if worker.state == "degraded" else "good"
+    return "bad" if worker.state in {"recovering", "failed", "stopped"} else "busy"
 
 
 def template_environment(timezone: str) -> Environment:
@@ -83,6 +109,7 @@ def template_environment(timezone: str) -> Environment:
         percent=percent,
         words=lambda text: str(text).replace("_", " "),
         camera_tone=lambda state: _CAMERA_TONES.get(state, "busy"),
+        worker_tone=worker_tone,
         webhook_tone=lambda state: _WEBHOOK_TONES.get(state, "busy"),
     )
     return environment

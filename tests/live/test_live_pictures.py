@@ -133,4 +133,15 @@ def test_a_camera_that_nobody_asks_for_any_more_is_let_go(clock):
     assert desk.watch("gate") is None
 
 
+def test_a_picture_of_long_ago_is_not_shown_to_whoever_comes_back(clock):
+    # the camera delivered nothing meanwhile, so nobody took its picture away
+    desk = LiveDesk(clock=clock)
+    desk.watch("gate")
+    desk.take(*LOOK)
+    clock.now += 9
+    assert desk.watch("gate") is not None
+    clock.now += 30
+    assert desk.watch("gate") is None
+
+
 LOOK = judged()

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from dataclasses import replace
+from datetime import UTC, datetime, time
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -15,10 +16,14 @@ from http_client import ask
 from prometheus_client.parser import text_string_to_metric_families
 from web_site import FIRST_ALERT, Site, jpeg_picture
 
+from rules import Schedule, ShiftWindow
 from streamer.alerts.alert_search import AlertFilter
 from streamer.errors import StreamerError
+from streamer.history.buckets import BUCKET_S
+from streamer.history.grouping import Shift
+from streamer.web.app import create_app
 from streamer.web.server import WebServer, WebServerError
-from streamer.web.status import OutboxStatus, StageStatus, utc_text
+from streamer.web.status import OutboxStatus, StageStatus, WorkerStatus, utc_text
 
 
 def metrics(server: WebServer) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -132,6 +137,25 @@ def test_compliance_never_stands_without_what_could_not_be_told(server: WebServe
     assert rows[0]["unknown_share"] == pytest.approx(180 / 630, abs=1e-4)
 
 
+def test_shifts_are_those_of_the_settings_in_force(site: Site) -> None:
+    now = datetime.fromtimestamp(site.now, UTC)
+    later = (now.hour + 2) % 24, (now.hour + 3) % 24
+    shifts: list[Shift] = []
+
+    def shift(name: str, begins: int, ends: int) -> Shift:
+        return Shift(name, Schedule((ShiftWindow(tuple(range(7)), time(begins), time(ends)),)))
+
+    app = create_app(site, site_name="yard", version="1", history=site, shifts=lambda: shifts)
+    with WebServer(app, "127.0.0.1", 0) as server:
+        shifts[:] = [shift("not yet", *later)]
+        site.buckets = [bucket for bucket in site.buckets if site.now - bucket.starts_at < BUCKET_S]
+        assert "Nobody was counted in the hours of any rule" in ask(server, "/compliance").text
+        # reloaded: no new app is made
+        shifts[:] = [shift("all day", 0, 0)]
+        assert ">all day" in ask(server, "/compliance").text
+        assert {row["period"] for row in ask(server, "/api/compliance?by=shift").json} == {"all day"}
+
+
 def test_compliance_as_a_file_for_a_spreadsheet(server: WebServer, site: Site) -> None:
     site.buckets = [replace(bucket, place=replace(bucket.place, camera="=1+1")) for bucket in site.buckets]
     answer = ask(server, "/api/compliance.csv?by=hour")
@@ -149,13 +173,16 @@ def test_compliance_as_a_file_for_a_spreadsheet(server: WebServer, site: Site) -
         assert ask(server, f"/api/compliance.csv?{bad}").status == 400, bad
 
 
-def test_only_cameras_that_exist_are_watched(server: WebServer, site: Site) -> None:
-    looks = ask(server, "/api/live?camera=entrance&camera=store&camera=nowhere").json
-    assert site.watched == ["entrance", "store"]
+def test_only_cameras_that_deliver_are_watched(server: WebServer, site: Site) -> None:
+    # one that is away has the picture that came last, which must not pass for the present
+    site.pictures["loading-dock"] = site.pictures["entrance"]
+    looks = ask(server, "/api/live?camera=entrance&camera=store&camera=loading-dock&camera=nowhere").json
+    assert site.watched == ["entrance"]
     (look,) = looks
     assert [person["gear"]["face_mask"]["state"] for person in look["people"]] == ["missing", "worn"]
     assert ask(server, "/api/live/entrance/picture").body == jpeg_picture()
     assert ask(server, "/api/live/store/picture").status == 404
+    assert ask(server, "/api/live/loading-dock/picture").status == 404
     assert ask(server, "/api/live/nowhere/picture").status == 404
     assert "nowhere" not in site.watched
 
@@ -202,6 +229,78 @@ def test_an_empty_site_is_no_blank_page(server: WebServer, site: Site) -> None:
     assert "No camera is configured" in ask(server, "/").text
     assert "Starting" in ask(server, "/").text
     assert "Nobody was counted" in ask(server, "/compliance").text
+
+
+def test_the_headline_tells_that_alerts_reach_nobody(server: WebServer, site: Site) -> None:
+    site.alert_list = []
+    site.outbox_status = replace(site.outbox_status, connected=False, reason="refused", pending=3)
+    page = ask(server, "/").text
+    assert "no connection to the broker, 3 messages wait" in page
+    assert 'class="headline bad"' in page
+    site.outbox_status = replace(site.outbox_status, pending=0)
+    assert 'class="headline busy"' in ask(server, "/").text
+    # a start is no failure
+    site.outbox_status = replace(site.outbox_status, reason="starting")
+    assert "no connection" not in ask(server, "/").text
+
+
+def test_the_headline_tells_that_nobody_is_watched(server: WebServer, site: Site) -> None:
+    site.health_status = replace(site.health_status, state="unready", detail="the models are built anew")
+    page = ask(server, "/").text
+    assert "Nobody is watched: the models are built anew" in page
+    assert 'class="headline bad"' in page
+
+
+def test_the_system_page_says_why(server: WebServer, site: Site) -> None:
+    site.outbox_status = replace(site.outbox_status, connected=False, detail="nothing answers at 127.0.0.1")
+    site.worker_status = replace(
+        site.worker_status, state="degraded", reason="pictures_fail", cameras_aside=("entrance",)
+    )
+    page = ask(server, "/system").text
+    assert "nothing answers at 127.0.0.1" in page
+    assert '<span class="pill busy">degraded</span>' in page
+    assert "pictures fail: entrance" in page
+    site.worker_status = replace(site.worker_status, ready=False, state="failed", reason="load_failed")
+    assert '<span class="pill bad">failed</span>' in ask(server, "/system").text
+
+
+def test_the_system_page_shows_batch_size_and_load(server: WebServer, site: Site) -> None:
+    page = ask(server, "/system").text
+    assert "2.1 on average" in page
+    found = re.search(r"<dd>([0-9.]+) on ([0-9]+) processors?</dd>", page)
+    assert found
+    assert re.search(r"Memory of ppewatch</dt><dd>[0-9.]+ [MG]B", page)
+    site.worker_status = WorkerStatus(ready=False, device="cpu")
+    assert "on average" not in ask(server, "/system").text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words", "leads_to"),
+    [
+        ("/nothing", 404, "Not Found", "/"),
+        ("/alerts/01JD3Z6Q8YB2M4T7VN5C9K0XWZ", 404, "There is no such alert, or no longer", "/alerts"),
+        ("/alerts?since=yesterday", 400, "Times are written as", "/alerts"),
+        ("/compliance?from=2026-11-02&to=2026-11-01", 400, "From comes before to", "/compliance"),
+    ],
+)
+def test_people_get_a_page_that_says_what_is_wrong(
+    server: WebServer, path: str, status: int, words: str, leads_to: str
+) -> None:
+    answer = ask(server, path, accept="text/html,application/xhtml+xml,*/*;q=0.8")
+    assert answer.status == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert words in answer.text
+    assert f'<p class="pages"><a href="{leads_to}">' in answer.text
+    # programs get what they got
+    assert "error" in ask(server, path).json
+
+
+def test_a_page_that_cannot_be_made_says_why(server: WebServer, site: Site) -> None:
+    site.failure = StreamerError("the outbox cannot be read <now>")
+    answer = ask(server, "/", accept="text/html")
+    assert answer.status == 503
+    assert "The outbox cannot be read &lt;now&gt;." in answer.text
+    assert "error" in ask(server, "/api/cameras", accept="text/html").json
 
 
 def test_readiness_names_the_late_stages(server: WebServer, site: Site) -> None:

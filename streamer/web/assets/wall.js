@@ -38,7 +38,7 @@ function words(person) {
 }
 
 function draw(tile, look) {
-  const [overlay, labels] = tile.querySelectorAll(".view svg");
+  const overlay = tile.querySelector(".view svg"), labels = tile.querySelector(".labels:not(.names)");
   overlay.querySelectorAll(".person").forEach((group) => group.remove());
   labels.replaceChildren();
   for (const person of look.people) {
@@ -93,12 +93,19 @@ function tell({ camera, state, reason }) {
     waiting.hidden = false;
     delete tile.dataset.at;
     draw(tile, { people: [] });
+    // that nobody can be seen is not that nobody is there
+    tile.querySelector(".people").textContent = "\u00a0";
   }
 }
+
+// Cameras and zones of the settings in force, as page.js keeps them; the tiles were made of them.
+const layout = () => document.querySelector("[data-layout]")?.dataset.layout;
+const shownLayout = layout();
 
 async function keepTelling() {
   try {
     if (!document.hidden) {
+      if (layout() !== shownLayout) location.reload();
       const answer = await fetch("/api/cameras", { cache: "no-store", signal: AbortSignal.timeout(5000) });
       if (answer.ok) (await answer.json()).forEach(tell);
     }
