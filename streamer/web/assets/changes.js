@@ -5,9 +5,26 @@ import { change } from "/assets/requests.js";
 const form = document.getElementById("say");
 const said = document.getElementById("said");
 
-form?.addEventListener("submit", async (event) => {
+let busy = false;
+
+// One change at a time: a double click is one. A button that is disabled meanwhile would lose the focus.
+async function once(action) {
+  if (busy) return;
+  busy = true;
+  try {
+    await action();
+  } finally {
+    busy = false;
+  }
+}
+
+form?.addEventListener("submit", (event) => {
   event.preventDefault();
-  const { name, value } = event.submitter;
+  once(() => say(event.submitter));
+});
+
+async function say(button) {
+  const { name, value } = button;
   const { by, note, what } = Object.fromEntries(new FormData(form));
   const body = name === "ack" ? { by, note } : { verdict: value, by, note, what: value === "false_alarm" ? what : "" };
   localStorage.setItem("ppewatch.by", by);
@@ -18,16 +35,21 @@ form?.addEventListener("submit", async (event) => {
   } catch (error) {
     said.textContent = `Not noted: ${error.message}`;
   }
-});
+}
 if (form) form.elements.by.value = localStorage.getItem("ppewatch.by") ?? "";
 
-document.addEventListener("click", async (event) => {
+document.addEventListener("click", (event) => {
   const area = event.target.closest?.("[data-remove-area]")?.dataset.removeArea;
-  if (!area) return;
+  if (area) once(() => remove(area));
+});
+
+async function remove(area) {
+  const told = document.getElementById("area-said");
   try {
     await change("DELETE", `/api/suppressions/${encodeURIComponent(area)}`);
+    told.textContent = "Removed.";
     await refresh();
   } catch (error) {
-    event.target.textContent = `Not removed: ${error.message}`;
+    told.textContent = `Not removed: ${error.message}`;
   }
-});
+}

@@ -8,7 +8,7 @@ async function renew(part) {
   const html = await answer.text();
   if (html === part.lastHtml) return;
   part.lastHtml = html;
-  const focused = document.activeElement?.id;
+  const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   const fresh = document.createElement("div");
   fresh.innerHTML = html;
   // a picture that is still the same keeps its element, or it would flicker; what was unfolded stays so
@@ -19,8 +19,21 @@ async function renew(part) {
   }
   const unfolded = [...part.querySelectorAll("details")].map((details) => details.open);
   fresh.querySelectorAll("details").forEach((details, place) => { details.open = unfolded[place] ?? false; });
+  const pushed = [...part.querySelectorAll(".scroll")].map((region) => region.scrollLeft);
+  // what is told aloud stays where it is, or a screen reader would tell it again and again
+  const told = [...part.querySelectorAll("[role=status]")];
+  for (const [place, status] of fresh.querySelectorAll("[role=status]").entries()) {
+    const same = told[place];
+    if (!same || same.id !== status.id) continue;
+    if (!("keep" in same.dataset)) {
+      same.className = status.className;
+      if (same.textContent !== status.textContent) same.textContent = status.textContent;
+    }
+    status.replaceWith(same);
+  }
   part.replaceChildren(...fresh.childNodes);
-  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
+  part.querySelectorAll(".scroll").forEach((region, place) => { region.scrollLeft = pushed[place] ?? 0; });
+  if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
 export async function refresh() {
