@@ -71,7 +71,7 @@ export class Canvas {
     this.onDrawing(false);
     if (keep && corners.length >= 3) {
       this.draft.addZone(corners);
-      this.tell(`A zone of ${corners.length} corners. Give it a name.`);
+      this.tell(crosses(corners) ? "The sides of this zone cross: move its corners until they do not." : `A zone of ${corners.length} corners. Give it a name.`);
     } else {
       this.tell(keep ? "A zone has three corners at least: nothing was drawn." : "Nothing was drawn.");
       this.render();

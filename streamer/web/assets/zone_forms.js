@@ -74,6 +74,7 @@ export class Forms {
         labelled("Name", make("input", { id: `${zone.id}-name`, value: zone.name, maxlength: 64, pattern: "[a-zA-Z0-9_\\-]+", oninput: change("name"), autocomplete: "off", spellcheck: "false" }), "Letters, digits, - and _"),
         labelled("In it is who has in it", this.#select(`${zone.id}-anchor`, anchors, zone.anchor, change("anchor")))),
       make("p", { id: `${zone.id}-coordinates`, class: "quiet" }, `${zone.corners.length} corners`),
+      draft.now.rules.some((rule) => rule.zones.includes(zone.id)) ? "" : make("p", { class: "quiet" }, "No rule names this zone: choose it at a rule below, or make a new one."),
       make("button", { type: "button", id: `remove-${zone.id}`, onclick: () => this.canvas.remove(zone.id) }, `Remove ${zone.name}`),
     ];
   }

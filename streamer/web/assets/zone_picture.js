@@ -59,6 +59,7 @@ export class Picture {
   async #look() {
     const answer = await fetch(`/api/live?camera=${encodeURIComponent(this.camera)}`, { cache: "no-store", signal: AbortSignal.timeout(5000) });
     const [look] = answer.ok ? await answer.json() : [];
+    if (!look && this.moment === undefined) await this.#tellWhy();
     if (!look || look.at === this.at) return;
     const picture = await fetch(`/api/live/${encodeURIComponent(this.camera)}/picture?at=${encodeURIComponent(look.at)}`, { cache: "no-store", signal: AbortSignal.timeout(5000) });
     if (!picture.ok) return;
@@ -70,6 +71,17 @@ export class Picture {
       await this.#draw(blob);
       this.#people(look.people);
     }
+  }
+
+  // Nothing comes from the camera: the last picture stays, to draw on, and says that it is old.
+  async #tellWhy() {
+    const answer = await fetch("/api/cameras", { cache: "no-store", signal: AbortSignal.timeout(5000) });
+    const { state, reason } = (answer.ok ? await answer.json() : []).find(({ camera }) => camera === this.camera) ?? {};
+    if (!state) return;
+    const why = state === "online" ? "Waiting for a picture" : reason || state;
+    this.waiting.textContent = this.at && state !== "online" ? `This picture is old. ${why}` : why;
+    this.waiting.hidden = false;
+    this.#people([]);
   }
 
   async #keepShowing() {

@@ -9,6 +9,10 @@ const TRIAL_MS = 60_000, SAVE_MS = 60_000;
 const editor = document.getElementById("editor");
 const by = (id) => document.getElementById(id);
 
+const timeZone = knownZone(editor?.dataset.timezone);
+const moment = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium", timeZone });
+const clock = (at) => new Date(at).toLocaleTimeString(undefined, { timeZone });
+
 if (editor) start(editor.dataset.camera);
 
 async function start(camera) {
@@ -35,6 +39,8 @@ async function start(camera) {
   }
   const draft = new Draft(state, (key) => {
     canvas.render();
+    // what was said was said of something else
+    say("");
     // whoever types, or drags, must not have the field rebuilt under the hands
     if (!key || key.startsWith("keys") || key.startsWith("drag")) forms.problems = [];
     if (!key || !/^(dwell_s|clear_s|cooldown_s) /.test(key)) forms.render();
@@ -93,11 +99,36 @@ async function start(camera) {
     return error.problems.map(({ message, zone }) => (zone ? `zone ${zone}: ${message}` : message)).join("; ") || error.message;
   }
 
+  // Whether somebody else's change, or a new start of the daemon, has left what this page shows as it was.
+  async function isSameStill() {
+    const seen = ({ zones, rules }) => JSON.stringify([zones, rules]);
+    const fresh = await read();
+    if (seen(fresh) !== seen(draft.state)) return false;
+    draft.state = fresh;
+    showFile();
+    return true;
+  }
+
+  // A wish that the file's revision is in the way of goes out once more, if nothing that it is about has changed.
+  async function wished(send, body) {
+    try {
+      return await send(body);
+    } catch (error) {
+      if (!error.conflict || !(await isSameStill())) throw error;
+      return await send({ ...body, revision: draft.state.revision });
+    }
+  }
+
+  let asking = false;
+
   async function ask(button, words, request) {
+    if (asking) return undefined;
+    asking = true;
     const { ids, body } = draft.wish();
     button.disabled = true;
     say(words);
-    forms.problems = [];
+    forms.blame([]);
+    by("anew").hidden = true;
     try {
       return await request(body);
     } catch (error) {
@@ -105,6 +136,7 @@ async function start(camera) {
       by("anew").hidden = !error.conflict;
       return undefined;
     } finally {
+      asking = false;
       button.disabled = false;
       showState();
     }
@@ -116,7 +148,7 @@ async function start(camera) {
   }
 
   async function save() {
-    const report = await ask(by("save"), "Saving …", (body) => change("PUT", path, body, SAVE_MS));
+    const report = await ask(by("save"), "Saving …", (body) => wished((each) => change("PUT", path, each, SAVE_MS), body));
     if (!report) return;
     forgetTrial();
     await startAnew();
@@ -138,7 +170,7 @@ async function start(camera) {
   let trial, chosenAlert;
 
   async function tryOut() {
-    const report = await ask(by("try"), "Trying …", (body) => change("POST", `${path}/try`, body, TRIAL_MS));
+    const report = await ask(by("try"), "Trying …", (body) => wished((each) => change("POST", `${path}/try`, each, TRIAL_MS), body));
     if (!report) return;
     trial = report;
     chosenAlert = undefined;
@@ -238,5 +270,11 @@ async function start(camera) {
   by("loading").hidden = true;
 }
 
-const moment = (at) => new Date(at).toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" });
-const clock = (at) => new Date(at).toLocaleTimeString();
+// The site's time zone, as on all pages, or this browser's where it does not know that.
+function knownZone(timeZone) {
+  try {
+    return new Intl.DateTimeFormat(undefined, { timeZone }).resolvedOptions().timeZone;
+  } catch {
+    return undefined;
+  }
+}
