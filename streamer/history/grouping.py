@@ -49,12 +49,14 @@ def by_period(
 
 
 def hours(zone: ZoneInfo) -> Callable[[float], Period]:
-    """Finds the hour of local time that a moment lies in; where the clock is put back, the two are two."""
+    """Finds the hour of local time that a moment lies in, ``2026-11-22 19:00``; where the clock is put back, the two are
+    two of one name.
+    """
 
     def hour_of(at: float) -> Period:
         local = datetime.fromtimestamp(at, zone)
         since = at - local.minute * 60 - local.second - local.microsecond / 1e6
-        return Period(since, since + 3600)
+        return Period(since, since + 3600, f"{local:%Y-%m-%d %H}:00")
 
     return hour_of
 

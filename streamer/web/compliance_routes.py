@@ -145,6 +145,6 @@ class ComplianceRoutes:
 
 def _cell(value: Any) -> Any:
     # a spreadsheet takes what begins so for a formula
-    return (
-        f"'{value}" if isinstance(value, str) and value[:1] in "=+-@\t\r" else "" if value is None else value
-    )
+    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return f"'{value}"
+    return "" if value is None else value

@@ -145,10 +145,12 @@ def test_hours_are_those_of_the_clock_on_the_wall():
     sums = by_period(_quarters(_AT, 8), hours(kolkata))
     # 07:00 UTC is 12:30 there: half an hour, a whole one, and half an hour
     assert [places[_GATE].worn_s for places in sums.values()] == [2.0, 4.0, 2.0]
+    assert [period.name[-5:] for period in sums] == ["12:00", "13:00", "14:00"]
     # the hour that the clock repeats in autumn is two hours
     autumn = 1_792_886_400  # 2026-10-25 00:00 UTC, 02:00 summer time
     sums = by_period(_quarters(autumn, 8), hours(_BRUSSELS))
     assert [places[_GATE].worn_s for places in sums.values()] == [4.0, 4.0]
+    assert [period.name for period in sums] == ["2026-10-25 02:00", "2026-10-25 02:00"]
 
 
 def test_days_are_local_and_as_long_as_they_are():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 from hashlib import sha256
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import cv2
 import jsonschema
@@ -163,6 +164,11 @@ def test_compliance_as_a_file_for_a_spreadsheet(server: WebServer, site: Site) -
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert sum(float(row["worn_s"]) for row in rows) == pytest.approx(16 * 400.0)
     assert {row["camera"] for row in rows} == {"'=1+1"}
+    # the hour as the site's clock shows it; an empty cell stays empty
+    for row in rows:
+        since = datetime.fromisoformat(row["since"]).astimezone(ZoneInfo("Europe/Brussels"))
+        assert row["period"] == f"{since:%Y-%m-%d %H:00}"
+    assert {row["zone"] for row in rows} == {"", "desk"}
     for bad in (
         "by=week",
         "from=x",
