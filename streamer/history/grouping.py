@@ -49,8 +49,8 @@ def by_period(
 
 
 def hours(zone: ZoneInfo) -> Callable[[float], Period]:
-    """Finds the hour of local time that a moment lies in, ``2026-11-22 19:00``; where the clock is put back, the two are
-    two of one name.
+    """Finds the hour of local time that a moment lies in, ``2026-11-22 19:00``; where the clock is put back, the two
+    are two of one name.
     """
 
     def hour_of(at: float) -> Period:

@@ -12,7 +12,7 @@ from streamer.history.buckets import PersonSeconds, Place
 from streamer.history.grouping import Period
 from streamer.report.content import AlertCount, Report, ReportPart
 from streamer.web.status import utc_text
-from streamer.web.view import duration, percent
+from streamer.web.view import duration, percent, person_time
 
 
 def report_page(report: Report, *, timezone: str, version: str, made_at: float | None = None) -> str:
@@ -27,6 +27,7 @@ def report_page(report: Report, *, timezone: str, version: str, made_at: float |
     )
     environment.filters.update(
         duration=duration,
+        person_time=person_time,
         percent=percent,
         words=lambda text: str(text).replace("_", " "),
         moment=lambda at: f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M}",

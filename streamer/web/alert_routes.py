@@ -115,15 +115,20 @@ class AlertRoutes:
         chosen = {name: query[name] for name in _FILTERS if query.get(name)}
         older = None if len(found) <= _ON_A_PAGE else urlencode({**chosen, "before": shown[-1].seq})
         places = self.source.alert_places()
+
+        def names(field: str, found: set[str]) -> list[str]:
+            # what is chosen stays so, though there may be no alert of it, or no longer
+            return sorted(found | {chosen[field]} if field in chosen else found)
+
         return {
             "alerts": shown,
             "chosen": chosen,
             "query": urlencode({**chosen, **({} if before is None else {"before": before})}),
             "newest": urlencode(chosen) if before is not None else None,
             "older": older,
-            "cameras": sorted({camera for camera, _, _ in places}),
-            "zones": sorted({zone for _, zone, _ in places if zone is not None}),
-            "rules": sorted({rule for _, _, rule in places}),
+            "cameras": names("camera", {camera for camera, _, _ in places}),
+            "zones": names("zone", {zone for _, zone, _ in places if zone is not None}),
+            "rules": names("rule", {rule for _, _, rule in places}),
         }
 
     def _filter(self, query: Mapping[str, str]) -> AlertFilter:

@@ -105,6 +105,7 @@ def template_environment(timezone: str) -> Environment:
         local_day=local_day,
         utc=utc_text,
         duration=duration,
+        person_time=person_time,
         size=size,
         percent=percent,
         words=lambda text: str(text).replace("_", " "),
@@ -125,6 +126,14 @@ def duration(seconds: float | None) -> str:
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def person_time(seconds: float) -> str:
+    """A sum of person-seconds, in hours from two on: ``59 h``. A day of it would be nobody's working day."""
+    if seconds < 2 * 3600:
+        return duration(seconds)
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 10 else f"{hours:,.0f} h".replace(",", "\N{THIN SPACE}")
 
 
 def size(count: float) -> str:

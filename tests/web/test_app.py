@@ -25,6 +25,7 @@ from streamer.history.grouping import Shift
 from streamer.web.app import create_app
 from streamer.web.server import WebServer, WebServerError
 from streamer.web.status import OutboxStatus, StageStatus, WorkerStatus, utc_text
+from streamer.web.view import person_time
 
 
 def metrics(server: WebServer) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -98,6 +99,8 @@ def test_the_feed_asks_for_what_its_form_says(server: WebServer, site: Site) -> 
     )
     assert 'data-part="/part/alerts?camera=entrance&amp;zone=desk&amp;rule=a%26b' in page.text
     assert "<option selected>entrance</option>" in page.text
+    # there is no alert of it, and yet it is what is shown
+    assert "<option selected>a&amp;b</option>" in page.text
     beyond = (
         "since=0001-01-01T00:00%2B23:59",
         "until=9999-12-31T23:59-23:59",
@@ -136,6 +139,21 @@ def test_compliance_never_stands_without_what_could_not_be_told(server: WebServe
     assert [(row["camera"], row["zone"]) for row in rows] == [("entrance", None), ("entrance", "desk")]
     assert rows[0]["worn_share"] == pytest.approx(400 / 450, abs=1e-4)
     assert rows[0]["unknown_share"] == pytest.approx(180 / 630, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0, "0.0 s"),
+        (59.0, "59 s"),
+        (5400.0, "90 min"),
+        (9000.0, "2.5 h"),
+        (212_400.0, "59 h"),
+        (4.5e6, "1\u2009250 h"),
+    ],
+)
+def test_person_time_is_told_in_hours(seconds: float, words: str) -> None:
+    assert person_time(seconds) == words
 
 
 def test_shifts_are_those_of_the_settings_in_force(site: Site) -> None:
