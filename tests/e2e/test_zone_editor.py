@@ -263,13 +263,14 @@ def test_what_is_wrong_is_told_at_its_field(page: Page, desk: Desk) -> None:
     assert desk.file == desk.text
     # somebody edits the file meanwhile
     page.locator(".rule").first.get_by_label("Alert after").fill("2")
-    desk.path.write_text(desk.text + "# by hand\n")
+    by_hand = desk.text.replace("dwell: 1s", "dwell: 3s")
+    desk.path.write_text(by_hand)
     page.click("#save")
     page.wait_for_selector("#said:has-text('the file has changed since this page was opened')")
-    assert desk.file == desk.text + "# by hand\n"
+    assert desk.file == by_hand
     page.click("#anew")
     page.wait_for_selector("#said:has-text('Read anew')")
-    assert page.locator(".rule").first.get_by_label("Alert after").input_value() == "1"
+    assert page.locator(".rule").first.get_by_label("Alert after").input_value() == "3"
     desk.path.write_text(desk.text)
 
 

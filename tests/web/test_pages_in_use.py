@@ -13,6 +13,7 @@ from judging.site_of_one import START, face
 from web_site import FIRST_ALERT, Site, live_picture
 from zone_editor.edited_site import EditedSite
 
+from config import load_site
 from streamer.web.app import create_app
 from streamer.web.credentials import Credentials
 from streamer.web.server import WebServer
@@ -345,17 +346,26 @@ def test_what_was_drawn_outlives_the_daemon_and_others_changes(drawn: Drawn, ope
     page.click("#rectangle")
     # somebody changes another camera, and the file's name for what it holds is new
     drawn.file.path.write_text(drawn.file.text.replace("fps: 2", "fps: 3"))
+    drawn.file.site = load_site(drawn.file.path, drawn.file.environ)
     page.click("#save")
     page.wait_for_selector("#said:has-text('Saved and in force')")
     assert "zone-2" in drawn.file.text
     assert "fps: 3" in drawn.file.text
 
 
-def test_nobody_overwrites_what_the_page_has_not_shown(drawn: Drawn, opened: Open) -> None:
+@pytest.mark.parametrize(
+    ("change", "in_force"), [(("dwell: 1s", "dwell: 7s"), True), (("fps: 2", "fps: 3"), False)]
+)
+def test_nobody_overwrites_or_puts_into_force_what_the_page_has_not_shown(
+    drawn: Drawn, opened: Open, change: tuple[str, str], in_force: bool
+) -> None:
     page = editor(drawn, opened)
     page.click("#rectangle")
-    theirs = drawn.file.text.replace("dwell: 1s", "dwell: 7s")
+    theirs = drawn.file.text.replace(*change)
+    assert theirs != drawn.file.text
     drawn.file.path.write_text(theirs)
+    if in_force:
+        drawn.file.site = load_site(drawn.file.path, drawn.file.environ)
     page.click("#save")
     page.wait_for_selector("#said:has-text('the file has changed since this page was opened')")
     assert drawn.file.text == theirs

@@ -99,9 +99,10 @@ async function start(camera) {
     return error.problems.map(({ message, zone }) => (zone ? `zone ${zone}: ${message}` : message)).join("; ") || error.message;
   }
 
-  // Whether somebody else's change, or a new start of the daemon, has left what this page shows as it was.
+  // Whether somebody else's change, or a new start of the daemon, has left what this page shows as it was. What the daemon does not
+  // go by yet, as its warning tells, nobody puts into force unseen.
   async function isSameStill() {
-    const seen = ({ zones, rules }) => JSON.stringify([zones, rules]);
+    const seen = ({ zones, rules, warning }) => JSON.stringify([zones, rules, warning]);
     const fresh = await read();
     if (seen(fresh) !== seen(draft.state)) return false;
     draft.state = fresh;
