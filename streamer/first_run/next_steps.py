@@ -25,6 +25,12 @@ def next_steps(written: Prospect) -> str:
         f"  {command} check {path} --connect    # does everything answer, are heads large enough?",
         f"  {command} run {path}                # the daemon, in the foreground; its dashboard: http://127.0.0.1:8787",
         f"  {command} listen --config {path}    # in another terminal: alerts as a subscriber sees them",
+    ]
+    if written.text.zones_later:
+        lines.append(
+            "To draw the zones: user, password_hash and edit_zones of `http` in that file, then Zones and rules"
+        )
+    lines += [
         "As a service of systemd: deploy/README.md, with this file as /etc/ppewatch/site.yaml",
     ]
     if written.text.files:

@@ -36,12 +36,14 @@ class SiteText:
     - ``yaml``: the text of SITE.yaml; ``holds_secret``: a password stands in it.
     - ``files``: passwords by the name of their file, below ``<stem>.secrets/``.
     - ``variables``: passwords by the name of their environment variable, for ``<stem>.env``.
+    - ``zones_later``: there are zones that have yet to be drawn.
     """
 
     yaml: str = field(repr=False)
     holds_secret: bool = False
     files: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    zones_later: bool = False
 
 
 def site_text(plan: SitePlan, *, place: SecretPlace, stem: str, today: str) -> SiteText:
@@ -89,7 +91,13 @@ class _Writer:
         for camera in plan.cameras:
             lines += self._camera(camera)
         lines += ["", *_rules(plan.cameras), "", *_HTTP]
-        return SiteText("\n".join(lines) + "\n", self._holds_secret, self._files, self._variables)
+        return SiteText(
+            "\n".join(lines) + "\n",
+            self._holds_secret,
+            self._files,
+            self._variables,
+            zones_later=any(camera.zone_later for camera in plan.cameras),
+        )
 
     def _broker(self, broker: BrokerPlan, site: str) -> Iterator[str]:
         yield f"mqtt:  # alerts come on ppewatch/{site}/alerts"
@@ -114,7 +122,8 @@ class _Writer:
             yield f"    input_size: {camera.input_size_px}  # the network's longest side, for the heads that were seen"
         if camera.zone_later:
             yield "    zones:"
-            yield "      # the whole picture, until it is drawn: corners x,y from 0,0 (top left) to 1,1 (bottom right)"
+            yield "      # the whole picture, until it is drawn on the dashboard (edit_zones, below) or here:"
+            yield "      # corners x,y from 0,0 (top left) to 1,1 (bottom right)"
             yield f'      {LATER_ZONE}: {{coordinates: "0,0, 1,0, 1,1, 0,1", anchor: feet}}'
 
     def _credentials(
@@ -180,6 +189,7 @@ _HTTP: Final = (
     "  listen: 127.0.0.1:8787  # the dashboard, on this machine alone; wider needs user and password_hash beside it",
     "  # user: manager",
     "  # password_hash: '...'  # ppewatch password",
+    "  # edit_zones: true  # zones are drawn on the dashboard, which writes this file; needs user and password_hash",
 )
 
 

@@ -1,8 +1,10 @@
 """What is written says what was answered, whatever characters people use; and it is written whole or not at all."""
 
 import os
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -302,3 +304,16 @@ def test_the_next_commands_are_those_that_a_shell_finds(tmp_path, monkeypatch):
     (tmp_path / "ppewatch").write_text("#!/bin/sh\n")
     (tmp_path / "ppewatch").chmod(0o755)
     assert f"  ppewatch run {tmp_path}/site.yaml" in next_steps(coming)
+
+
+def test_whoever_will_draw_a_zone_later_is_told_how(tmp_path):
+    camera = CameraPlan(name="gate", url="rtsp://10.0.0.1/main", require=("hard_hat",))
+    for zone_later in (False, True):
+        plan = SitePlan(name="yard", cameras=(replace(camera, zone_later=zone_later),))
+        coming = prospect(plan, tmp_path / "site.yaml", SecretPlace.FILES)
+        assert ("To draw the zones: user, password_hash and edit_zones" in next_steps(coming)) is zone_later
+    # the line of the file is right as it stands, once it is no comment any more
+    text = re.sub(r"(?m)^  # (user|edit_zones): ", r"  \1: ", coming.text.yaml)
+    text = re.sub(r"(?m)^  # password_hash: '...'.*$", "  password: anything", text)
+    site = settings_of(parse_document(text.encode(), "s.yaml"), tmp_path, {})
+    assert site.http.edit_zones
