@@ -21,7 +21,7 @@ from streamer.web.status import CameraStatus
 
 pytest.importorskip("playwright")
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 CHROMIUM = shutil.which("chromium")
 USER, PASSWORD = "operator", "password"
@@ -380,6 +380,28 @@ def test_what_became_of_a_change_is_in_sight_from_the_button(drawn: Drawn, opene
     page.wait_for_selector("#said:has-text('Saved and in force')")
     top = page.locator("#said").bounding_box()["y"]
     assert 0 <= top < 800
+
+
+def test_nothing_is_drawn_that_the_answer_would_take_away(drawn: Drawn, opened: Open) -> None:
+    page = editor(drawn, opened)
+    page.click("#rectangle")
+    held = threading.Event()
+
+    def slowly(route: Route) -> None:
+        if route.request.method == "PUT":
+            box = page.locator("#rectangle").bounding_box()
+            assert box
+            page.mouse.click(box["x"] + 5, box["y"] + 5)
+            assert page.locator(".chosen .choice").count() == 2
+            held.set()
+        route.continue_()
+
+    page.route("**/zones", slowly)
+    page.click("#save")
+    page.wait_for_selector("#said:has-text('Saved and in force')")
+    assert held.is_set()
+    page.click("#rectangle")
+    assert page.locator(".chosen .choice").count() == 3
 
 
 def test_sides_that_cross_are_told_when_the_zone_is_closed(drawn: Drawn, opened: Open) -> None:

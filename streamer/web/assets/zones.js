@@ -149,11 +149,17 @@ async function start(camera) {
   }
 
   async function save() {
-    const report = await ask(by("save"), "Saving …", (body) => wished((each) => change("PUT", path, each, SAVE_MS), body));
-    if (!report) return;
-    forgetTrial();
-    await startAnew();
-    told(report);
+    // what somebody drew meanwhile would be gone with what is read anew
+    editor.inert = true;
+    try {
+      const report = await ask(by("save"), "Saving …", (body) => wished((each) => change("PUT", path, each, SAVE_MS), body));
+      if (!report) return;
+      forgetTrial();
+      await startAnew();
+      told(report);
+    } finally {
+      editor.inert = false;
+    }
   }
 
   async function bringBack(version) {
