@@ -99,8 +99,10 @@ class Attempt:
         """
         if self.stream is None or self.opened_mono_s is None:
             return 0.0
-        if now_mono_s - self.opened_mono_s < 2 * _BURST_S:
-            return self.stream.fps or 0.0
+        declared_fps = self.stream.fps or 0.0
+        # three intervals hold the two frames after the burst that a rate is measured by
+        if now_mono_s - self.opened_mono_s < max(2 * _BURST_S, 3 / declared_fps if declared_fps else 0.0):
+            return declared_fps
         return self._rate.rate(now_mono_s)
 
     def opened(self, stream: StreamFormat) -> None:

@@ -45,7 +45,8 @@ class StreamStatus:
 
 
 class RateMeter:
-    """Events per second over the last five seconds. Any thread may call."""
+    """Events per second over the last five seconds, or over the last two events where these are further apart. Any
+    thread may call."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -58,10 +59,13 @@ class RateMeter:
             self._forget(at_s)
 
     def rate(self, now_s: float) -> float:
-        """Events per second up to now; 0 when none came for the whole window."""
+        """Events per second up to now; 0 when none came for the whole window, nor for two of the last interval."""
         with self._lock:
             self._forget(now_s)
             if len(self._times) < 2:
+                return 0.0
+            last_s = self._times[-1]
+            if now_s - last_s > max(_WINDOW_S, 2 * (last_s - self._times[-2])):
                 return 0.0
             span_s = self._times[-1] - self._times[0]
             # Silence counts once it is longer than the gap between events.
@@ -69,5 +73,6 @@ class RateMeter:
             return (len(self._times) - 1) / span_s if span_s > 0 else 0.0
 
     def _forget(self, now_s: float) -> None:
-        while self._times and self._times[0] < now_s - _WINDOW_S:
+        # of a camera that gives a frame each five seconds the window alone would hold one, and tell no rate
+        while len(self._times) > 2 and self._times[0] < now_s - _WINDOW_S:
             self._times.popleft()

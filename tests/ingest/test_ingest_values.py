@@ -346,6 +346,16 @@ def test_rates_follow_the_stream_and_fall_to_zero_in_silence() -> None:
     assert meter.rate(14.0) == 0.0
 
 
+@pytest.mark.parametrize("interval_s", [3.0, 5.0, 20.0])
+def test_a_rate_of_less_than_one_frame_a_window_is_a_rate(interval_s: float) -> None:
+    meter = RateMeter()
+    for number in range(4):
+        meter.add(number * interval_s)
+    for silent_s in (0.0, 0.5 * interval_s, interval_s):
+        assert meter.rate(3 * interval_s + silent_s) == pytest.approx(1 / interval_s)
+    assert meter.rate(3 * interval_s + max(5.0, 2 * interval_s) + 0.1) == 0.0
+
+
 def test_libav_messages_never_reach_stderr_raw(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.ts", frames=20)
     data = bytearray(clip.read_bytes())
