@@ -92,6 +92,12 @@ class CombinedDetector:
             if model is not None:
                 model.warm_up(input_hw, batch_sizes)
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``models.detector.ForgetsSizes``."""
+        for model in (self._faces, self._gear):
+            if model is not None:
+                model.forget(input_hw)
+
 
 def _rows_of(name: str, models: Sequence[ModelSet] | None, count: int) -> list[int]:
     """The pictures at which a model looks."""

@@ -38,6 +38,15 @@ class RunsBeside(Protocol):
     runs_beside: bool
 
 
+@runtime_checkable
+class ForgetsSizes(Protocol):
+    """A detector that gives back what it prepared for an input size."""
+
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """Undo ``warm_up`` of a size that is not looked at any more; whoever asks for it again waits again."""
+        ...
+
+
 class SelectiveDetector(Detector, Protocol):
     """Several models in one detector, of which each picture is seen by those that it needs."""
 

@@ -86,6 +86,10 @@ class FaceMaskDetector:
         self._faces.warm_up(input_hw, batch_sizes)
         self._mask_states.warm_up()
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``models.detector.ForgetsSizes``."""
+        self._faces.forget(input_hw)
+
 
 def _refined(
     found: Sequence[Faces], boxes_in_crop: NDArray[np.float32], geometry: CropGeometry

@@ -59,6 +59,10 @@ class InstanceDetector:
         _check_input(input_hw)
         self._finder.warm_up(input_hw, batch_sizes)
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``models.detector.ForgetsSizes``."""
+        self._finder.forget(input_hw)
+
     def _detections(self, batch: ImageBatch, index: int, found: Instances) -> Detections:
         category_ids = self._class_ids[found.classes]
         known = category_ids >= 0

@@ -36,3 +36,7 @@ class InstanceFinder(Protocol):
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:
         """Prepare for batches of these sizes."""
         ...
+
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """Give back what was prepared for a size."""
+        ...

@@ -75,6 +75,10 @@ class GraphFinder:
         self._boxes_judged(trunk, some)
         self._segmented(trunk, some[:1])
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``InstanceFinder``."""
+        self._trunks.forget(input_hw)
+
     def _look(self, pixels: NDArray[np.uint8]) -> Instances:
         input_hw = pixels.shape[1], pixels.shape[2]
         trunk = self._trunks.at(input_hw)

@@ -77,6 +77,10 @@ class KerasFinder:
                 boxes = np.tile(np.array([0, 0, 16, 16], np.float32), (count, 1))
                 self._segment(boxes, np.zeros(count, np.int32), np.ones(count, np.int32), *levels)
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``InstanceFinder``. The small head that tells pixels stays."""
+        self._find.forget(input_hw)
+
     def _turn(self, pixels: NDArray[np.uint8]) -> list[Instances]:
         boxes, scores, classes, levels = self._find(pixels)
         # what was padded has no detections that are asked for

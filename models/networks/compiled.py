@@ -73,6 +73,12 @@ class CompiledFunction:
                 self._compiled[key] = _compiled(self._function, arguments, xla=self._xla)
             return self._compiled[key](*arguments)
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """Give back what was compiled for first arguments (N, H, W, channels) of this size."""
+        # the key ends with height, width, channels and the type
+        for key in [key for key in self._compiled if key[0][-4:-2] == input_hw]:
+            del self._compiled[key]
+
 
 class CompiledBatchFunction:
     """``function`` of one uint8 (B, H, W, 3) tensor to a tuple of tensors (B, ...), compiled per input size.
@@ -110,6 +116,10 @@ class CompiledBatchFunction:
         if len(turns) == 1:
             return turns[0]
         return tuple(np.concatenate(parts) for parts in zip(*turns, strict=True))
+
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """Give back what was compiled for an input size."""
+        self._compiled.forget(input_hw)
 
 
 def batch_buckets(device_name: str) -> tuple[int, ...]:

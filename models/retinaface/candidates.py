@@ -44,6 +44,10 @@ class CandidateFinder(Protocol):
         """Prepare for batches of these sizes."""
         ...
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """Give back what was prepared for a size."""
+        ...
+
 
 def best_candidates(
     face_logits: NDArray[np.float32],

@@ -61,6 +61,10 @@ class FaceDetector:
         anchors_for(input_hw)
         self._finder.warm_up(input_hw, batch_sizes)
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``models.detector.ForgetsSizes``."""
+        self._finder.forget(input_hw)
+
     def _faces(self, batch: ImageBatch, index: int, found: Candidates) -> Faces:
         above = found.scores >= self._score_threshold
         boxes, scores, landmarks = found.boxes_xyxy[above], found.scores[above], found.landmarks_xy[above]

@@ -38,3 +38,7 @@ class GraphCandidates:
     def warm_up(self, input_hw: tuple[int, int], batch_sizes: Sequence[int]) -> None:  # noqa: ARG002 - one by one
         """Compile for an input size."""
         self._sessions.announce(input_hw)
+
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``CandidateFinder``."""
+        self._sessions.forget(input_hw)

@@ -42,6 +42,10 @@ class KerasCandidates:
         for batch_size in sorted({min(size, self._candidates.buckets[-1]) for size in batch_sizes}):
             self._candidates(np.zeros((batch_size, *input_hw, 3), np.uint8))
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """See ``CandidateFinder``."""
+        self._candidates.forget(input_hw)
+
 
 def network_of(
     stored: StoredWeights, *, origin: Path, device: Device = "auto", precision: KerasPrecision = "f32"

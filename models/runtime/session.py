@@ -111,7 +111,7 @@ def _lent(array: NDArray[Any]) -> NDArray[Any]:
 class SizedSessions:
     """Sessions of one graph whose input ``pixels`` is one picture, uint8 (1, H, W, 3), of some size.
 
-    Those of sizes that were announced stay; of others, the last ones used do.
+    Those of sizes that were announced stay until they are forgotten; of others, the last ones used do.
     """
 
     def __init__(self, graph: Any, options: SessionOptions | None = None) -> None:
@@ -125,6 +125,11 @@ class SizedSessions:
         if input_hw not in self._announced:
             self._announced[input_hw] = self.at(input_hw)
             self._passing.pop(input_hw, None)
+            return_free_memory()
+
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """Give back what was compiled for a size that is not used any more, if anything was."""
+        if self._announced.pop(input_hw, None) or self._passing.pop(input_hw, None):
             return_free_memory()
 
     def at(self, input_hw: tuple[int, int]) -> Session:

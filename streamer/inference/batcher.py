@@ -1,7 +1,7 @@
 """Between the cameras' mailboxes and the worker: waits until a batch should run and takes its frames."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from threading import Condition
@@ -166,6 +166,11 @@ class Batcher:
         with self._changed:
             self._schedule.set_limit(input_hw, limit, self._clock())
             self._changed.notify_all()
+
+    def forget_limits(self, *, but: Collection[tuple[int, int]], most: int) -> list[tuple[int, int]]:
+        """See ``LookSchedule.forget_limits``."""
+        with self._changed:
+            return self._schedule.forget_limits(but=but, most=most)
 
     def camera_ids(self) -> set[str]:
         """The present cameras."""

@@ -39,6 +39,10 @@ class Readiness:
         """Take up a size unless it is known."""
         self._sizes.setdefault(input_hw, _Size(_powers_of_two(self._max_batch)))
 
+    def forget(self, input_hw: tuple[int, int]) -> None:
+        """A size is not used any more."""
+        self._sizes.pop(input_hw, None)
+
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
         """All known sizes."""
@@ -50,8 +54,10 @@ class Readiness:
         return tuple((hw, size.cap) for hw, size in sorted(self._sizes.items()) if size.cap is not None)
 
     def limit(self, input_hw: tuple[int, int]) -> int:
-        """Most pictures that a batch of this size may hold now; 0: none, it is not warm yet."""
-        size = self._sizes[input_hw]
+        """Most pictures that a batch of this size may hold now; 0: none, it is not warm yet, or not known."""
+        size = self._sizes.get(input_hw)
+        if size is None:
+            return 0
         return size.warm if size.cap is None else min(size.warm, size.cap)
 
     def next_to_warm(self) -> tuple[tuple[int, int], int] | None:

@@ -20,7 +20,7 @@ any monotonic clock, passed in.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -122,6 +122,16 @@ class LookSchedule:
     def limit_known(self, input_hw: tuple[int, int]) -> bool:
         """Whether ``set_limit`` was called for a size."""
         return input_hw in self._limits
+
+    def forget_limits(self, *, but: Collection[tuple[int, int]], most: int) -> list[tuple[int, int]]:
+        """Forget the limits of sizes that no present camera has, but for those of ``but`` and the ``most`` that came
+        last; returns the sizes."""
+        used = self.sizes_in_use()
+        unused = [hw for hw in self._limits if hw not in used and hw not in but]
+        gone = unused[: max(0, len(unused) - most)]
+        for input_hw in gone:
+            del self._limits[input_hw]
+        return gone
 
     def clear_limits(self) -> None:
         """Keep all cameras waiting until the limits are set anew."""

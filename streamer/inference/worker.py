@@ -9,7 +9,7 @@ from itertools import compress
 from threading import Event, Lock, Thread
 from typing import Final, Protocol
 
-from models.detector import RunsBeside, SelectiveDetector
+from models.detector import ForgetsSizes, RunsBeside, SelectiveDetector
 from models.structures import Detections
 from streamer.frame import Frame
 from streamer.inference.attempts import Outcome, blank_picture, detect_all, is_out_of_memory
@@ -31,6 +31,9 @@ _IDLE_WAIT_S: Final = 0.5
 
 #: Loading, or compiling for one batch size, may take this long before the thread counts as stuck.
 _LONG_STEP_S: Final = 300.0
+
+#: So many sizes that no camera has any more stay prepared: a camera may come back to one.
+_UNUSED_KEPT: Final = 4
 
 
 class DetectorFactory(Protocol):
@@ -161,9 +164,11 @@ class InferenceWorker:
     def _work(self, detector: SelectiveDetector) -> None:
         """One step: a step of preparation where one is due, then a batch if one is due."""
         self._pulse.beat()
-        for input_hw in self._batcher.sizes_to_prepare():
-            self._readiness.add(input_hw)
-            self._batcher.set_limit(input_hw, 0)
+        if new_sizes := self._batcher.sizes_to_prepare():
+            for input_hw in new_sizes:
+                self._readiness.add(input_hw)
+                self._batcher.set_limit(input_hw, 0)
+            self._forget_unused(detector)
         lifted = self._readiness.lift_caps(time.monotonic())
         if lifted:
             self._apply_limits(lifted)
@@ -180,6 +185,14 @@ class InferenceWorker:
                 self._ahead.begin()
         if batch is not None and (batch := self._without_those_aside(batch)).frames:
             self._run_batch(detector, batch)
+
+    def _forget_unused(self, detector: SelectiveDetector) -> None:
+        """Give back what was prepared for sizes that cameras had once: a folder of pictures may have a size for each,
+        and each holds a tenth of a gigabyte."""
+        for input_hw in self._batcher.forget_limits(but=self._initial_sizes, most=_UNUSED_KEPT):
+            self._readiness.forget(input_hw)
+            if isinstance(detector, ForgetsSizes):
+                detector.forget(input_hw)
 
     def _without_those_aside(self, batch: FrameBatch) -> FrameBatch:
         """The batch without frames of cameras on whose pictures the models fail, but for their tries."""
@@ -271,6 +284,8 @@ class InferenceWorker:
             _log.warning("a batch failed and succeeded when it was repeated: %s", outcome.errors[0])
 
     def _cut_limit(self, input_hw: tuple[int, int], limit: int) -> None:
+        if input_hw not in self._readiness.sizes:
+            return  # forgotten while its last batch was under way
         self._readiness.cap(input_hw, limit, time.monotonic())
         self._apply_limits([input_hw])
         height, width = input_hw

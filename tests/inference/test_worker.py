@@ -143,6 +143,29 @@ def test_a_new_size_is_warmed_while_the_others_go_on():
         assert rig.look("b").frame.camera_id == "b"
 
 
+def test_sizes_that_no_camera_has_any_more_are_given_back_and_may_come_again():
+    kept = set()
+
+    class Forgetting(BrightnessDetector):
+        def warm_up(self, input_hw, batch_sizes):
+            kept.add(input_hw)
+            super().warm_up(input_hw, batch_sizes)
+
+        def forget(self, input_hw):
+            kept.remove(input_hw)
+
+    with running(lambda device: Forgetting(), initial_sizes=[(64, 64)], max_batch=1) as rig:
+        rig.look("a", image_hw=(64, 64))
+        rig.add("folder", longest_side_px=512)
+        for height in range(32, 512, 32):
+            assert rig.look("folder", image_hw=(height, 512)).frame.camera_id == "folder"
+            assert {(64, 64), (height, 512)} <= kept
+            assert len(kept) <= 6
+        assert (32, 512) not in kept
+        assert rig.look("folder", image_hw=(32, 512)).frame.camera_id == "folder"
+        assert rig.look("a", image_hw=(64, 64)).frame.camera_id == "a"
+
+
 def test_a_poison_frame_is_dropped_and_counted_and_its_batch_mates_are_not():
     def fault(pictures, input_hw, calls):
         if any(is_poison(picture) for picture in pictures):

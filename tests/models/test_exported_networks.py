@@ -231,6 +231,9 @@ def test_sizes_that_were_announced_stay_compiled_and_others_pass() -> None:
         sessions.at((64, width))
     assert sessions.at((64, 64)) is announced
     assert sessions.at((64, 96)) is not first
+    sessions.forget((64, 64))
+    sessions.forget((64, 64))
+    assert sessions.at((64, 64)) is not announced
 
 
 def test_which_runtime_is_taken_where(monkeypatch) -> None:

@@ -140,6 +140,25 @@ def test_a_gpu_that_is_not_there_is_named(tmp_path: Path) -> None:
         RetinaFaceDetector(made_up_weights(tmp_path / "w.safetensors"), device="gpu")
 
 
+def test_a_size_that_is_forgotten_is_compiled_again_when_it_comes_back() -> None:
+    traced = []
+
+    def brightness(pixels):
+        traced.append(tuple(pixels.shape[1:3]))
+        return (keras.ops.mean(keras.ops.cast(pixels, "float32"), axis=(1, 2, 3)),)
+
+    function = CompiledBatchFunction(brightness, device="cpu")
+    sizes = [(32, 64), (64, 32)]
+    for _ in range(2):
+        for height, width in sizes:
+            assert function(np.full((1, height, width, 3), 7, np.uint8))[0] == pytest.approx([7])
+    assert traced == sizes
+    function.forget((32, 64))
+    for height, width in sizes:
+        function(np.full((1, height, width, 3), 7, np.uint8))
+    assert traced == [*sizes, (32, 64)]
+
+
 def test_padding_to_buckets_changes_nothing() -> None:
     function = CompiledBatchFunction(
         lambda pixels: (keras.ops.mean(keras.ops.cast(pixels, "float32"), axis=(1, 2, 3)),), device="cpu"
