@@ -119,6 +119,10 @@ class LocalWatch:
     def reload(self, site: SiteSettings, changed: Sequence[str]) -> None:
         """See ``SiteWatch``."""
         before, self._site = self._site, site
+        for camera_id, station in self._stations.items():
+            if camera_id not in site.cameras or camera_id in changed:
+                # each that hangs takes its time to let go: they all take it at once
+                station.request_stop()
         for camera_id in [*self._stations]:
             if camera_id not in site.cameras:
                 self._stations.pop(camera_id).stop()
