@@ -1,12 +1,14 @@
 """The export of a weights file: the one that is there, or a new one."""
 
 import contextlib
+import errno
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +27,12 @@ _KEPT: Final = 24
 
 #: An export takes some ten seconds; a machine that is that slow is none to look at cameras with.
 _EXPORT_TIMEOUT_S: Final = 900.0
+
+#: Folders of exports under way that are older than this were left by processes that were killed over it.
+_PASSING_S: Final = 86_400.0
+
+#: An export takes about as much as its weights file, and is written while others may be.
+_ROOM: Final = 4
 
 #: How the process that exports says that the weights are wrong, not the export.
 WEIGHTS_EXIT_CODE: Final = 3
@@ -71,7 +79,7 @@ def exported(network: str, weights_path: Path, *, folder: Path | None = None) ->
     load_weights(weights_path)  # says what is wrong with a file before a process is started
     _tell([network])
     try:
-        made_in = _new_folder(place.parent)
+        made_in = _new_folder(place.parent, weights_path)
     except OSError as error:
         _log.warning("%s cannot be written (%s): each start exports anew", place.parent, error.strerror)
         with tempfile.TemporaryDirectory(prefix="ppewatch-export.") as passing:
@@ -79,7 +87,7 @@ def exported(network: str, weights_path: Path, *, folder: Path | None = None) ->
     try:
         export = _made(network, weights_path, digest, made_in)
         if read_export(place, network=network, weights_digest=digest) is None:
-            _move(made_in, place)
+            _kept(made_in, place)
         _prune(place.parent)
     finally:
         shutil.rmtree(made_in, ignore_errors=True)
@@ -102,7 +110,7 @@ def make_missing(weights: Mapping[str, Path], *, folder: Path | None = None) -> 
         jobs = []
         for network, path in missing.items():
             try:
-                made_in = _new_folder(cache / "exports")
+                made_in = _new_folder(cache / "exports", path)
             except OSError:
                 return
             cleaning.callback(shutil.rmtree, made_in, ignore_errors=True)
@@ -133,17 +141,18 @@ def _keep(job: _Job, cache: Path) -> None:
     place = export_place(job.network, digest, cache)
     if place.exists() or read_export(job.made_in, network=job.network, weights_digest=digest) is None:
         return
-    with contextlib.suppress(ExportError):
-        _move(job.made_in, place)
+    _kept(job.made_in, place)
 
 
 def _tell(networks: Iterable[str]) -> None:
     _log.info("exporting %s for this machine's CPU: once for each weights file", ", ".join(networks))
 
 
-def _new_folder(exports: Path) -> Path:
-    """An empty folder beside the exports. Raises ``OSError``."""
+def _new_folder(exports: Path, weights_path: Path) -> Path:
+    """An empty folder beside the exports, with room for that of a weights file. Raises ``OSError``."""
     exports.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(exports).free < _ROOM * weights_path.stat().st_size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     return Path(tempfile.mkdtemp(prefix=".export.", dir=exports))
 
 
@@ -199,19 +208,20 @@ def _make_elsewhere(jobs: Sequence[_Job]) -> None:
     raise ExportError(f"{which}: cannot be exported: {reason}")
 
 
-def _move(made: Path, place: Path) -> None:
-    """Put a whole export in its place, whatever is there."""
+def _kept(made: Path, place: Path) -> None:
+    """Put a whole export in its place, whatever is there. Where that cannot be, as when another process does the same
+    at this moment, it is as good as it is for whoever made it."""
     try:
         made.rename(place)
     except OSError:
-        aside = Path(tempfile.mkdtemp(prefix=".old.", dir=place.parent))
         try:
-            place.rename(aside / "export")
-            made.rename(place)
+            with tempfile.TemporaryDirectory(
+                prefix=".old.", dir=place.parent, ignore_cleanup_errors=True
+            ) as aside:
+                place.rename(Path(aside) / "export")
+                made.rename(place)
         except OSError as error:
-            raise ExportError(f"{place}: cannot be written: {error.strerror}") from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            _log.warning("%s cannot be written: %s", place, error.strerror)
 
 
 def _mark_as_used(place: Path) -> None:
@@ -224,7 +234,8 @@ def _mark_as_used(place: Path) -> None:
 def _prune(folder: Path) -> None:
     try:
         by_use = sorted(folder.glob("[!.]*"), key=lambda place: place.stat().st_mtime, reverse=True)
+        passing = [place for place in folder.glob(".*") if time.time() - place.stat().st_mtime > _PASSING_S]
     except OSError:
         return  # another process prunes
-    for place in by_use[_KEPT:]:
+    for place in [*by_use[_KEPT:], *passing]:
         shutil.rmtree(place, ignore_errors=True)

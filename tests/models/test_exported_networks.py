@@ -1,9 +1,12 @@
 """Exported networks answer as those of Keras do, on pictures; and a process that runs them loads neither."""
 
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -179,6 +182,41 @@ def test_a_cache_that_cannot_be_written_costs_time_and_no_more(tmp_path: Path) -
     export = exported("mask_state", MASK_STATE, folder=tmp_path)
     assert set(export.graphs) == {"mask_state"}
     assert [path.name for path in tmp_path.iterdir()] == ["exports"]
+
+
+def test_a_full_disk_costs_time_and_no_more(tmp_path: Path, monkeypatch) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(cache.shutil, "disk_usage", lambda _folder: usage._replace(free=1000))
+    export = exported("mask_state", MASK_STATE, folder=tmp_path)
+    assert set(export.graphs) == {"mask_state"}
+    assert [*(tmp_path / "exports").iterdir()] == []
+
+
+def test_an_export_that_cannot_be_put_in_its_place_is_used_all_the_same(
+    tmp_path: Path, monkeypatch, caplog
+) -> None:
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        if target.parent == tmp_path / "exports":
+            raise FileExistsError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    for _ in range(2):
+        assert set(exported("mask_state", MASK_STATE, folder=tmp_path).graphs) == {"mask_state"}
+        assert [*(tmp_path / "exports").iterdir()] == []
+    assert "cannot be written" in caplog.text
+
+
+def test_what_a_process_left_that_was_killed_over_an_export_goes_one_day(tmp_path: Path) -> None:
+    left, under_way = (tmp_path / "exports" / name for name in (".export.left", ".export.under-way"))
+    for folder in (left, under_way):
+        folder.mkdir(parents=True)
+    os.utime(left, (time.time() - 100_000,) * 2)
+    exported("mask_state", MASK_STATE, folder=tmp_path)
+    assert not left.exists()
+    assert under_way.exists()
 
 
 def test_what_answers_otherwise_is_refused(tmp_path: Path, monkeypatch) -> None:
