@@ -95,21 +95,10 @@ def _parser() -> CommandParser:
         description="Says, with evidence, who is without the protective equipment that a zone requires.",
     )
     parser.add_argument("--version", action="version", version=f"ppewatch {_version()}")
-    parser.add_argument("--debug", action="store_true", help="log in detail and show tracebacks")
-    common = CommandParser(add_help=False)
-    # suppressed: a default here would undo a --debug before the command's name
-    common.add_argument(
-        "--debug",
-        action="store_true",
-        default=argparse.SUPPRESS,
-        help="log in detail and show tracebacks",
-    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
         module = importlib.import_module(f"streamer.commands.{name}")
-        module.add_arguments(
-            commands.add_parser(name, parents=[common], help=module.HELP, description=module.HELP)
-        )
+        module.add_arguments(commands.add_parser(name, help=module.HELP, description=module.HELP))
     return parser
 
 

@@ -86,7 +86,8 @@ def test_the_version_is_that_of_the_distribution():
         (("chekc", "site.yaml"), "invalid choice: 'chekc'"),
         (("check",), "SITE.yaml"),
         (("check", "a.yaml", "b.yaml"), "1 arguments too many, beginning with 'b.yaml'"),
-        (("check", "a.yaml", "--jsn"), "there is no option --jsn"),
+        (("check", "a.yaml", "--jsn"), "there is no option --jsn (see ppewatch check --help)"),
+        (("data", "stats", "a.json", "--jsn"), "there is no option --jsn (see ppewatch data stats --help)"),
         # abbreviations would make --pass a second spelling of --password
         (("probe", "x", "--pass", CANARY), "there is no option --pass "),
         (("detect", "x", "--min-score", "2"), "'2' should be a number at least 0, at most 1"),
@@ -156,6 +157,8 @@ def test_debug_shows_the_traceback_without_secrets_and_keeps_the_exit_code(tmp_p
         assert done.code == 1
         assert "Traceback" in done.err
         assert CANARY not in done.said
+    for arguments in (("data", "stats", "no.json", "--debug"), ("data", "--debug", "stats", "no.json")):
+        assert "Traceback" in ppewatch(*arguments, cwd=tmp_path).err, arguments
     (tmp_path / "site.yaml").write_text("site: {name: yard}\nnonsense: 1\n")
     assert ppewatch("--debug", "check", tmp_path / "site.yaml").code == 2
 
