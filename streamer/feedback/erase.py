@@ -65,15 +65,17 @@ def _erase(
             "AND alert_id NOT IN (SELECT alert_id FROM messages)",
             (limit,),
         )
-        pictures = [
-            row[0]
+        gone = [
+            row
             for table, column in (("messages", "snapshot"), ("examples", "picture"))
             for row in db.execute(
-                f"DELETE FROM {table} WHERE alert_id IN (SELECT alert_id FROM chosen) RETURNING {column}"  # noqa: S608
+                f"DELETE FROM {table} WHERE alert_id IN (SELECT alert_id FROM chosen) RETURNING alert_id, {column}"  # noqa: S608
             ).fetchall()
         ]
+        # not those that were asked for: of a mistyped one nothing was here
+        alerts = len({alert_id for alert_id, _ in gone})
+        pictures = [picture for _, picture in gone]
         messages = len(pictures)
-        alerts = db.execute("SELECT COUNT(*) FROM chosen").fetchone()[0]
         notes = db.execute(
             "DELETE FROM alert_notes WHERE at < ? OR alert_id IN (SELECT alert_id FROM chosen)", (limit,)
         ).rowcount

@@ -89,6 +89,9 @@ def test_alerts_are_erased_once_the_daemon_has_stopped(site):
     assert done.code == 1
     assert "stop ppewatch first" in one_line_of(done)
     site.outbox.close()
+    # whoever mistypes an id must not believe that it is gone
+    done = ppewatch("data", "erase", "--alert", "F9", "--state-dir", site.state_dir)
+    assert done.out.startswith("erased 0 alerts: 0 messages")
     done = ppewatch("data", "erase", "--alert", "F0", "--state-dir", site.state_dir, "--json")
     assert json.loads(done.out) == {"alerts": 1, "messages": 1, "pictures": 1, "notes": 2}
     done = ppewatch("data", "erase", "--before", "2027-01-01", "--state-dir", site.state_dir)
