@@ -216,7 +216,7 @@ def _rollout(fleet: "FleetSettings", sites: "dict[str, PlannedSite]", args: argp
         ]
         waves = [wave for wave in waves if wave]
         if args.dry_run:
-            return _say_what_would_be_done(waves, rollout)
+            return _say_what_would_be_done(waves, rollout, as_json=args.json)
         report = rollout.run(waves)
     if args.json:
         print(json.dumps({"stopped": report.stopped, "sites": report.steps}))
@@ -226,11 +226,14 @@ def _rollout(fleet: "FleetSettings", sites: "dict[str, PlannedSite]", args: argp
     return ExitCode.DONE if well else ExitCode.FAILED
 
 
-def _say_what_would_be_done(waves: "Sequence[Sequence[Change]]", rollout: "Rollout") -> int:
-    for place, wave in enumerate(waves, start=1):
-        for change in wave:
-            verb = "would change" if rollout.would_change(change) else "would stay"
-            print(f"wave {place}: {change.site}: {verb}")
+def _say_what_would_be_done(waves: "Sequence[Sequence[Change]]", rollout: "Rollout", *, as_json: bool) -> int:
+    would_change = [{change.site: rollout.would_change(change) for change in wave} for wave in waves]
+    if as_json:
+        print(json.dumps({"waves": would_change}))
+        return ExitCode.DONE
+    for place, wave in enumerate(would_change, start=1):
+        for site, changes in wave.items():
+            print(f"wave {place}: {site}: {'would change' if changes else 'would stay'}")
     return ExitCode.DONE
 
 

@@ -137,6 +137,10 @@ def test_a_fleet_is_seen_changed_and_rolled_back(fleet, capsys):
     fleet.write(defaults={"fps": 2})
     assert main(["fleet", "rollout", str(fleet.folder), "--dry-run"]) == 0
     assert "wave 2: south: would change" in capsys.readouterr().out
+    assert main(["fleet", "rollout", str(fleet.folder), "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["waves"]
+    assert {site: changes for wave in told for site, changes in wave.items()} == dict.fromkeys(SITES, True)
+    assert "south" in told[1]
     assert not fleet.hooks
     assert main(["fleet", "rollout", str(fleet.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["sites"] == dict.fromkeys(SITES, "done")
