@@ -51,10 +51,13 @@ def write_data_set(
         write_via(pictures, _names_beside(pictures, folder, placing), target)
     else:
         names = names_of(pictures)
-        pictures_folder, write = {
-            "voc": (voc.PICTURES_FOLDER, write_voc),
-            "yolo": (yolo.PICTURES_FOLDER, write_yolo),
+        pictures_folder, labels_folder, write = {
+            "voc": (voc.PICTURES_FOLDER, LABELS_FOLDER, write_voc),
+            "yolo": (yolo.PICTURES_FOLDER, yolo.LABELS_FOLDER, write_yolo),
         }[file_format]
+        # of a set without pictures nothing else makes them
+        for name in (pictures_folder, labels_folder):
+            (folder / name).mkdir(parents=True, exist_ok=True)
         place_pictures(pictures, names, folder / pictures_folder, placing)
         write(pictures, names, folder)
     return target

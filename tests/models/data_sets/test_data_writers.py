@@ -205,6 +205,11 @@ def test_what_is_there_is_not_overwritten(tmp_path, file_format):
         write_data_set(pictures, tmp_path / "b", file_format)
 
 
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_set_without_pictures_is_written_too(tmp_path, file_format):
+    assert write_data_set([], tmp_path / "new", file_format).exists()
+
+
 def test_categories_with_commas_are_not_for_via(tmp_path):
     pictures = with_labelled(read_pictures(sets.write_coco(tmp_path / "a")), {"plant": frozenset({"a,b"})})
     with pytest.raises(DataSetError, match="comma"):
