@@ -75,6 +75,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.splash and args.out is None:
         raise UsageError("--splash says how the copies of --out look; give --out DIR too")
+    if args.json is not None and args.json.is_dir():
+        raise UsageError(f"--json: {args.json} is a folder; name a file in it")
     hide = _hiding(args)
     materials = material_of(args.sources, but_below=args.out)
     failed = 0

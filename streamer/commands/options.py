@@ -4,12 +4,17 @@ import argparse
 import math
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
+
+#: Days and times of options lie within these years: what is reckoned from them must be in the calendar too.
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 9998
 
 #: As a camera's tiles.grid in SITE.yaml.
 MOST_TILES: Final = 16
@@ -62,6 +67,17 @@ def whole_number(*, least: int, most: int, multiple_of: int = 1) -> Callable[[st
         return value
 
     return convert
+
+
+def moment(text: str) -> float:
+    """A type for ``add_argument``: an ISO 8601 time as UTC epoch s, in this machine's time zone where it names none."""
+    try:
+        named = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time") from error
+    if not FIRST_YEAR <= named.year <= LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"{text!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return named.timestamp()
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from streamer.commands import CommandError, ExitCode, UsageError
-from streamer.commands.options import add_model_arguments, number, progress_bar, weights_given
+from streamer.commands.options import add_model_arguments, moment, number, progress_bar, weights_given
 from streamer.commands.site_camera import add_camera_arguments, site_and_camera
 
 if TYPE_CHECKING:
@@ -66,13 +66,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _moment(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time") from error
-    if moment.tzinfo is None:
+    started_at = moment(text)
+    if datetime.fromisoformat(text).tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} names no time zone; add Z or an offset")
-    return moment.timestamp()
+    return started_at
 
 
 def run(args: argparse.Namespace) -> int:
@@ -168,14 +165,20 @@ class _Looked:
 
 def _site(args: argparse.Namespace) -> "tuple[SiteSettings, str]":
     """The site of the arguments and the camera's name. Raises ``UsageError`` or ``ConfigError``."""
+    from config.errors import ConfigError
     from streamer.replay.site import ad_hoc_site
 
     if args.config is None:
         if args.camera is not None:
             raise UsageError("--camera names a camera of SITE.yaml; give --config SITE.yaml too")
-        site = ad_hoc_site(
-            require=args.require or ["face_mask"], dwell=args.dwell or "2s", clear=args.clear or "5s"
-        )
+        try:
+            site = ad_hoc_site(
+                require=args.require or ["face_mask"], dwell=args.dwell or "2s", clear=args.clear or "5s"
+            )
+        except ConfigError as error:
+            # there is no file whose line could be looked at: dwell and clear are options here
+            told = (f"--{problem.key.rpartition('.')[2]}: {problem.message}" for problem in error.problems)
+            raise UsageError("; ".join(told)) from error
         return site, next(iter(site.cameras))
     for name in ("require", "dwell", "clear"):
         if getattr(args, name) is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from streamer.commands import CommandError, ExitCode, UsageError
+from streamer.commands.options import FIRST_YEAR, LAST_YEAR
 
 HELP = "compliance of a site by zone and shift, as a page to print"
 
@@ -46,6 +47,9 @@ def run(args: argparse.Namespace) -> int:
     first = args.first or last - timedelta(days=6)
     if first > last:
         raise UsageError("--from comes before --to")
+    target = args.out or Path(f"compliance-{first}-{last}.html")
+    if target.is_dir():
+        raise UsageError(f"--out: {target} is a folder; name a file in it")
     span = Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone), f"{first} to {last}")
     if not (site.state_dir / FILE_NAME).exists():
         raise CommandError(f"{site.state_dir} holds no counts: has the daemon run there?")
@@ -67,7 +71,6 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(report_json(report), indent=2))
         return ExitCode.DONE
     page = report_page(report, timezone=site.site.timezone, version=importlib.metadata.version("ppewatch"))
-    target = args.out or Path(f"compliance-{first}-{last}.html")
     partial = target.with_name(f".{target.name}.part")
     partial.write_text(page, encoding="utf-8")
     os.replace(partial, target)
@@ -77,9 +80,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no day such as 2026-11-21") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise argparse.ArgumentTypeError(f"{text!r} is not in the years {FIRST_YEAR} to {LAST_YEAR}")
+    return day
 
 
 def _midnight(day: date, zone: ZoneInfo) -> float:

@@ -3,11 +3,11 @@
 import argparse
 import json
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from streamer.commands import CommandError, UsageError
+from streamer.commands.options import moment
 from streamer.commands.site_state import add_state_arguments, state_dir_of
 
 ACTIONS: Final = ("examples", "erase")
@@ -21,7 +21,7 @@ def add_actions(actions: "argparse._SubParsersAction[Any]") -> None:
         add_state_arguments(action)
         action.add_argument("--json", action="store_true", help="print JSON")
     examples.add_argument("--out", required=True, type=Path, metavar="DIR", help="the new set's folder")
-    examples.add_argument("--since", type=_moment, metavar="TIME", help="frames from then on (ISO 8601)")
+    examples.add_argument("--since", type=moment, metavar="TIME", help="frames from then on (ISO 8601)")
     examples.add_argument(
         "--complete",
         action="store_true",
@@ -31,21 +31,12 @@ def add_actions(actions: "argparse._SubParsersAction[Any]") -> None:
     chosen.add_argument(
         "--alert", action="append", default=[], metavar="ALERT_ID", help="this alert; repeatable"
     )
-    chosen.add_argument("--before", type=_moment, metavar="TIME", help="all from before then (ISO 8601)")
+    chosen.add_argument("--before", type=moment, metavar="TIME", help="all from before then (ISO 8601)")
 
 
 def run(args: argparse.Namespace) -> None:
     """Do it."""
     {"examples": _examples, "erase": _erase}[args.action](args)
-
-
-def _moment(text: str) -> float:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 time") from error
-    # without an offset it is in the time zone of the machine
-    return moment.timestamp()
 
 
 def _examples(args: argparse.Namespace) -> None:

@@ -106,12 +106,24 @@ def test_a_time_without_anybody_says_so(site):
     [
         (("--from", "2026-11-17", "--to", "2026-11-16"), "--from comes before --to"),
         (("--from", "monday"), "is no day such as"),
+        # the day after the last one of the calendar, and the week before the first, are reckoned with
+        (("--to", "9999-12-31"), "not in the years 1970 to 9998"),
+        (("--to", "0001-01-01"), "not in the years 1970 to 9998"),
     ],
 )
 def test_wrong_days_are_refused(site, days, error):
     done = ppewatch("report", str(site), *days)
     assert done.code == 2
     assert error in done.err
+
+
+def test_a_folder_is_no_file_to_write(site, tmp_path):
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    done = ppewatch("report", str(site), "--out", str(folder))
+    assert done.code == 2
+    assert f"{folder} is a folder" in one_line_of(done)
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_site_that_never_ran_has_nothing_to_report(tmp_path):
