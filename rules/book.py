@@ -172,7 +172,9 @@ class EpisodeBook:
         episode.last_seen_t, episode.unseen_s = t, 0.0
         if ruling.missing:
             episode.with_gear(ruling.missing)
-            episode.findings = ruling.findings
+            # on the way to another state the looks say otherwise already: they are no evidence of what is missing
+            if ruling.supports:
+                episode.findings = ruling.findings
 
     @staticmethod
     def may_update(episode: Episode, t: float) -> bool:

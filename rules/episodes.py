@@ -28,7 +28,8 @@ class Episode:
 
     ``owner`` is the track that shows it; ``unseen_s`` the time in which frames came without it. ``is_silent`` episodes
     are members of a crowd and are told by it alone. ``point``, ``unit_px``: the head's place and height, ``heading``
-    where it was going, in pixels per second. ``findings``: of the latest frame in which something was missing.
+    where it was going, in pixels per second. ``findings``: of the latest frame whose look says that something is
+    missing.
     """
 
     violation_id: str

@@ -170,7 +170,9 @@ class GearBelief:
             return GearState.UNKNOWN
         if self.proper.holds:
             return GearState.WORN
-        return GearState.INCORRECT if self.present.holds else GearState.MISSING
+        # one is believed before the other when a mask is put on or taken off: nobody wears it wrongly for that
+        is_incorrect = self.present.holds and self.proper.belief < 0 < self.present.belief
+        return GearState.INCORRECT if is_incorrect else GearState.MISSING
 
     def balance(self, *, allow_incorrect: bool) -> Balance:
         """The statement that a rule asks about."""

@@ -173,6 +173,17 @@ def test_more_missing_gear_is_told_by_an_update_of_the_same_episode():
     ]
 
 
+@pytest.mark.parametrize("fps", [2.0, 5.0])
+def test_an_end_tells_what_was_missing_and_not_what_ended_it(fps):
+    actor = Actor(standing(), mask=lambda t: 0.05 if t < 6 else 0.98, incorrect=lambda t: 0.02)
+    opened, closed = play(engine(MASK), Scene([actor], 16, fps))
+    assert closed.end_reason is EndReason.WORN
+    evidence = closed.evidence[Gear.FACE_MASK]
+    assert evidence.state is GearState.MISSING
+    assert evidence.reason.startswith("face without mask")
+    assert closed.score == evidence.score == pytest.approx(opened.score, abs=0.1)
+
+
 def test_incorrect_counts_as_missing_unless_allowed():
     actor = Actor(standing(), mask=lambda t: 0.5, incorrect=lambda t: 0.9)
     (new,) = play(engine(MASK), Scene([actor], 8, 5.0))

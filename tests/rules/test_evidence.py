@@ -91,6 +91,18 @@ def test_three_wrong_looks_in_a_fifth_of_a_second_do_not_change_what_is_known():
     assert belief.state() is GearState.MISSING
 
 
+@pytest.mark.parametrize(("before", "after"), [(0.05, 0.97), (0.97, 0.05)])
+@pytest.mark.parametrize("step", [0.2, 0.5])
+def test_a_mask_that_is_put_on_or_taken_off_is_at_no_moment_worn_wrongly(before, after, step):
+    belief = watch([look(before, incorrect=0.2 * (1 - before))] * 40, step)
+    states = [belief.state()]
+    for number in range(20):
+        watch([look(after, incorrect=0.2 * (1 - after))], step, belief=belief, start=(40 + number) * step)
+        states.append(belief.state())
+    assert set(states) == {GearState.MISSING, GearState.WORN}
+    assert states[0] is not states[-1]
+
+
 def test_incorrect_is_missing_unless_allowed():
     belief = watch([look(0.05, incorrect=0.9)] * 5)
     assert belief.state() is GearState.INCORRECT
