@@ -87,11 +87,19 @@ def _device(
         "dev": device,
         "o": {"name": "ppewatch", "sw": site.version},
         "cmps": {key: {"unique_id": f"{device_id}_{key}", **part} for key, part in parts.items()},
-        "availability": [{"topic": f"{site.topic_prefix}/available"}],
+        "availability": [_site_availability(site.topic_prefix)],
         "availability_mode": "all",
         "qos": 1,
     }
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _site_availability(prefix: str) -> dict[str, str]:
+    """``stopped`` is no word of Home Assistant's, which would go on showing the last states."""
+    return {
+        "topic": f"{prefix}/available",
+        "value_template": "{{ 'online' if value == 'online' else 'offline' }}",
+    }
 
 
 def _site_parts(site: AnnouncedSite) -> dict[str, Component]:
@@ -119,7 +127,7 @@ def _camera_parts(site: AnnouncedSite, camera: AnnouncedCamera) -> dict[str, Com
     below = f"{site.topic_prefix}/cameras/{camera.name}"
     online = {
         "availability": [
-            {"topic": f"{site.topic_prefix}/available"},
+            _site_availability(site.topic_prefix),
             {
                 "topic": f"{below}/status",
                 "value_template": "{{ 'online' if value_json.state == 'online' else 'offline' }}",

@@ -92,8 +92,10 @@ class HomeAssistantLike:
 
     def _update(self, entity: Entity, topic: str, payload: bytes) -> None:
         for each in entity.config["availability"]:
-            if each["topic"] == topic:
-                entity.available[topic] = self._rendered(each.get("value_template"), payload) == "online"
+            told = self._rendered(each.get("value_template"), payload) if each["topic"] == topic else None
+            # any other word changes nothing
+            if told in {"online", "offline"}:
+                entity.available[topic] = told == "online"
         source = entity.config.get("state_topic") or entity.config.get("image_topic")
         if source is None or not topic_matches_sub(source, topic):
             return

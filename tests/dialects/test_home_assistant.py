@@ -15,6 +15,7 @@ from streamer.alerts.broker import Broker
 from streamer.alerts.outbox import Outbox
 from streamer.alerts.payload import AlertType
 from streamer.alerts.publisher import Publisher
+from streamer.alerts.serving import OFFLINE, ONLINE, STOPPED
 from streamer.dialects.home_assistant import AnnouncedCamera, AnnouncedSite, discovery_messages
 from streamer.dialects.home_assistant_announcer import HomeAssistantAnnouncer
 from streamer.judging.compliance_payload import compliance_states
@@ -90,6 +91,16 @@ def test_a_camera_that_is_away_makes_its_counts_unavailable():
     assert (connection.state, connection.is_available) == ("OFF", True)
     consumer.take(f"{PREFIX}/available", b"offline")
     assert not connection.is_available
+
+
+@pytest.mark.parametrize("word", [STOPPED, OFFLINE])
+def test_nothing_is_available_of_a_daemon_that_has_ended(word):
+    consumer = found()
+    consumer.take(f"{PREFIX}/available", ONLINE)
+    consumer.take(f"{PREFIX}/cameras/gate/status", b'{"state":"online"}')
+    assert consumer.of("ppewatch_yard_gate", "hard_hat_without").is_available
+    consumer.take(f"{PREFIX}/available", word)
+    assert not any(entity.is_available for entity in consumer.entities.values())
 
 
 def test_alerts_are_events_of_their_camera_and_of_the_site():
