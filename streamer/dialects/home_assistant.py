@@ -52,6 +52,20 @@ def discovery_messages(site: AnnouncedSite) -> dict[str, bytes]:
     return messages
 
 
+def with_gone_parts(before: bytes, now: bytes) -> bytes:
+    """A device as it is announced ``now``, which tells too what of it went since ``before``: what is merely left out
+    stays in Home Assistant.
+    """
+    device = json.loads(now)
+    gone = {
+        key: {"p": part["p"]} for key, part in json.loads(before)["cmps"].items() if key not in device["cmps"]
+    }
+    if not gone:
+        return now
+    device["cmps"] |= gone
+    return _encoded(device)
+
+
 def birth_topic(discovery_prefix: str) -> str:
     """Where Home Assistant says ``online`` when it has started, upon which everything is announced again."""
     return f"{discovery_prefix}/status"
@@ -91,6 +105,10 @@ def _device(
         "availability_mode": "all",
         "qos": 1,
     }
+    return _encoded(payload)
+
+
+def _encoded(payload: dict[str, Any]) -> bytes:
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
 
 

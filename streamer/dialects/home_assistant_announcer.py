@@ -6,7 +6,12 @@ from typing import Final
 
 from streamer.alerts.errors import OutboxError
 from streamer.alerts.publisher import Publisher
-from streamer.dialects.home_assistant import AnnouncedSite, birth_topic, discovery_messages
+from streamer.dialects.home_assistant import (
+    AnnouncedSite,
+    birth_topic,
+    discovery_messages,
+    with_gone_parts,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -23,27 +28,36 @@ class HomeAssistantAnnouncer:
         self._publisher = publisher
         self._prefix = discovery_prefix
         self._lock = Lock()
+        self._devices: dict[str, bytes] = {}
         self._site: AnnouncedSite | None = None
         publisher.subscribe_at(birth_topic(discovery_prefix), self._heard)
 
     def announce(self, site: AnnouncedSite) -> None:
-        """Announce the site as it is now; devices of cameras that are gone are removed."""
+        """Announce the site as it is now; devices of cameras that are gone are removed, and what went of the others
+        since an earlier call.
+        """
         with self._lock:
-            self._site = site
-        self._tell(site, again=False)
+            before, self._site = self._devices, site
+            self._devices = {
+                topic: with_gone_parts(before[topic], device) if topic in before else device
+                for topic, device in discovery_messages(site).items()
+            }
+        self._tell(again=False)
 
     def _heard(self, _topic: str, payload: bytes, retained: bool) -> None:
-        with self._lock:
-            site = self._site
-        if site is not None and payload == _BORN and not retained:
+        if payload == _BORN and not retained:
             _log.info("Home Assistant has started: the site is announced again")
-            self._tell(site, again=True)
+            self._tell(again=True)
 
-    def _tell(self, site: AnnouncedSite, *, again: bool) -> None:
+    def _tell(self, *, again: bool) -> None:
+        with self._lock:
+            site, devices = self._site, self._devices
+        if site is None:
+            return
         try:
             # every device of this site begins so; those of other sites at the same broker are not ours to remove
             self._publisher.publish_states_at(
-                discovery_messages(site), below=f"{self._prefix}/device/ppewatch_{site.name}", again=again
+                devices, below=f"{self._prefix}/device/ppewatch_{site.name}", again=again
             )
         except OutboxError as error:
             _log.error("the list of devices that Home Assistant knows cannot be kept: %s", error)

@@ -70,10 +70,12 @@ class HomeAssistantLike:
         return self.entities[f"{device}_{key}"]
 
     def _discover(self, object_id: str, payload: bytes) -> None:
-        self.entities = {
-            name: entity for name, entity in self.entities.items() if object_id not in entity.device["ids"]
+        before = {
+            entity.key: name for name, entity in self.entities.items() if object_id in entity.device["ids"]
         }
         if not payload:
+            for name in before.values():
+                del self.entities[name]
             return
         told = json.loads(payload)
         assert set(told["dev"]) <= DEVICE_KEYS
@@ -81,10 +83,14 @@ class HomeAssistantLike:
         assert told["o"]["name"]
         for key, part in told["cmps"].items():
             platform = part["p"]
+            if set(part) == {"p"}:
+                self.entities.pop(before.get(key, ""), None)
+                continue
             assert set(part) - COMMON - PLATFORMS[platform] == set(), (key, part)
             assert NEEDS[platform] <= set(part), (key, part)
             assert re.fullmatch(r"[a-zA-Z0-9_-]+", part["unique_id"])
-            assert part["unique_id"] not in self.entities, "unique ids are unique"
+            taken = self.entities.get(part["unique_id"])
+            assert taken is None or before.get(key) == part["unique_id"], "unique ids are unique"
             shared = {
                 name: told[name] for name in ("availability", "availability_mode", "qos") if name in told
             }

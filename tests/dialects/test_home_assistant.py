@@ -175,6 +175,39 @@ def test_devices_of_cameras_that_went_while_nobody_ran_are_removed(mosquitto, tm
         assert json.loads(listener.of(gone)[0])["dev"]["name"] == "yard dock"
 
 
+def test_what_is_asked_no_more_at_a_camera_goes(mosquitto, tmp_path):
+    topic = "homeassistant/device/ppewatch_yard_gate/config"
+    with Outbox(tmp_path / "state") as outbox, Subscriber(mosquitto, topic) as listener:
+        publisher = Publisher(Broker(host=mosquitto.host, port=mosquitto.port), outbox, topic_prefix=PREFIX)
+        announcer = HomeAssistantAnnouncer(publisher, discovery_prefix="homeassistant")
+        publisher.start()
+        try:
+            consumer = HomeAssistantLike()
+            for number, zones in enumerate([("apron",), (), (), ("apron",)]):
+                announcer.announce(replace(SITE, cameras=(replace(GATE, zones=zones, gear=("hard_hat",)),)))
+                # what is told anew says it too: Home Assistant may have been away
+                if number == 2:
+                    listener.publish("homeassistant/status", b"online")
+                wait_until(lambda number=number: len(listener.of(topic)) == number + 1)
+                consumer.take(topic, listener.of(topic)[-1])
+                told = {entity.key for entity in consumer.entities.values()}
+                assert "hard_hat_without" in told
+                assert {key for key in told if key.startswith("apron")} == {
+                    f"apron_hard_hat_{count}"
+                    for count in (
+                        "violation",
+                        "without",
+                        "with",
+                        "indeterminate",
+                        "worn_share",
+                        "observable_share",
+                    )
+                    if zones
+                }
+        finally:
+            publisher.stop()
+
+
 def test_other_retained_states_of_the_site_leave_the_devices_alone(mosquitto, tmp_path):
     with Outbox(tmp_path / "state") as outbox, Subscriber(mosquitto, "homeassistant/device/#") as listener:
         publisher = Publisher(Broker(host=mosquitto.host, port=mosquitto.port), outbox, topic_prefix=PREFIX)
