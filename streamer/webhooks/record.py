@@ -147,7 +147,8 @@ class Record:
 
     def _set(self, state: WebhookState, answer: Answer) -> bool:
         """Whether state or reason are others than before."""
-        reason = "" if answer.verdict is Verdict.DELIVERED else str(answer.verdict)
+        # what neither was tried nor failed has none
+        reason = "" if state in {WebhookState.IDLE, WebhookState.STOPPED} else str(answer.verdict)
         with self._lock:
             changed = (self._state, self._reason) != (state, reason)
             if changed:

@@ -92,7 +92,7 @@ def test_every_event_arrives_once_and_in_order_whatever_is_answered(outbox):
     first_tries = list(dict.fromkeys(posted.event_id for posted in server.posted))
     assert first_tries == ids
     assert condition.failed_attempts == len(server.posted) - len(ids) > 0
-    assert (condition.state, condition.waiting, condition.dropped) == ("ok", 0, 0)
+    assert (condition.state, condition.reason, condition.waiting, condition.dropped) == ("ok", "ok", 0, 0)
     assert {posted.path for posted in server.posted} == {"/hook"}, "redirects are not followed"
 
 
