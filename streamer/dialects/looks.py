@@ -37,7 +37,7 @@ class LookDialects:
         camera_id, at = frame.camera_id, frame.captured_at
         if self._deepstream:
             self._publisher.publish_event(
-                f"deepstream/{camera_id}", minimal_message(camera_id, frame.index, at, tracks)
+                f"deepstream/{camera_id}", minimal_message(camera_id, frame.image_hw, frame.index, at, tracks)
             )
         if self._onvif:
             self._publisher.publish_event(

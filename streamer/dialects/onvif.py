@@ -14,6 +14,7 @@ from typing import Any, Final
 from models.structures import Gear, GearState
 from rules import Track
 from streamer.alerts.payload import Alert, AlertType, encode_json, utc_iso
+from streamer.dialects.seen_box import seen_box
 
 #: What stands in ``@context`` for the names that are not ONVIF's.
 _OWN_NAMESPACE: Final = "urn:ppewatch:onvif"
@@ -48,7 +49,7 @@ def metadata_message(
 
 def _object(track: Track, image_hw: tuple[int, int]) -> dict[str, Any]:
     height, width = image_hw
-    x1, y1, x2, y2 = (float(side) for side in track.observation.box_xyxy)
+    x1, y1, x2, y2 = seen_box(track, image_hw)
 
     def across(x: float) -> float:
         return round(2 * x / width - 1, 5)
@@ -98,7 +99,8 @@ class ViolationProperties:
                 episodes.pop(alert.alert_id, None)
             else:
                 episodes[alert.alert_id] = alert
-            if episodes.keys() != before.keys():
+            # the end of one that an earlier run told, too: what that run retained still says that it is open
+            if alert.type is AlertType.END or episodes.keys() != before.keys():
                 self._changed_at[key] = at
 
     def states(self) -> list[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from alerts.alert_factory import make_alert
 from judging.site_of_one import IMAGE_HW, camera_judge, face, frame
@@ -106,6 +107,40 @@ def test_a_property_is_true_while_alerts_are_open():
     assert states[0]["Missing"] == "hard_hat"
 
 
+def test_the_end_of_an_alert_of_an_earlier_run_makes_a_property_false():
+    properties = ViolationProperties()
+    end = replace(make_alert("A1"), type=AlertType.END, ended_at=1.0, end_reason="shutdown")
+    properties.take(end, 1_795_245_242.48)
+    ((_, payload),) = properties.states()
+    assert json.loads(payload)["Data"] == {"State": False, "ObjectId": "", "Missing": ""}
+
+
+def test_boxes_end_where_the_picture_ends():
+    latest, (track,) = seen()
+    height, width = IMAGE_HW
+    outside = np.array([-20.0, 100.0, width / 2, height + 300.0], np.float32)
+    beyond = replace(track, observation=track.observation._replace(box_xyxy=outside))
+    message = json.loads(metadata_message("gate", IMAGE_HW, latest.captured_at, [beyond]))
+    shape = message["Frame"][0]["Object"][0]["Appearance"]["Shape"]
+    assert shape["BoundingBox"] == {
+        "@left": -1.0,
+        "@top": pytest.approx(1 - 200 / height, abs=1e-5),
+        "@right": 0.0,
+        "@bottom": -1.0,
+    }
+    assert shape["CenterOfGravity"]["@x"] == -0.5
+    minimal = json.loads(minimal_message("gate", IMAGE_HW, 75, latest.captured_at, [beyond]))
+    assert minimal["objects"][0].split("|")[1:5] == ["0.0", "100.0", f"{width / 2:.1f}", f"{height:.1f}"]
+
+
+def test_nobody_is_sure_of_what_nobody_can_tell():
+    latest, (track,) = seen()
+    verdict = GearVerdict(state=GearState.UNKNOWN, score=0.95, reason="too far")
+    unknown = replace(track, gear={Gear.FACE_MASK: verdict})
+    message = json.loads(minimal_message("gate", IMAGE_HW, 75, latest.captured_at, [unknown]))
+    assert message["objects"][0].split("|")[-2:] == ["face_mask:unknown", "0.000"]
+
+
 def test_rules_of_any_name_have_a_topic():
     topic = violation_topic("gate", "a/b #1 + more")
     assert topic == "onvif-ej/RuleEngine/ppe:Compliance/Violation/&gate/ppewatch/ab 1  more"
@@ -113,12 +148,14 @@ def test_rules_of_any_name_have_a_topic():
 
 def test_deepstream_s_minimal_schema():
     latest, tracks = seen()
-    message = json.loads(minimal_message("gate", 75, latest.captured_at, tracks))
+    message = json.loads(minimal_message("gate", IMAGE_HW, 75, latest.captured_at, tracks))
     assert (message["version"], message["id"], message["sensorId"]) == ("4.0", "75", "gate")
     (text,) = message["objects"]
     track_id, *box, label, mark, attribute, confidence = text.split("|")
     assert (label, mark, attribute) == ("person", "#", "face_mask:missing")
     assert int(track_id) == tracks[0].track_id
-    assert [float(side) for side in box] == pytest.approx(tracks[0].observation.box_xyxy, abs=0.06)
+    assert [float(side) for side in box] == pytest.approx(
+        np.clip(tracks[0].observation.box_xyxy, 0, IMAGE_HW[::-1] * 2), abs=0.06
+    )
     assert 0 < float(confidence) <= 1
-    assert json.loads(minimal_message("gate", 76, latest.captured_at + 1, tracks))["objects"] == []
+    assert json.loads(minimal_message("gate", IMAGE_HW, 76, latest.captured_at + 1, tracks))["objects"] == []
