@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Event, Lock, Thread
 from typing import Any, Final
 
@@ -18,6 +18,7 @@ from streamer import wiring
 from streamer.alerts.alert_search import AlertSearch
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
+from streamer.alerts.payload import Alert
 from streamer.alerts.publisher import Publisher
 from streamer.commands import ExitCode
 from streamer.control import CommandDesk
@@ -227,8 +228,9 @@ class Daemon:
         self._check_weights()
         # before the first message: what comes is owed to them
         self._webhooks.set_targets(webhook_targets_of(self._site))
-        end_orphans(self._outbox, self._intake, at=time.time())
+        end_orphans(self._outbox, self._intake, at=time.time(), on_end=self._keep_properties)
         self._announce_devices()
+        self._tell_switches(self._site.cameras)
         self._outbox.examples.sweep()
         self._tell_health(self._health.current)
         self._announcer.keep_only(self._site.cameras)
@@ -299,6 +301,7 @@ class Daemon:
         # whoever reloads may just have given the broker what it refused us for
         self._publisher.retry_now()
         self._announce_devices()
+        self._tell_switches(changed)
         _log.info("reloaded: %d of %d cameras changed", len(changed), len(site.cameras))
         self._tell_reload(None)
         # which settings are in force stands in it
@@ -345,10 +348,13 @@ class Daemon:
         # first of all: nothing else that is done about an alert may cost it
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
         self._tally.take(alert)
+        self._keep_properties(alert)
+        self._feedback.keep(alert.alert_id, composed.example)
+
+    def _keep_properties(self, alert: Alert) -> None:
         if self._violations is not None:
             self._violations.take(alert, time.time())
             self._announcer.camera_changed(alert.camera)
-        self._feedback.keep(alert.alert_id, composed.example)
 
     def _more_states(self) -> list[tuple[str, bytes]]:
         broken = [] if self._violations is None else self._violations.states()
@@ -372,6 +378,11 @@ class Daemon:
         if self._home_assistant is not None:
             version = importlib.metadata.version("ppewatch")
             self._home_assistant.announce(wiring.announced_site_of(self._site, version))
+
+    def _tell_switches(self, camera_ids: Iterable[str]) -> None:
+        if self._site.mqtt.commands:
+            cameras = self._site.cameras
+            self._commands.tell_cameras({camera_id: cameras[camera_id].enabled for camera_id in camera_ids})
 
     def _keep_house(self) -> None:
         # the alerts first: whatever goes wrong with the rest, they are stored

@@ -66,6 +66,11 @@ class CommandDesk:
         ):
             self._publisher.subscribe(topic, partial(self._obey, action))
 
+    def tell_cameras(self, enabled: Mapping[str, bool]) -> None:
+        """Say, by camera, what the settings make of it: a switch holds until they change, and not beyond a restart."""
+        for camera_id, is_on in enabled.items():
+            self._publisher.publish_state(_camera_topic(camera_id), b"ON" if is_on else b"OFF")
+
     def tell_reload(self, error: str | None) -> None:
         """Answer a reload, whoever asked for it: None when the new settings are in force."""
         if error is None:
@@ -82,7 +87,7 @@ class CommandDesk:
         if retained:
             return
         camera_id = topic.split("/")[-2]
-        answer_topic = f"command/cameras/{camera_id}/state"
+        answer_topic = _camera_topic(camera_id)
         station = self._stations.get(camera_id)
         wanted = payload[:_MAX_PAYLOAD].strip().upper()
         if station is None:
@@ -139,3 +144,8 @@ class CommandDesk:
         self._publisher.publish_event(
             topic, encode_json({**answer, "at": utc_iso(self._wall_clock())}), qos=1
         )
+
+
+def _camera_topic(camera_id: str) -> str:
+    """Where it is told whether a camera is switched on."""
+    return f"command/cameras/{camera_id}/state"

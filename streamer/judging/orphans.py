@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import Callable
 
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox, StoredMessage
@@ -10,16 +11,18 @@ from streamer.alerts.payload import Alert, AlertType, Evidence, parse_utc
 _log = logging.getLogger(__name__)
 
 
-def end_orphans(outbox: Outbox, intake: AlertIntake, *, at: float) -> int:
-    """Send an ``end`` (``shutdown``) for every alert that never got one; returns how many.
+def end_orphans(
+    outbox: Outbox, intake: AlertIntake, *, at: float, on_end: Callable[[Alert], None] = lambda _: None
+) -> int:
+    """Send an ``end`` (``shutdown``) for every alert that never got one; returns how many. ``on_end`` is told of each.
 
     Nobody was watching since, so the episode ends when its last message was made, never after ``at`` (UTC epoch s).
     """
     orphans = outbox.open_alerts()
     for message in orphans:
-        intake.submit(
-            _end_of(message, at), trace=[{"at": at, "event": "restart", "detail": "the daemon had ended"}]
-        )
+        end = _end_of(message, at)
+        intake.submit(end, trace=[{"at": at, "event": "restart", "detail": "the daemon had ended"}])
+        on_end(end)
     if orphans:
         _log.warning("%d alerts were open when the daemon last ended; they are closed now", len(orphans))
     return len(orphans)

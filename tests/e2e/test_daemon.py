@@ -231,12 +231,26 @@ def keeps_what_was_said(site: Site, alert_id: str) -> None:
     assert json.loads(one.facts)["detections"]
 
 
+def is_switched(subscriber: Subscriber) -> bytes:
+    topic = f"{PREFIX}/command/cameras/entrance/state"
+    return next((message.payload for message in reversed(subscriber.messages) if message.topic == topic), b"")
+
+
 def test_a_daemon_that_was_killed_closes_its_alerts_when_it_is_back(
     site: Site, start, subscriber: Subscriber
 ):
+    site.data["mqtt"]["onvif"] = True
+    broken = f"{PREFIX}/onvif-ej/RuleEngine/ppe:Compliance/Violation/&entrance/ppewatch/face masks"
+
+    def is_told(state: bytes) -> bool:
+        return any(m.topic == broken and state in m.payload for m in list(subscriber.messages))
+
     daemon = start(site)
     daemon.wait_for_log("ready", READY_S)
     opened = subscriber.wait_for(lambda: subscriber.alerts(kind="new"), 90, "the demo's alert")[0]
+    subscriber.wait_for(lambda: is_told(b'"State":true'), 20, "the property of the rule")
+    subscriber.publish("command/cameras/entrance/set", "OFF")
+    subscriber.wait_for(lambda: is_switched(subscriber) == b"OFF", 20, "the camera is off")
     daemon.process.kill()
     daemon.process.wait(10)
     subscriber.wait_for(
@@ -253,6 +267,9 @@ def test_a_daemon_that_was_killed_closes_its_alerts_when_it_is_back(
     assert ended["end_reason"] == "shutdown"
     assert ended["confirmed_at"] <= ended["ended_at"] <= ended["published_at"]
     daemon.wait_for_log("alerts were open when the daemon last ended", 5)
+    subscriber.wait_for(lambda: is_told(b'"State":false'), 20, "the rule is broken no more")
+    # a switch does not outlive the daemon, and what it retained of it neither
+    subscriber.wait_for(lambda: is_switched(subscriber) == b"ON", 20, "the camera is on as the settings say")
     # and goes on numbering where it was
     later = subscriber.wait_for(
         lambda: [alert for alert in subscriber.alerts(kind="new") if alert["seq"] > ended["seq"]],

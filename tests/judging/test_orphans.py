@@ -12,7 +12,7 @@ from judging.site_of_one import START, camera_judge, face, frame
 
 from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
-from streamer.alerts.payload import AlertType
+from streamer.alerts.payload import Alert, AlertType
 from streamer.judging.orphans import end_orphans
 
 
@@ -29,7 +29,9 @@ def test_an_open_alert_gets_its_end(tmp_path: Path):
     with Outbox(tmp_path) as outbox:
         alert_id = open_alert(outbox, at=START + 2)
         opened = json.loads(outbox.messages_of(alert_id)[0].body)
-        assert end_orphans(outbox, AlertIntake(outbox), at=START + 500) == 1
+        told: list[Alert] = []
+        assert end_orphans(outbox, AlertIntake(outbox), at=START + 500, on_end=told.append) == 1
+        assert [(alert.type, alert.alert_id) for alert in told] == [(AlertType.END, alert_id)]
         ended = json.loads(outbox.messages_of(alert_id)[-1].body)
         assert (ended["type"], ended["end_reason"]) == ("end", "shutdown")
         # nobody watched after the last message
