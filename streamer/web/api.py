@@ -1,5 +1,6 @@
 """The JSON of ``/api``: how the status values are written, and their OpenAPI description."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -44,7 +45,7 @@ _ERROR: Final = {"type": "object", "properties": {"error": {"type": "string"}}, 
 
 
 def openapi(version: str, *, edits_zones: bool = False) -> dict[str, Any]:
-    """The OpenAPI 3.1 description of everything under ``/api`` and of the health endpoints."""
+    """The OpenAPI 3.1 description of everything under ``/api``."""
     adapters: dict[str, TypeAdapter[Any]] = {
         "Health": HEALTH,
         "Cameras": CAMERAS,
@@ -62,6 +63,16 @@ def openapi(version: str, *, edits_zones: bool = False) -> dict[str, Any]:
         "Saved": SAVED,
         "Problem": PROBLEM,
     }
+    paths = {
+        **_alert_paths(),
+        **_camera_paths(),
+        **_compliance_paths(),
+        **_change_paths(),
+        **(_zone_paths() if edits_zones else {}),
+    }
+    for operations in paths.values():
+        for operation in operations.values():
+            operation["responses"] |= _turned_away(operation["responses"])
     _, definitions = TypeAdapter.json_schemas(
         [
             *((name, "serialization", adapter) for name, adapter in adapters.items()),
@@ -73,14 +84,13 @@ def openapi(version: str, *, edits_zones: bool = False) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {"title": "ppewatch", "version": version, "license": {"name": "Apache-2.0"}},
-        "paths": {
-            **_alert_paths(),
-            **_camera_paths(),
-            **_compliance_paths(),
-            **_change_paths(),
-            **(_zone_paths() if edits_zones else {}),
+        "paths": paths,
+        "components": {
+            "schemas": schemas | {"Error": _ERROR},
+            "securitySchemes": {"password": {"type": "http", "scheme": "basic"}},
         },
-        "components": {"schemas": schemas | {"Error": _ERROR}},
+        # none is asked for where the settings have none
+        "security": [{"password": []}, {}],
     }
 
 
@@ -230,10 +240,22 @@ def _zone_paths() -> dict[str, Any]:
     )
     for path, method in (*((path, method) for method, (path, *_) in answers.items()), ([*paths][-1], "post")):
         paths[path][method]["responses"] |= {
+            "400": _failure("the body is not of its form"),
             "422": _failure("the settings would be wrong; `problems` says where"),
             "429": _failure("too many at once"),
         }
     return paths
+
+
+def _turned_away(responses: Mapping[str, Any]) -> dict[str, Any]:
+    """What everything answers to who has not the right password, as text; ``responses``: its own."""
+    others = responses.get("429", {})
+    text = {"text/plain": {"schema": {"type": "string"}}}
+    reason = "; ".join(filter(None, (others.get("description"), "too many wrong passwords: see Retry-After")))
+    return {
+        "401": {"description": "user and password are missing, or wrong", "content": text},
+        "429": {"description": reason, "content": {**others.get("content", {}), **text}},
+    }
 
 
 def _failure(description: str) -> dict[str, Any]:
@@ -254,6 +276,7 @@ def _change(
         "403": "not from our own page, without the token, or nothing may be changed",
         "404": "there is nothing of that name",
         "409": "refused, with the reason",
+        "413": "a body that is too large",
     }
     token = _parameter("x-ppewatch-token", {"type": "string"}, "that of /api/token", where="header")
     operation: dict[str, Any] = {

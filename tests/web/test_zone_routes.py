@@ -14,6 +14,7 @@ from web_site import Site
 from zone_editor.edited_site import SECRETS, TEXT, WIDE, EditedSite
 
 from streamer.web.app import create_app
+from streamer.web.body_limit import MAX_BODY_BYTES
 from streamer.web.credentials import Credentials
 from streamer.web.server import WebServer
 from streamer.web.status import CameraStatus
@@ -107,6 +108,22 @@ def test_answers_follow_their_published_description(edited: Edited) -> None:
     wanted = description["paths"]["/api/cameras/{camera}/zones"]["put"]["requestBody"]["content"]
     schema = wanted["application/json"]["schema"] | {"components": description["components"]}
     jsonschema.Draft202012Validator(schema).validate(edited.wish())
+
+
+def test_refusals_follow_their_published_description(edited: Edited) -> None:
+    described = edited.get("/api/openapi.json").json["paths"]["/api/cameras/{camera}/zones"]["put"][
+        "responses"
+    ]
+    refused = {
+        "401": ask(edited.server, ZONES, method="PUT", content=b"{}"),
+        "400": edited.send(ZONES, {}, method="PUT"),
+        "403": edited.send(ZONES, edited.wish(), method="PUT", token="guessed"),
+        "404": edited.send("/api/cameras/nowhere/zones", edited.wish(), method="PUT"),
+        "413": edited.send(ZONES, {"revision": "x" * MAX_BODY_BYTES}, method="PUT"),
+    }
+    for status, answer in refused.items():
+        assert str(answer.status) == status
+        assert answer.headers["content-type"].partition(";")[0] in described[status]["content"], status
 
 
 @pytest.mark.parametrize(("path", "method"), [(ZONES, "PUT"), (f"{ZONES}/try", "POST")])
