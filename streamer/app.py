@@ -233,7 +233,7 @@ class Daemon:
         self._tell_switches(self._site.cameras)
         self._outbox.examples.sweep()
         self._tell_health(self._health.current)
-        self._announcer.keep_only(self._site.cameras)
+        self._keep_states()
         self._publisher.start()
         self._page.start()
         self._announcer.start()
@@ -296,7 +296,7 @@ class Daemon:
         changed = changed_cameras(before, site)
         self._watch.reload(site, changed)
         self._webhooks.set_targets(webhook_targets_of(site))
-        self._announcer.keep_only(site.cameras)
+        self._keep_states()
         self._onlookers.keep_only(site.cameras)
         # whoever reloads may just have given the broker what it refused us for
         self._publisher.retry_now()
@@ -357,7 +357,7 @@ class Daemon:
             self._announcer.camera_changed(alert.camera)
 
     def _more_states(self) -> list[tuple[str, bytes]]:
-        broken = [] if self._violations is None else self._violations.states()
+        broken = [] if self._violations is None else self._violations.states(self._site.cameras)
         states = self._feedback.states(list(self._watch.stations))
         return [*states, *broken, *self._webhooks.states()]
 
@@ -378,6 +378,9 @@ class Daemon:
         if self._home_assistant is not None:
             version = importlib.metadata.version("ppewatch")
             self._home_assistant.announce(wiring.announced_site_of(self._site, version))
+
+    def _keep_states(self) -> None:
+        self._announcer.keep_only(self._site.cameras, wiring.counted_places_of(self._site))
 
     def _tell_switches(self, camera_ids: Iterable[str]) -> None:
         if self._site.mqtt.commands:

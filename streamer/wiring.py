@@ -252,6 +252,17 @@ def schedule_text(rule: RuleSettings) -> str:
     return ", ".join(map(_window_text, rule.schedule))
 
 
+def counted_places_of(site: SiteSettings) -> set[tuple[str, str | None]]:
+    """Camera and zone wherever people are counted for a rule; these cameras are counted as a whole (None) too."""
+    return {
+        (place.camera, zone)
+        for rule in site.rules
+        if rule.enabled
+        for place in site.places_of(rule)
+        for zone in (None, place.zone)
+    }
+
+
 def announced_site_of(site: SiteSettings, version: str) -> AnnouncedSite:
     """The site as others find it by themselves: its cameras, what rules ask for at them, and in which zones."""
     cameras = []

@@ -7,7 +7,7 @@ topic and what it has no name for carry a prefix of our own.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from threading import Lock
 from typing import Any, Final
 
@@ -103,12 +103,15 @@ class ViolationProperties:
             if alert.type is AlertType.END or episodes.keys() != before.keys():
                 self._changed_at[key] = at
 
-    def states(self) -> list[tuple[str, bytes]]:
-        """Topic (below the prefix) and retained payload of every property that was ever true, as it is now."""
+    def states(self, cameras: Container[str]) -> list[tuple[str, bytes]]:
+        """Topic (below the prefix) and retained payload of every property of ``cameras`` that was ever true, as it is
+        now.
+        """
         with self._lock:
             return [
                 (violation_topic(*key), _violation_message(key, list(self._open[key].values()), changed_at))
                 for key, changed_at in self._changed_at.items()
+                if key[0] in cameras
             ]
 
 

@@ -7,6 +7,8 @@ from rules import Compliance
 from streamer.alerts.payload import encode_json, utc_iso
 
 SCHEMA = 1
+#: The last level of their topics.
+COMPLIANCE = "compliance"
 
 
 def compliance_states(camera_id: str, counts: Sequence[Compliance]) -> Iterator[tuple[str, bytes]]:
@@ -17,14 +19,19 @@ def compliance_states(camera_id: str, counts: Sequence[Compliance]) -> Iterator[
     """
     zones = dict.fromkeys(count.zone for count in counts)
     for zone in zones:
-        below = "" if zone is None else f"zones/{zone}/"
         message = {
             "schema": SCHEMA,
             "camera": camera_id,
             "zone": zone,
             "gear": {str(count.gear): _gear_json(count) for count in counts if count.zone == zone},
         }
-        yield f"cameras/{camera_id}/{below}compliance", encode_json(message)
+        yield compliance_topic(camera_id, zone), encode_json(message)
+
+
+def compliance_topic(camera_id: str, zone: str | None) -> str:
+    """Where the counts of a camera (zone None), or of one of its zones, stand below the prefix."""
+    below = "" if zone is None else f"zones/{zone}/"
+    return f"cameras/{camera_id}/{below}{COMPLIANCE}"
 
 
 def _gear_json(count: Compliance) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from streamer.fitness.head_sizes import ZoneHeads
 from streamer.history.keeper import HistoryKeeper
 from streamer.inference.camera_looks import CameraLooks
 from streamer.ingest.status import StreamStatus
-from streamer.judging.compliance_payload import compliance_states
+from streamer.judging.compliance_payload import COMPLIANCE, compliance_states, compliance_topic
 from streamer.pulse import Pulse
 from streamer.redaction import redact
 from streamer.status.board import StatusBoard
@@ -129,17 +129,21 @@ class StatusAnnouncer:
         self._more_wanted.set()
         self._wake.set()
 
-    def keep_only(self, camera_ids: Iterable[str]) -> None:
-        """Take the retained states of all other cameras off the broker, and of webhooks that are no more, those of
-        earlier runs too.
+    def keep_only(self, camera_ids: Iterable[str], counted: Iterable[tuple[str, str | None]]) -> None:
+        """Take the retained states of all other cameras off the broker, counts of people of places that are not
+        ``counted`` (camera and zone, None: as a whole), and states of webhooks that are no more; those of earlier runs
+        too.
         """
         kept = {None, *camera_ids}
+        counts = {compliance_topic(camera_id, zone) for camera_id, zone in counted}
         webhooks = {topic for topic, _ in self._more_states() if topic.startswith(_WEBHOOKS)}
 
         def is_kept(subtopic: str) -> bool:
-            return camera_of(subtopic) in kept and (
-                not subtopic.startswith(_WEBHOOKS) or subtopic in webhooks
-            )
+            if subtopic.startswith(_WEBHOOKS):
+                return subtopic in webhooks
+            if subtopic.endswith(f"/{COMPLIANCE}"):
+                return subtopic in counts
+            return camera_of(subtopic) in kept
 
         try:
             self._publisher.keep_states(is_kept)

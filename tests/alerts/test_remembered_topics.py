@@ -1,11 +1,19 @@
 """The list of retained states outlives the run that retained them."""
 
 import pytest
+from alerts.subscriber import Subscriber, wait_until
+from peers.mosquitto import Mosquitto
 
+from streamer.alerts.broker import Broker
+from streamer.alerts.intake import AlertIntake
 from streamer.alerts.outbox import Outbox
+from streamer.alerts.publisher import Publisher
 from streamer.alerts.remembered_topics import RememberedTopics
 from streamer.alerts.retained import RetainedStore
-from streamer.status.announcer import camera_of
+from streamer.history.keeper import HistoryKeeper
+from streamer.history.store import ComplianceHistory
+from streamer.pulse import NoPulse
+from streamer.status.announcer import StatusAnnouncer, camera_of
 
 BELOW = "plant/"
 
@@ -58,3 +66,37 @@ def test_the_list_is_written_only_when_it_grows(tmp_path, monkeypatch):
 )
 def test_the_camera_of_a_state_is_read_from_its_topic(subtopic, camera):
     assert camera_of(subtopic) == camera
+
+
+def test_counts_of_places_where_nobody_is_counted_any_more_are_removed(tmp_path):
+    kept = {
+        "cameras/gate/status",
+        "cameras/gate/compliance",
+        "cameras/gate/zones/apron/compliance",
+        "cameras/dock/status",
+        "health",
+    }
+    gone = {"cameras/gate/zones/old/compliance", "cameras/dock/compliance", "cameras/lost/status"}
+    with Mosquitto(tmp_path) as broker, Outbox(tmp_path / "state") as outbox:
+        publisher = Publisher(Broker(host=broker.host, port=broker.port), outbox, topic_prefix="plant")
+        announcer = StatusAnnouncer(
+            board=None,
+            publisher=publisher,
+            intake=AlertIntake(outbox),
+            history=HistoryKeeper(ComplianceHistory(tmp_path), keep_s=1e9),
+            site="yard",
+            started_at=0.0,
+            stats_every_s=60.0,
+            pulse=NoPulse(),
+        )
+        for topic in kept | gone:
+            publisher.publish_state(topic, b"{}")
+        publisher.start()
+        try:
+            with Subscriber(broker, "plant/#") as listener:
+                wait_until(lambda: len(listener.messages) > len(kept | gone))
+                announcer.keep_only(["gate", "dock"], [("gate", None), ("gate", "apron")])
+                wait_until(lambda: all(listener.of(f"plant/{topic}")[-1] == b"" for topic in gone))
+                assert all(listener.of(f"plant/{topic}") == [b"{}"] for topic in kept)
+        finally:
+            publisher.stop()

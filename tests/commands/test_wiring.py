@@ -247,3 +247,7 @@ rules: [{name: masks, where: [yard], require: [face_mask]}]
     weights.write_bytes(whole[:-1])
     with pytest.raises(WeightsError, match="damaged"):
         wiring.check_usable(named, before=before)
+
+
+def test_people_are_counted_where_a_rule_holds_and_at_its_camera_as_a_whole(site):
+    assert wiring.counted_places_of(site) == {("gate", None), ("gate", "apron"), ("yard", None)}
