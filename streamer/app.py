@@ -142,6 +142,7 @@ class Daemon:
         self._watch = watch(site, self._heartbeats, events, self._feedback.areas_of)
         self._reloads = Reloads(_request_reload)
         self._tally = AlertTally()
+        self._tally.expect(wiring.alert_sources_of(site))
         self._violations = ViolationProperties() if site.mqtt.onvif else None
         self._home_assistant: HomeAssistantAnnouncer | None = None
         if site.mqtt.home_assistant:
@@ -290,6 +291,7 @@ class Daemon:
             return
         install_redaction(self._site.secrets() | site.secrets())
         before, self._site = self._site, site
+        self._tally.expect(wiring.alert_sources_of(site))
         self._warn()
         for section in changed_sections(before, site):
             _log.warning("%s changed: takes effect after a restart", section)

@@ -252,6 +252,13 @@ def schedule_text(rule: RuleSettings) -> str:
     return ", ".join(map(_window_text, rule.schedule))
 
 
+def alert_sources_of(site: SiteSettings) -> set[tuple[str, str]]:
+    """Every camera with the names of the rules that hold at it, or in a zone of it."""
+    return {
+        (place.camera, rule.name) for rule in site.rules if rule.enabled for place in site.places_of(rule)
+    }
+
+
 def counted_places_of(site: SiteSettings) -> set[tuple[str, str | None]]:
     """Camera and zone wherever people are counted for a rule; these cameras are counted as a whole (None) too."""
     return {

@@ -249,5 +249,9 @@ rules: [{name: masks, where: [yard], require: [face_mask]}]
         wiring.check_usable(named, before=before)
 
 
+def test_alerts_are_counted_of_rules_that_hold(site):
+    assert wiring.alert_sources_of(site) == {("gate", "masks"), ("yard", "masks")}
+
+
 def test_people_are_counted_where_a_rule_holds_and_at_its_camera_as_a_whole(site):
     assert wiring.counted_places_of(site) == {("gate", None), ("gate", "apron"), ("yard", None)}
