@@ -5,7 +5,9 @@ import re
 import socket
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
+
+from config.suggestions import did_you_mean
 
 _LOCALTIME: Final = Path("/etc/localtime")
 _TIMEZONE: Final = Path("/etc/timezone")
@@ -52,5 +54,6 @@ def readable_file(text: str) -> str:
 def checked_timezone(text: str) -> str:
     """An IANA time zone. Raises ``ValueError``."""
     if not is_timezone(text):
-        raise ValueError("no IANA time zone such as Europe/Brussels or UTC")
+        hint = did_you_mean(text, available_timezones())
+        raise ValueError(f"no IANA time zone such as Europe/Brussels or UTC{hint}")
     return text

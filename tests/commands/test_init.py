@@ -177,6 +177,7 @@ cameras:
         (ANSWERS.replace("PASSWORD", "${NOT_THERE}"), "answers.yaml:3:9: cameras.gate: the environment variable NOT"),
         (ANSWERS.replace("rtsp://", "rtsp:/"), "cameras.gate: the address should begin with its scheme"),
         (ANSWERS.replace("Europe/Brussels", "Mars"), "site.timezone: no IANA time zone"),
+        (ANSWERS.replace("Europe/Brussels", "brussels"), "or UTC; did you mean 'Europe/Brussels'?"),
         ("- a\n", "holds no mapping"),
     ],
 )  # fmt: skip
