@@ -76,6 +76,8 @@ def test_a_database_that_is_replaced_while_it_is_read_goes_on(tmp_path: Path):
     with Outbox(tmp_path) as outbox, WebhookServer() as server, courier(outbox, target_at(server.url)):
         outbox.enqueue(make_alert("A"), at=time.time())
         server.wait_taken(1)
+        # taken and not yet noted down it would come once more
+        wait_until(lambda: not outbox.webhooks.entries("desk"))
         # as when a damage is found: another database takes its place
         before = outbox.webhooks
         with outbox._db.lock:
