@@ -76,8 +76,6 @@ def test_a_database_that_is_replaced_while_it_is_read_goes_on(tmp_path: Path):
     with Outbox(tmp_path) as outbox, WebhookServer() as server, courier(outbox, target_at(server.url)):
         outbox.enqueue(make_alert("A"), at=time.time())
         server.wait_taken(1)
-        # taken and not yet noted down it would come once more
-        wait_until(lambda: not outbox.webhooks.entries("desk"))
         # as when a damage is found: another database takes its place
         before = outbox.webhooks
         with outbox._db.lock:
@@ -85,8 +83,8 @@ def test_a_database_that_is_replaced_while_it_is_read_goes_on(tmp_path: Path):
             outbox._db = outbox._start_anew(RuntimeError("it was damaged"))
         assert outbox.webhooks is not before
         outbox.enqueue(make_alert("B"), at=time.time())
-        taken = server.wait_taken(2)
-    assert [posted.told["data"]["alert_id"] for posted in taken][-1] == "B"
+        # what the broker has not taken is read back, and may come once more
+        wait_until(lambda: [posted.told["data"]["alert_id"] for posted in server.taken][-1] == "B")
 
 
 def test_killed_processes_lose_nothing_and_each_alert_is_told_in_order(tmp_path: Path):
