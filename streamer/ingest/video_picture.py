@@ -5,8 +5,8 @@ Colour: libswscale converts with the matrix and range that the stream declares. 
 matrix get BT.709 from 1280 pixels of width or more than 576 of height, BT.601 below, as players do (mpv,
 VLC); an undeclared range is the limited one, except in MJPEG. RGB is always full range.
 
-Rotation by quarter turns and mirroring that a file or stream declares (phones do) are applied; other angles are
-ignored. Pixels that are not square stay as they are stored: boxes, zones and snapshots all live in stored pixels
+Rotation by quarter turns that a file declares (phones do) is applied; other angles are ignored. Pixels that
+are not square stay as they are stored: boxes, zones and snapshots all live in stored pixels
 (``StreamFormat`` tells).
 """
 
@@ -46,7 +46,7 @@ class VideoPicture:
     The frame's planes are shared with the decoder by reference count and never written to.
     """
 
-    __slots__ = ("_cached", "_frame", "_lock", "_matrix", "_mirrored", "_turns")
+    __slots__ = ("_cached", "_frame", "_lock", "_matrix", "_turns")
 
     def __init__(self, frame: av.VideoFrame) -> None:
         if frame.colorspace not in _KNOWN_MATRICES:
@@ -54,7 +54,6 @@ class VideoPicture:
         self._frame = frame
         self._matrix = _assumed_matrix(frame)
         self._turns = _quarter_turns(frame.rotation)
-        self._mirrored = _is_mirrored(frame)
         # Guards the frame's own tags, which PyAV overwrites while it converts, and the cache.
         self._lock = Lock()
         self._cached: NDArray[np.uint8] | None = None
@@ -79,7 +78,7 @@ class VideoPicture:
             if self._cached is not None and self._cached.shape[:2] == size_hw:
                 return self._cached
             stored_hw = (size_hw[1], size_hw[0]) if self._turns % 2 else size_hw
-            result = _read_only(self._upright(self._converted(self._frame, stored_hw)))
+            result = _read_only(_turned(self._converted(self._frame, stored_hw), self._turns))
             if size_hw[0] * size_hw[1] <= CACHED_PIXELS:
                 self._cached = result
             return result
@@ -94,7 +93,7 @@ class VideoPicture:
         stored_hw = (size_hw[1], size_hw[0]) if self._turns % 2 else size_hw
         with self._lock:
             grey = self._reformatted(self._frame, stored_hw, "gray")
-        return _read_only(self._upright(_plane(grey, 0)[:, : stored_hw[1]]))
+        return _read_only(_turned(_plane(grey, 0)[:, : stored_hw[1]], self._turns))
 
     def part_rgb(self, box_xyxy: tuple[int, int, int, int], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` as read-only RGB, uint8 (H, W, 3), scaled to ``size_hw``.
@@ -111,7 +110,7 @@ class VideoPicture:
         if not shrinks or not chroma_step or any(side % chroma_step for side in stored):
             return resized(self.crop_rgb(box_xyxy), size_hw)
         stored_hw = (size_hw[1], size_hw[0]) if self._turns % 2 else size_hw
-        return _read_only(self._upright(self._converted(self._cut(stored), stored_hw)))
+        return _read_only(_turned(self._converted(self._cut(stored), stored_hw), self._turns))
 
     def crop_rgb(self, box_xyxy: tuple[int, int, int, int]) -> NDArray[np.uint8]:
         """The part inside ``box_xyxy`` (whole pixels, half-open) as RGB; what lies outside repeats the
@@ -141,7 +140,7 @@ class VideoPicture:
         part = self._cut((wide_x1, wide_y1, x2 + x2 % chroma_step, y2 + y2 % chroma_step))
         whole = self._converted(part, (part.height, part.width))
         cut_rgb = whole[y1 - wide_y1 : y2 - wide_y1, x1 - wide_x1 : x2 - wide_x1]
-        return self._upright(cut_rgb)
+        return _turned(cut_rgb, self._turns)
 
     def _croppable(self) -> tuple[int, int]:
         """Planes, and luma pixels per chroma sample each way; both 0 where a part cannot be cut out of the planes."""
@@ -164,23 +163,16 @@ class VideoPicture:
             part.colorspace, part.color_range = self._frame.colorspace, self._frame.color_range
         return part
 
-    def _upright(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Stored pixels as they are displayed: mirrored at the horizontal axis where that is declared, then turned, as
-        libav takes its matrices apart."""
-        mirrored = stored[::-1] if self._mirrored else stored
-        return np.ascontiguousarray(np.rot90(mirrored, self._turns) if self._turns else mirrored)
-
     def _to_stored(self, left: int, top: int, right: int, bottom: int) -> tuple[int, int, int, int]:
-        """The box as displayed in stored pixels: the inverse of ``_upright``."""
+        """The box as displayed in stored pixels: the inverse of ``numpy.rot90`` by ``_turns``."""
         stored_h, stored_w = self._frame.height, self._frame.width
-        x1, y1, x2, y2 = left, top, right, bottom
         if self._turns == 1:
-            x1, y1, x2, y2 = stored_w - bottom, left, stored_w - top, right
-        elif self._turns == 2:
-            x1, y1, x2, y2 = stored_w - right, stored_h - bottom, stored_w - left, stored_h - top
-        elif self._turns == 3:
-            x1, y1, x2, y2 = top, stored_h - right, bottom, stored_h - left
-        return (x1, stored_h - y2, x2, stored_h - y1) if self._mirrored else (x1, y1, x2, y2)
+            return stored_w - bottom, left, stored_w - top, right
+        if self._turns == 2:
+            return stored_w - right, stored_h - bottom, stored_w - left, stored_h - top
+        if self._turns == 3:
+            return top, stored_h - right, bottom, stored_h - left
+        return left, top, right, bottom
 
     def _converted(self, frame: av.VideoFrame, size_hw: tuple[int, int]) -> NDArray[np.uint8]:
         height, width = size_hw
@@ -228,14 +220,8 @@ def _quarter_turns(degrees: float) -> int:
     return turns % 4 if abs(degrees - 90 * turns) < 1 else 0
 
 
-def _is_mirrored(frame: av.VideoFrame) -> bool:
-    """Whether the display matrix of the frame turns left into right. Of such a matrix ``frame.rotation`` tells half: a
-    picture mirrored at its vertical axis would be turned upside down."""
-    declared = frame.side_data.get("DISPLAYMATRIX")
-    if declared is None:
-        return False
-    matrix = np.frombuffer(declared, np.int32).astype(np.float64)  # type: ignore[call-overload]
-    return bool(matrix[0] * matrix[4] - matrix[1] * matrix[3] < 0)
+def _turned(array: NDArray[np.uint8], turns: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.rot90(array, turns)) if turns else np.ascontiguousarray(array)
 
 
 def _read_only(array: NDArray[np.uint8]) -> NDArray[np.uint8]:

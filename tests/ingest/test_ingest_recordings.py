@@ -2,15 +2,12 @@
 
 import random
 import time
-from collections.abc import Callable
 from pathlib import Path
 from threading import Timer
 
-import av
 import cv2
 import numpy as np
 import pytest
-from av.bitstream import BitStreamFilterContext
 from ingest_clips import Collector, picture, read_all, write_clip
 
 from streamer.ingest.connection import run_connection
@@ -99,35 +96,6 @@ def test_a_declared_rotation_is_applied(tmp_path: Path) -> None:
     turned, _ = read_all(write_clip(tmp_path / "b.mp4", rotation=90))
     assert turned[3].image_hw == (160, 120)
     assert np.array_equal(turned[3].rgb(), np.rot90(upright[3].rgb()))
-
-
-@pytest.mark.parametrize(
-    ("declared", "shown"),
-    [
-        ("flip=horizontal", lambda stored: stored[:, ::-1]),
-        ("flip=vertical", lambda stored: stored[::-1]),
-        ("rotate=90:flip=horizontal", lambda stored: stored.transpose(1, 0, 2)),
-        ("rotate=180", lambda stored: stored[::-1, ::-1]),
-    ],
-)
-def test_what_a_stream_says_of_mirrors_and_turns_is_applied(
-    tmp_path: Path, declared: str, shown: Callable[[np.ndarray], np.ndarray]
-) -> None:
-    stored, _ = read_all(write_clip(tmp_path / "stored.mp4"))
-    declaring = tmp_path / "declaring.mp4"
-    with av.open(str(tmp_path / "stored.mp4")) as source, av.open(str(declaring), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        told = BitStreamFilterContext(
-            f"h264_metadata=display_orientation=insert:{declared}", source.streams.video[0], stream
-        )
-        for packet in source.demux(video=0):
-            for changed in told.filter(packet if packet.size else None):
-                changed.stream = stream
-                target.mux(changed)
-    frames, _ = read_all(declaring)
-    expected = shown(stored[0].rgb())  # the filter tells it with the first frame alone
-    assert frames[0].image_hw == expected.shape[:2]
-    assert np.array_equal(frames[0].rgb(), expected)
 
 
 def test_what_is_no_video_says_so(tmp_path: Path) -> None:
