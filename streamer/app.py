@@ -229,7 +229,7 @@ class Daemon:
         self._check_weights()
         # before the first message: what comes is owed to them
         self._webhooks.set_targets(webhook_targets_of(self._site))
-        end_orphans(self._outbox, self._intake, at=time.time(), on_end=self._keep_properties)
+        end_orphans(self._outbox, self._intake, at=time.time(), on_end=self._tell_onvif)
         self._announce_devices()
         self._tell_switches(self._site.cameras)
         self._outbox.examples.sweep()
@@ -350,10 +350,11 @@ class Daemon:
         # first of all: nothing else that is done about an alert may cost it
         self._intake.submit(alert, composed.jpeg, trace=composed.trace)
         self._tally.take(alert)
-        self._keep_properties(alert)
+        self._tell_onvif(alert)
         self._feedback.keep(alert.alert_id, composed.example)
 
-    def _keep_properties(self, alert: Alert) -> None:
+    def _tell_onvif(self, alert: Alert) -> None:
+        """Whether a rule is broken at a camera is a retained property of ONVIF's."""
         if self._violations is not None:
             self._violations.take(alert, time.time())
             self._announcer.camera_changed(alert.camera)

@@ -21,7 +21,9 @@ _SUSPECT_S: Final = 3600.0
 
 
 class StateSizes:
-    """Used by one thread."""
+    """What is known of the sizes that the broker takes, from what it says and from connections that ended. Used by one
+    thread.
+    """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

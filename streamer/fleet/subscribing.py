@@ -90,6 +90,8 @@ class FleetSubscriber:
             except BrokerError as error:
                 if isinstance(error, BrokerRefusedError):
                     self.refused.set()
+                else:
+                    self.refused.clear()
                 if failures == 0:
                     self._on_notice(f"{self._name}: {error}; trying again")
                 failures += 1

@@ -188,7 +188,7 @@ class InferenceWorker:
 
     def _forget_unused(self, detector: SelectiveDetector) -> None:
         """Give back what was prepared for sizes that cameras had once: a folder of pictures may have a size for each,
-        and each holds a tenth of a gigabyte."""
+        and each holds the memory of its layers."""
         for input_hw in self._batcher.forget_limits(but=self._initial_sizes, most=_UNUSED_KEPT):
             self._readiness.forget(input_hw)
             if isinstance(detector, ForgetsSizes):

@@ -18,9 +18,7 @@ def summary_of(found: FoundAlert, notes: Sequence[AlertNote] = ()) -> AlertSumma
     messages = found.messages
     told = _body(messages[0])
     pictured = next((body for body in map(_body, messages) if body["snapshot"] is not None), None)
-    # the evidence of an end is that the gear is worn: no reason for an alert
-    blamed = next((body for body in map(_body, messages) if body["type"] != AlertType.END), told)
-    reasons = [evidence["reason"] for evidence in blamed["evidence"].values()]
+    reasons = [evidence["reason"] for evidence in told["evidence"].values()]
     ended_at = told["ended_at"]
     return AlertSummary(
         alert_id=told["alert_id"],

@@ -82,7 +82,7 @@ class AlertSummary:
 
     - ``seq``: number of its first message, by which alerts are ordered.
     - ``phase``: open or ended; ``end_reason`` is one of judgement's words (worn, left_view, ...).
-    - ``reason``: the evidence for it in words, the latest before its end.
+    - ``reason``: the evidence in words.
     - ``snapshot_sha256``: digest of the latest snapshot, None without one; changes when a better one comes.
     - ``delivered``: whether the broker has acknowledged all messages of it so far.
     - ``acknowledged_at``, ``acknowledged_by``: when somebody said that they have seen it, and who, if they said so.

@@ -9,25 +9,12 @@ already is not made again.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from models.evaluation.command import exit_status_of
+from models.training.commands.command import Loading, training_command
 
 
-def main(
-    arguments: Sequence[str] | None = None,
-    *,
-    prog: str,
-    loading: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> int:
-    """Cut them out; returns the exit code. TensorFlow is loaded inside of ``loading``."""
-    options = _parser(prog).parse_args(arguments)
-    return exit_status_of(lambda: _prepare(options, loading))
-
-
-def _prepare(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+def _prepare(options: argparse.Namespace, loading: Loading) -> None:
     with loading():
         from models.mask_state.network import LOGITS  # noqa: PLC0415 - loads TensorFlow
         from models.training.mask_state_prepare import prepared_crops  # noqa: PLC0415
@@ -43,18 +30,17 @@ def _prepare(options: argparse.Namespace, loading: Callable[[], AbstractContextM
     print(f"{len(training)} faces to learn from, by state {counts}; {len(validation)} to measure by")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=prog, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     add_material_arguments(parser)
-    return parser
 
 
 def add_material_arguments(parser: argparse.ArgumentParser) -> None:
     """What is needed to make crops, here and where the training makes them."""
     parser.add_argument("--detector", type=Path, help="weights of a RetinaFace; else the shipped ones")
     parser.add_argument("--earlier", type=Path, help="weights of an earlier classifier, for the collection")
+
+
+main = training_command(__doc__, _add_arguments, _prepare, formatter=argparse.RawDescriptionHelpFormatter)

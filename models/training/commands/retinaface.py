@@ -6,27 +6,14 @@ interrupted run continues where its folder says it stood.
 """
 
 import argparse
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from models.evaluation.command import exit_status_of
+from models.training.commands.command import Loading, training_command
 from models.training.part import add_part_argument, part_of_rounds
 
 
-def main(
-    arguments: Sequence[str] | None = None,
-    *,
-    prog: str,
-    loading: Callable[[], AbstractContextManager[None]] = nullcontext,
-) -> int:
-    """Train as a recipe says; returns the exit code. TensorFlow is loaded inside of ``loading``."""
-    options = _parser(prog).parse_args(arguments)
-    return exit_status_of(lambda: _train(options, loading))
-
-
-def _train(options: argparse.Namespace, loading: Callable[[], AbstractContextManager[None]]) -> None:
+def _train(options: argparse.Namespace, loading: Loading) -> None:
     with loading():
         from models.training.retinaface import train_retinaface  # noqa: PLC0415 - loads TensorFlow
         from models.training.retinaface_recipe import read_recipe  # noqa: PLC0415
@@ -36,8 +23,7 @@ def _train(options: argparse.Namespace, loading: Callable[[], AbstractContextMan
     print(f"best weights: {best}")
 
 
-def _parser(prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data sets")
     parser.add_argument("--init", type=Path, help="weights to start from, as a weights file; random if none")
@@ -46,4 +32,6 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         "--out", type=Path, required=True, help="folder of the run; an existing one continues"
     )
     add_part_argument(parser)
-    return parser
+
+
+main = training_command(__doc__, _add_arguments, _train)
